@@ -1,0 +1,99 @@
+"""Errors that cross a module's border, by who is to blame.
+
+    GatewayError(source, status, code)
+    |-- DownstreamError   the client sent something we cannot serve        (4xx)
+    |   |-- MalformedRequest     400  bytes that are not one unambiguous HTTP/1.1 request
+    |   |-- BodyTooLarge         413  over the body limit
+    |   `-- LoopDetected         508  the request carries our own loop mark
+    |-- UpstreamError     the model's server could not be used             (502, 504)
+    |   |-- UpstreamUnreachable  502  refused, reset, unresolved, TLS failure, before any answer
+    |   |-- UpstreamMalformed    502  bytes that are not one unambiguous HTTP/1.1 response
+    |   `-- UpstreamTimeout      504  no first byte in time
+    |-- Overloaded        we are out of a bounded resource                 (503, Retry-After)
+    `-- SettingsError     the gateway was started with settings that cannot work (never on the wire)
+
+Expected outcomes are values (`Kept(reason)`), not errors. The wire shape of an error is OpenAI's four-key
+object, `{"error": {"message", "type", "param", "code"}}` (knowledge: the wire contract, section 6).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Source = Literal["downstream", "upstream", "backend", "settings", "narrows"]
+
+
+class GatewayError(Exception):
+    """A failure with somebody to blame.
+
+    `message` says what happened, where, and what to do. `status` is the HTTP status the client sees,
+    `code` a stable snake_case word, `type` the OpenAI error type, `retry_after_s` the seconds sent as
+    Retry-After (None: no such header).
+    """
+
+    source: ClassVar[Source] = "narrows"
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    type: ClassVar[str] = "server_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+class DownstreamError(GatewayError):
+    source = "downstream"
+    status = 400
+    code = "bad_request"
+    type = "invalid_request_error"
+
+
+class MalformedRequest(DownstreamError):
+    code = "malformed_request"
+
+
+class BodyTooLarge(DownstreamError):
+    status = 413
+    code = "request_too_large"
+
+
+class LoopDetected(DownstreamError):
+    status = 508
+    code = "loop_detected"
+
+
+class UpstreamError(GatewayError):
+    source = "upstream"
+    status = 502
+    code = "upstream_error"
+
+
+class UpstreamUnreachable(UpstreamError):
+    code = "upstream_unreachable"
+
+
+class UpstreamMalformed(UpstreamError):
+    code = "upstream_malformed"
+
+
+class UpstreamTimeout(UpstreamError):
+    status = 504
+    code = "upstream_timeout"
+
+
+class Overloaded(GatewayError):
+    status = 503
+    code = "overloaded"
+
+
+class SettingsError(GatewayError):
+    """Settings that cannot work; `problems` holds one line for each, all of them at once."""
+
+    source = "settings"
+    code = "bad_settings"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems

@@ -1,0 +1,90 @@
+"""What may be shortened, how far, and from which size on.
+
+A policy is frozen and has a version, and the version is part of every decision's cache key: an edit, once sent, must
+be reproduced for ever, so everything an edit depends on apart from the conversation itself stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from enum import StrEnum
+from hashlib import blake2b
+
+COMPRESSORS_VERSION = "1"
+"""Raised by any change of a compressor's or sniffer's output: such a release rewrites live prefixes once."""
+
+
+class Kind(StrEnum):
+    """What a text is. The first four can be shortened; the others are always kept."""
+
+    JSON = "json"
+    LOG = "log"
+    SEARCH = "search"
+    DIFF = "diff"
+    TABLE = "table"
+    SOURCE = "source"
+    HTML = "html"
+    PROSE = "prose"
+    UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """How far to go: nothing; only forms that decode to the source exactly; or leaving things out, counted."""
+
+    OFF = "off"
+    LOSSLESS = "lossless"
+    BALANCED = "balanced"
+
+
+class Scope(StrEnum):
+    """Which parts of a conversation are eligible: every one (`stable`), or only the latest tool message's and the
+    latest user message's (`latest`, which gives up the provider's prompt cache; see docs/departures.md)."""
+
+    STABLE = "stable"
+    LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Thresholds and levels. Sizes are UTF-8 bytes of the decoded text; shares are of the original's tokens.
+
+    `classifier` names the classifier in force and its version ("none", or such as "magika-1.0.3"); `tokenizer` the
+    library and version that counts for the gate. Both change decisions, hence both belong to `version`.
+    """
+
+    level: Level = Level.BALANCED
+    scope: Scope = Scope.STABLE
+    json_min_bytes: int = 1024
+    log_min_bytes: int = 512
+    search_min_bytes: int = 1024
+    diff_min_bytes: int = 1024
+    min_saved_tokens: int = 32
+    min_saved_share: float = 0.10
+    min_saved_share_assumed: float = 0.20
+    classifier: str = "none"
+    tokenizer: str = ""
+
+    @property
+    def version(self) -> str:
+        """Sixteen hex digits over everything an edit depends on; not over `scope`, which only chooses parts."""
+        text = repr((COMPRESSORS_VERSION, astuple(replace(self, scope=Scope.STABLE))))
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def smallest_min_bytes(self) -> int:
+        """Under this size no kind is eligible, so nothing needs to be detected."""
+        return min(self.json_min_bytes, self.log_min_bytes, self.search_min_bytes, self.diff_min_bytes)
+
+    def min_bytes(self, kind: Kind) -> int | None:
+        """The threshold of a kind that can be shortened; None for the kinds that are always kept."""
+        match kind:
+            case Kind.JSON:
+                return self.json_min_bytes
+            case Kind.LOG:
+                return self.log_min_bytes
+            case Kind.SEARCH:
+                return self.search_min_bytes
+            case Kind.DIFF:
+                return self.diff_min_bytes
+            case _:
+                return None

@@ -1,0 +1,155 @@
+"""The values that every wire speaks in.
+
+A wire is one request/response format. Its request side finds the parts of a body that may be edited (`locate`), its
+response side observes the bytes going back (`observer`). Everything here is frozen except the observer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from narrows.core.edits import Span
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Scope
+
+
+class Role(StrEnum):
+    """Whose text a part is."""
+
+    TOOL = "tool"
+    USER = "user"
+
+
+class Refusal(StrEnum):
+    """Why a whole body is forwarded untouched. DESIGN section 3: few, and each as small as the fault."""
+
+    NOT_JSON = "not_json"
+    NOT_UTF8 = "not_utf8"
+    NOT_AN_OBJECT = "not_an_object"
+    DUPLICATE_KEY = "duplicate_key"
+    """A duplicate top-level `messages`, `model` or `n`: which one wins is not ours to decide."""
+    TOO_DEEP = "too_deep"
+    NO_MESSAGES = "no_messages"
+    SEVERAL_CHOICES = "several_choices"
+    """`n` is over 1, or not a number we can read."""
+    ENCODED = "encoded"
+    """The body has a Content-Encoding, a signature or a digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One JSON string literal that may be replaced.
+
+    `span` covers the literal with its quotes. `fault`: the part cannot be read, and why; it is then kept. `pointer` is
+    its RFC 6901 JSON pointer. `tool_call` is the call that produced a tool's output, where the earlier messages name it.
+    """
+
+    pointer: str
+    message_index: int
+    role: Role
+    span: Span
+    tool_call: ToolCall | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The parts of a body, in the order of its bytes, and what the gateway needs to know of the rest."""
+
+    parts: tuple[Part, ...]
+    message_count: int
+    model: str | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """A body that is forwarded as it came, and why. What could still be read of it is here for the record."""
+
+    reason: Refusal
+    detail: str = ""
+    model: str | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the model's server reported them; None means unknown, never zero (tenet 3)."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedToolCall:
+    """A function call that the model made; `arguments` is the joined text, never parsed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One choice of an answer, assembled."""
+
+    index: int
+    role: str = ""
+    text: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: tuple[ObservedToolCall, ...] = ()
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRecord:
+    """What an observer made out of a response. `done`: the wire's own end mark was seen. `unparsed` counts events or
+    bodies that could not be read; `dropped` says why the observer stopped early, where it did."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: tuple[Choice, ...] = ()
+    usage: Usage | None = None
+    usage_seen: int = 0
+    chunks: int = 0
+    done: bool = False
+    errors: tuple[str, ...] = field(default=())
+    unparsed: int = 0
+    dropped: str | None = None
+
+
+class ResponseObserver(Protocol):
+    """Reads a copy of a response body's decoded bytes. It may raise; the shell then drops it (law 8)."""
+
+    def receive_data(self, data: bytes) -> None: ...
+
+    def receive_eof(self) -> None: ...
+
+    def record(self) -> ResponseRecord: ...
+
+
+class Wire(Protocol):
+    """One format."""
+
+    @property
+    def name(self) -> str:
+        """As in logs, metrics and the library: `openai_chat`."""
+        ...
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a request is this wire's; `path` has no query and is relative to the upstream's base path."""
+        ...
+
+    def locate(self, body: bytes, scope: Scope) -> Located | Untouched:
+        """The parts of a request body. Never raises, whatever the bytes."""
+        ...
+
+    def observer(self, content_type: str) -> ResponseObserver:
+        """An observer for a response of this media type (event stream or whole JSON body)."""
+        ...
