@@ -1,0 +1,180 @@
+"""One text in, one decision out: detect, shorten, check, and pass the gate.
+
+Detection goes by how much a grammar proves. Text that only one kind's strict grammar explains is of that kind; text
+that two explain is kept, because a wrong kind is worse than no shortening. Where no grammar proves anything the
+classifier is asked: it may veto, let the only candidate try, or name a kind, whose compressor then re-checks its own
+grammar.
+
+The decision is a function of the arguments alone (law 4), also when a compressor fails: its exception becomes
+`Kept(COMPRESSOR_ERROR)`, the same in every process (law 8). Only MemoryError passes through, because it says something
+about the machine and not about the text; the caller must not turn it into a decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from narrows.compressors import marks
+from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
+from narrows.core.tokens import Encoding, gate
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Kind, Level, Policy
+
+COMPRESSORS: tuple[Compressor, ...] = ()
+"""Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
+
+
+def compress_text(
+    text: str,
+    tool_call: ToolCall | None,
+    policy: Policy,
+    encoding: Encoding,
+    *,
+    grammar_only: bool = False,
+    classifier: Classifier | None = None,
+) -> Decision:
+    """Shorten one decoded text, or say why it is kept. Raises nothing but MemoryError, whatever the text.
+
+    `grammar_only`: a person's text, eligible only where a strict grammar explains the whole of it.
+    """
+    return Registry(COMPRESSORS, classifier).compress_text(text, tool_call, policy, encoding, grammar_only=grammar_only)
+
+
+def expand(text: str) -> str | None:
+    """The source of a lossless output (law 7); None where `text` is not one."""
+    return Registry(COMPRESSORS).expand(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A set of compressors and the classifier they may ask. `strict` lets exceptions out: tests use it, so that a
+    bug in a compressor is seen and not kept."""
+
+    compressors: tuple[Compressor, ...]
+    classifier: Classifier | None = None
+    strict: bool = False
+
+    def compress_text(
+        self,
+        text: str,
+        tool_call: ToolCall | None,
+        policy: Policy,
+        encoding: Encoding,
+        *,
+        grammar_only: bool = False,
+    ) -> Decision:
+        """As the function of the same name; with `strict` an exception of a compressor comes out."""
+        try:
+            size_bytes = len(text) if text.isascii() else len(text.encode())
+        except UnicodeEncodeError:
+            size_bytes = len(text.encode(errors="surrogatepass"))
+            return _decision(Kept(Reason.UNREADABLE, detail="lone surrogate"), size_bytes, size_bytes, encoding)
+        try:
+            result = self._shorten(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+            if isinstance(result, Kept):
+                return _decision(result, size_bytes, size_bytes, encoding)
+            return _through_gate(text, size_bytes, result, policy, encoding)
+        except MemoryError:
+            raise
+        except Exception as error:  # the bulkhead of one part
+            if self.strict:
+                raise
+            kept = Kept(Reason.COMPRESSOR_ERROR, detail=type(error).__name__)
+            return _decision(kept, size_bytes, size_bytes, encoding)
+
+    def expand(self, text: str) -> str | None:
+        """The source of a lossless output; None where `text` is not one."""
+        if not marks.is_mark(text.partition("\n")[0]):
+            return None
+        sources = (compressor.expand(text) for compressor in self.compressors)
+        return next((source for source in sources if source is not None), None)
+
+    def _shorten(
+        self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
+    ) -> Compressed | Kept:
+        if policy.level is Level.OFF:
+            return Kept(Reason.POLICY_OFF)
+        if size_bytes < policy.smallest_min_bytes:
+            return Kept(Reason.TOO_SMALL, detail=f"{size_bytes} of {policy.smallest_min_bytes} bytes")
+        if marks.has_mark(text):
+            ours = any(compressor.is_output(text) for compressor in self.compressors)
+            return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
+        compressor = self._detect(text, tool_call, grammar_only=grammar_only)
+        if isinstance(compressor, Kept):
+            return compressor
+        min_bytes = policy.min_bytes(compressor.kind)
+        if min_bytes is None or size_bytes < min_bytes:
+            return Kept(Reason.TOO_SMALL, compressor.kind, f"{size_bytes} of {min_bytes} bytes")
+        result = compressor.compress(text, policy.level, tool_call)
+        if isinstance(result, Compressed):
+            _check_output(result, policy.level)
+        return result
+
+    def _detect(self, text: str, tool_call: ToolCall | None, *, grammar_only: bool) -> Compressor | Kept:
+        """The compressor that is to try, by grammar first and then by classifier."""
+        maybe: list[Compressor] = []
+        proven: list[Compressor] = []
+        for compressor in self.compressors:
+            match compressor.sniff(text, tool_call):
+                case Verdict.YES:
+                    proven.append(compressor)
+                case Verdict.MAYBE:
+                    maybe.append(compressor)
+        if len(proven) == 1:
+            return proven[0]
+        if proven:
+            return Kept(Reason.UNKNOWN_KIND, detail="explained by " + " and ".join(found.kind for found in proven))
+        if grammar_only:
+            return Kept(Reason.NOT_ELIGIBLE)
+        if self.classifier is None:
+            return Kept(Reason.UNKNOWN_KIND)
+        return self._by_classifier(self.classifier.classify(text), maybe)
+
+    def _by_classifier(self, named: Kind | None, maybe: list[Compressor]) -> Compressor | Kept:
+        """Kinds that are always kept are vetoes; `Kind.UNKNOWN` (plain text of no particular sort) is none, so that
+        the only candidate may try; no answer keeps the text."""
+        if named is None:
+            return Kept(Reason.UNKNOWN_KIND, detail="classifier undecided")
+        if named is Kind.UNKNOWN:
+            return maybe[0] if len(maybe) == 1 else Kept(Reason.UNKNOWN_KIND)
+        compressor = next((one for one in self.compressors if one.kind is named), None)
+        return compressor or Kept(Reason.NEVER_SHORTENED, named)
+
+
+def _check_output(result: Compressed, level: Level) -> None:
+    """The invariants of every output; breaking one is a bug of its compressor.
+
+    Raises:
+        ValueError: no head line, nothing below it, or something left out at the lossless level.
+    """
+    head, _, body = result.text.partition("\n")
+    if not marks.is_mark(head):
+        raise ValueError(f"{result.kind} output without a head line")
+    if not body.strip():
+        raise ValueError(f"{result.kind} output without a body")
+    if level is Level.LOSSLESS and not result.lossless:
+        raise ValueError(f"{result.kind} output left things out at the lossless level")
+
+
+def _through_gate(text: str, size_bytes: int, result: Compressed, policy: Policy, encoding: Encoding) -> Decision:
+    shortened = result.text
+    shortened_bytes = len(shortened) if shortened.isascii() else len(shortened.encode())
+    if shortened_bytes >= size_bytes:
+        kept = Kept(Reason.NOTHING_TO_SAVE, result.kind)
+        return _decision(kept, size_bytes, size_bytes, encoding)
+    share = policy.min_saved_share_assumed if encoding.assumed else policy.min_saved_share
+    gated = gate(text, shortened, encoding, min_saved_tokens=policy.min_saved_tokens, min_saved_share=share)
+    if not gated.passed:
+        kept = Kept(Reason.GATE, result.kind)
+        return _decision(kept, size_bytes, size_bytes, encoding, (gated.tokens_before, gated.tokens_before))
+    return _decision(result, size_bytes, shortened_bytes, encoding, (gated.tokens_before, gated.tokens_after))
+
+
+def _decision(
+    result: Compressed | Kept,
+    bytes_before: int,
+    bytes_after: int,
+    encoding: Encoding,
+    tokens: tuple[int | None, int | None] = (None, None),
+) -> Decision:
+    return Decision(result, bytes_before, bytes_after, tokens[0], tokens[1], encoding.name, encoding.assumed)
