@@ -1,0 +1,127 @@
+"""How the sorts of values are written, in flags, environment variables and TOML alike.
+
+Every value arrives as text. A `Form` reads it or says, in words that fit behind "it ...", what it should have been.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from narrows.core.units import parse_duration_s, parse_size_bytes, show_duration, show_size
+
+_SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,6})?)(%)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one sort of value is written: `read` takes its text and raises ValueError saying what it should be."""
+
+    metavar: str
+    read: Callable[[str], object]
+    show: Callable[[Any], str] = str
+
+
+def _url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"not a URL ({error})") from None
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
+        raise ValueError("needs http:// or https:// and a host, such as https://api.openai.com")
+    if url.username is not None or url.password is not None:
+        raise ValueError("must not hold a user name or password; clients send their key in the Authorization header")
+    if "?" in text or "#" in text:
+        raise ValueError("must not hold a query or a fragment; only scheme, host, port and a path")
+    if not text.isascii() or any(character <= " " or character == "\x7f" for character in text):
+        raise ValueError("must be plain ASCII without spaces")
+    return text.rstrip("/")
+
+
+def _host(text: str) -> str:
+    if not text or any(character <= " " or character in "/[]@" for character in text):
+        raise ValueError("needs an address or a host name, such as 127.0.0.1 or ::1")
+    return text
+
+
+def _prefix(text: str) -> str:
+    plain = text.isascii() and text.isprintable() and not set(text) & set(" ?#%\\") and "//" not in text
+    if text and not (plain and text.startswith("/") and not text.endswith("/")):
+        raise ValueError("needs a path that starts with / and does not end with one, such as /_gateway")
+    return text
+
+
+def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    bounds = f"of {minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
+
+    def read(text: str) -> int:
+        plain = text.isascii() and text.isdigit() and len(text) <= 18
+        if not plain or int(text) < minimum or (maximum is not None and int(text) > maximum):
+            raise ValueError(f"needs a whole number {bounds}")
+        return int(text)
+
+    return read
+
+
+def _size(text: str) -> int:
+    size_bytes = parse_size_bytes(text)
+    if size_bytes == 0:
+        raise ValueError("a size must be over 0")
+    return size_bytes
+
+
+def _duration(text: str) -> float:
+    duration_s = parse_duration_s(text)
+    if duration_s == 0:
+        raise ValueError("a duration must be over 0")
+    return duration_s
+
+
+def _share(text: str) -> float:
+    found = _SHARE.fullmatch(text)
+    share = round(float(found[1]) / (100 if found[2] else 1), 6) if found else 1.0
+    if share >= 1:
+        raise ValueError("needs a share of 0 or more and under 1, such as 0.1 or 10%")
+    return share
+
+
+def _show_share(share: float) -> str:
+    return f"{share:.6f}".rstrip("0").rstrip(".")
+
+
+def _switch(text: str) -> bool:
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("needs true or false")
+
+
+def one_of(choices: type[StrEnum]) -> Form:
+    """The form of an enum's values."""
+    words = tuple(choice.value for choice in choices)
+
+    def read(text: str) -> StrEnum:
+        if text not in words:
+            raise ValueError(f"needs one of {', '.join(words)}")
+        return choices(text)
+
+    return Form("|".join(words), read)
+
+
+FILE = Form("FILE", str)
+URL = Form("URL", _url)
+HOST = Form("HOST", _host)
+PORT = Form("PORT", _whole(0, 65535))
+PATH = Form("PATH", _prefix)
+WHOLE = Form("N", _whole(0))
+COUNT = Form("N", _whole(1))
+SIZE = Form("SIZE", _size, show_size)
+DURATION = Form("TIME", _duration, show_duration)
+SHARE = Form("SHARE", _share, _show_share)
+SWITCH = Form("true|false", _switch, lambda value: "true" if value else "false")

@@ -1,0 +1,231 @@
+"""The table of settings, from which flags, environment variables, the TOML file and docs/settings.md all follow.
+
+The fields of `Settings` are the table. A field's name is its name everywhere: `port` is `--port`, `NARROWS_PORT`, and
+`port` in TOML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Annotated, get_type_hints
+
+from narrows.policy import Level, Policy, Scope
+from narrows.settings.forms import (
+    COUNT,
+    DURATION,
+    FILE,
+    HOST,
+    PATH,
+    PORT,
+    SHARE,
+    SIZE,
+    SWITCH,
+    URL,
+    WHOLE,
+    Form,
+    one_of,
+)
+
+ENVIRONMENT_PREFIX = "NARROWS_"
+
+
+class LogLevel(StrEnum):
+    """From which severity on an event is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How an event is written; `auto` is text on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+class ClassifierName(StrEnum):
+    """What judges the texts that the grammars leave undecided."""
+
+    MAGIKA = "magika"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the table says of a setting beside its name, type and default."""
+
+    group: str
+    form: Form
+    help: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row of the table."""
+
+    name: str
+    default: object
+    about: About
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    def show(self, value: object) -> str:
+        """`value` as it could be typed."""
+        return self.about.form.show(value)
+
+
+_WHERE = "Where it listens, and for what"
+_EDITS = "What is shortened"
+_LIMITS = "Bounds"
+_TIMES = "Times"
+_LOG = "What is written down"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a gateway is started with. Sizes are bytes, times seconds, shares fractions of 1."""
+
+    upstream: Annotated[
+        str,
+        About(
+            _WHERE,
+            URL,
+            "The model's server: scheme, host, and a base path if it has one. Every path is forwarded there; a `/v1`"
+            " that both it and the request's path carry is joined once. Without it, `OPENAI_BASE_URL` is used.",
+        ),
+    ] = ""
+    host: Annotated[str, About(_WHERE, HOST, "The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, About(_WHERE, PORT, "The port; 0 takes a free one.")] = 8787
+    allow_remote: Annotated[
+        bool,
+        About(
+            _WHERE,
+            SWITCH,
+            "Allow `host` to be reachable from other machines. The gateway asks clients for no key of its own: whoever"
+            " reaches it, reaches the upstream.",
+        ),
+    ] = False
+    own_prefix: Annotated[
+        str,
+        About(
+            _WHERE,
+            PATH,
+            "Moves the gateway's own routes (`/healthz`, `/readyz`, `/metrics`, `/narrows/...`) under this path, for an"
+            " upstream that has routes of these names.",
+        ),
+    ] = ""
+    ca_bundle: Annotated[
+        str,
+        About(
+            _WHERE,
+            FILE,
+            "PEM file of the authorities that an https upstream is checked against, in place of the system's.",
+        ),
+    ] = ""
+
+    level: Annotated[
+        Level,
+        About(
+            _EDITS,
+            one_of(Level),
+            "`off`: nothing is shortened; `lossless`: only forms that decode to the source exactly; `balanced`: also"
+            " leave things out, counted.",
+        ),
+    ] = Level.BALANCED
+    scope: Annotated[
+        Scope,
+        About(
+            _EDITS,
+            one_of(Scope),
+            "`stable`: every eligible part, the same way on every turn; `latest`: only the latest tool message and user"
+            " text, which gives up the provider's prompt cache.",
+        ),
+    ] = Scope.STABLE
+    json_min_bytes: Annotated[int, About(_EDITS, SIZE, "JSON under this size is kept.")] = 1024
+    log_min_bytes: Annotated[int, About(_EDITS, SIZE, "Logs and build output under this size are kept.")] = 512
+    search_min_bytes: Annotated[int, About(_EDITS, SIZE, "Search results under this size are kept.")] = 1024
+    diff_min_bytes: Annotated[int, About(_EDITS, SIZE, "Diffs under this size are kept.")] = 1024
+    min_saved_tokens: Annotated[int, About(_EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
+    min_saved_share: Annotated[
+        float, About(_EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
+    ] = 0.10
+    min_saved_share_assumed: Annotated[
+        float, About(_EDITS, SHARE, "The same, where the model's token encoding is not known and another stands in.")
+    ] = 0.20
+    classifier: Annotated[
+        ClassifierName,
+        About(
+            _EDITS,
+            one_of(ClassifierName),
+            "What judges texts that no grammar explains. One that cannot be loaded is a start error.",
+        ),
+    ] = ClassifierName.MAGIKA
+
+    plan_workers: Annotated[int, About(_LIMITS, COUNT, "Processes that shorten text, off the event loop.")] = 1
+    plan_queue: Annotated[
+        int, About(_LIMITS, COUNT, "Requests that may wait for a planning process; more are answered 503.")
+    ] = 64
+    max_body_bytes: Annotated[int, About(_LIMITS, SIZE, "A request body over this size is answered 413.")] = 64 << 20
+    max_buffered_bytes: Annotated[
+        int, About(_LIMITS, SIZE, "Bytes of all bodies held at once; a request that would pass it is answered 503.")
+    ] = 256 << 20
+    inline_scan_bytes: Annotated[
+        int, About(_LIMITS, SIZE, "Bodies over this size are scanned in a planning process, not on the event loop.")
+    ] = 1 << 20
+    cache_bytes: Annotated[int, About(_LIMITS, SIZE, "Memory for decisions already made; the oldest leave first.")] = (
+        64 << 20
+    )
+
+    connect_timeout_s: Annotated[float, About(_TIMES, DURATION, "To connect to the upstream, TLS included.")] = 10.0
+    first_byte_timeout_s: Annotated[
+        float, About(_TIMES, DURATION, "From the end of the request to the first byte of the answer; then 504.")
+    ] = 600.0
+    idle_timeout_s: Annotated[
+        float, About(_TIMES, DURATION, "Without a byte in an exchange that has begun. There is no total time limit.")
+    ] = 600.0
+    plan_timeout_s: Annotated[
+        float, About(_TIMES, DURATION, "To wait for a planning process; then 503, never another decision.")
+    ] = 10.0
+    drain_timeout_s: Annotated[
+        float, About(_TIMES, DURATION, "For exchanges in flight to end after SIGTERM or SIGINT.")
+    ] = 30.0
+
+    log_level: Annotated[LogLevel, About(_LOG, one_of(LogLevel), "From which severity on.")] = LogLevel.INFO
+    log_format: Annotated[
+        LogFormat, About(_LOG, one_of(LogFormat), "`auto` is text on a terminal and JSON elsewhere.")
+    ] = LogFormat.AUTO
+
+    def policy(self, classifier: str, tokenizer: str) -> Policy:
+        """The policy these settings make with a classifier and a tokenizer, both named with their versions."""
+        return Policy(
+            level=self.level,
+            scope=self.scope,
+            json_min_bytes=self.json_min_bytes,
+            log_min_bytes=self.log_min_bytes,
+            search_min_bytes=self.search_min_bytes,
+            diff_min_bytes=self.diff_min_bytes,
+            min_saved_tokens=self.min_saved_tokens,
+            min_saved_share=self.min_saved_share,
+            min_saved_share_assumed=self.min_saved_share_assumed,
+            classifier=classifier,
+            tokenizer=tokenizer,
+        )
+
+
+def _table() -> tuple[Setting, ...]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return tuple(Setting(field.name, field.default, hints[field.name].__metadata__[0]) for field in fields(Settings))
+
+
+SETTINGS: tuple[Setting, ...] = _table()
