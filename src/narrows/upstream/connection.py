@@ -1,0 +1,278 @@
+"""One connection to the upstream: request bytes out, one response in, raw.
+
+Body bytes are handed on exactly as received, chunk framing included; the chunk walk only finds the end. The connection
+decides where a response ends and whether it may be used again; what the response means for the client is decided by
+its `Receiver`. At most one exchange uses a connection at a time, and bytes that arrive outside of one close it: they
+could only be the answer to a question nobody asked.
+
+A response that stops before its framing says so is reported as cut, never as ended (tenet 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import Protocol, assert_never, cast
+
+from narrows.core.http1 import (
+    MAX_HEAD_BYTES,
+    Chunked,
+    ChunkWalker,
+    FramingError,
+    NoBody,
+    ResponseHead,
+    Sized,
+    UntilClose,
+    head_end,
+    parse_response_head,
+)
+from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamUnreachable
+
+MAX_INTERIM_HEADS = 16
+"""1xx heads in front of one answer; more are refused."""
+
+
+class Receiver(Protocol):
+    """Whoever waits for the response. Called on the event loop; `ended` or `response_failed` is the last it hears."""
+
+    def interim(self, head: ResponseHead) -> None:
+        """A 1xx head other than 101; the answer is still to come."""
+        ...
+
+    def switched(self, head: ResponseHead, rest: bytes) -> None:
+        """101: from here on the bytes are another protocol's; `rest` came with the head."""
+        ...
+
+    def response_started(self, head: ResponseHead, data: bytes, *, ended: bool) -> None:
+        """The answer's head, with the body bytes that came with it; `ended`: there are no more, and no other call."""
+        ...
+
+    def response_data(self, data: bytes, *, ended: bool) -> None:
+        """Body bytes as received."""
+        ...
+
+    def response_failed(self, error: UpstreamError) -> None:
+        """No answer, or no end of it, will come."""
+        ...
+
+    def upstream_writable(self, writable: bool) -> None:
+        """Whether the upstream takes more request bytes at the moment."""
+        ...
+
+
+class _Stage(Enum):
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    TUNNEL = auto()
+
+
+class Connection(asyncio.Protocol):
+    """An upstream connection. `used`: it has carried an exchange before, so a server may close it at any time and a
+    request that finds it dead may be sent again on another. `reusable` is settled when a response has ended."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.used = False
+        self.reusable = False
+        self.closed = False
+        self.idle_since_s = 0.0
+        self._receiver: Receiver | None = None
+        self._stage = _Stage.IDLE
+        self._method = b""
+        self._head_buffer = b""
+        self._interims = 0
+        self._remaining = 0
+        self._walker: ChunkWalker | None = None
+        self._until_close = False
+        self._clean_eof = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether a request can be tried on it; a server may still have closed it without our knowing yet."""
+        return not (self.closed or self._clean_eof or self.transport is None or self.transport.is_closing())
+
+    @property
+    def silent(self) -> bool:
+        """Whether not one byte has come since `begin`."""
+        return self._stage is _Stage.HEAD and not self._head_buffer and not self._interims
+
+    # What the owner does
+
+    def begin(self, receiver: Receiver, method: bytes) -> None:
+        """Expect one response to a request of `method`, for `receiver`."""
+        self._receiver = receiver
+        self._method = method
+        self._stage = _Stage.HEAD
+        self._head_buffer = b""
+        self._interims = 0
+        self._until_close = False
+        self._walker = None
+        self.reusable = False
+
+    def write(self, data: bytes) -> None:
+        """Send request bytes; nothing happens where the connection is gone already, its loss has been reported."""
+        if self.transport is not None and not self.closed:
+            self.transport.write(data)
+
+    def write_eof(self) -> None:
+        """Half-close, for a tunnel whose client has said all it will."""
+        if self.transport is not None and not self.closed and self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def set_reading(self, reading: bool) -> None:
+        """Back-pressure: whether more of the response may come in."""
+        if self.transport is None or self.closed:
+            return
+        if reading:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    def abort(self) -> None:
+        """Close at once, dropping what was not sent; the receiver hears nothing more."""
+        self._receiver = None
+        self.closed = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._receiver is None:
+            self.abort()
+            return
+        try:
+            match self._stage:
+                case _Stage.BODY:
+                    self._body(data)
+                case _Stage.HEAD:
+                    self._head(data)
+                case _Stage.TUNNEL:
+                    self._receiver.response_data(data, ended=False)
+                case _Stage.IDLE:
+                    self.abort()
+                case _:
+                    assert_never(self._stage)
+        except FramingError as error:
+            self._fail(UpstreamMalformed(f"the upstream's answer is not HTTP/1.1: {error} ({error.reason})"))
+
+    def eof_received(self) -> None:
+        self._clean_eof = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if self._clean_eof and exc is None and (self._until_close or self._stage is _Stage.TUNNEL):
+            self._receiver = None
+            receiver.response_data(b"", ended=True)
+        else:
+            said = f": {exc}" if exc else ""
+            self._fail(UpstreamUnreachable(f"the upstream closed the connection {_WHERE[self._stage]}{said}"))
+
+    def pause_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.upstream_writable(False)
+
+    def resume_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.upstream_writable(True)
+
+    # Heads and bodies
+
+    def _head(self, data: bytes) -> None:
+        scanned = len(self._head_buffer)
+        buffer = self._head_buffer + data if scanned else data
+        while self._receiver is not None:
+            end = head_end(buffer, MAX_HEAD_BYTES, scanned)
+            if end < 0:
+                self._head_buffer = buffer
+                return
+            head = parse_response_head(buffer[:end], self._method)
+            buffer = buffer[end:]
+            scanned = 0
+            if head.status >= 200:
+                self._answer(head, buffer)
+                return
+            if head.status == 101:
+                self._stage = _Stage.TUNNEL
+                self._receiver.switched(head, buffer)
+                return
+            self._interim(head)
+
+    def _interim(self, head: ResponseHead) -> None:
+        self._interims += 1
+        if self._interims > MAX_INTERIM_HEADS:
+            self._fail(UpstreamMalformed(f"the upstream sent more than {MAX_INTERIM_HEADS} interim (1xx) heads"))
+        elif self._receiver is not None:
+            self._receiver.interim(head)
+
+    def _answer(self, head: ResponseHead, rest: bytes) -> None:
+        self._stage = _Stage.BODY
+        self.reusable = head.keep_alive
+        match head.framing:
+            case NoBody():
+                self._remaining = 0
+            case Sized(size):
+                self._remaining = size
+            case Chunked():
+                self._walker = ChunkWalker()
+            case UntilClose():
+                self._until_close = True
+            case _:
+                assert_never(head.framing)
+        data, ended = self._measure(rest)
+        receiver = self._receiver
+        assert receiver is not None
+        if ended:
+            self._settle()
+        receiver.response_started(head, data, ended=ended)
+
+    def _body(self, data: bytes) -> None:
+        data, ended = self._measure(data)
+        receiver = self._receiver
+        assert receiver is not None
+        if ended:
+            self._settle()
+        receiver.response_data(data, ended=ended)
+
+    def _measure(self, data: bytes) -> tuple[bytes, bool]:
+        """The bytes of `data` that belong to the body, and whether it ends with them."""
+        if self._until_close:
+            return data, False
+        if self._walker is not None:
+            consumed = self._walker.receive_data(data) if data else 0
+            ended = self._walker.done
+        else:
+            consumed = min(len(data), self._remaining)
+            self._remaining -= consumed
+            ended = self._remaining == 0
+        if consumed < len(data):
+            self.reusable = False
+            data = data[:consumed]
+        return data, ended
+
+    def _settle(self) -> None:
+        """The response has ended: the connection is nobody's until its owner pools or drops it."""
+        self._receiver = None
+        self._stage = _Stage.IDLE
+        self.used = True
+
+    def _fail(self, error: UpstreamError) -> None:
+        receiver = self._receiver
+        self.abort()
+        if receiver is not None:
+            receiver.response_failed(error)
+
+
+_WHERE = {
+    _Stage.IDLE: "while idle",
+    _Stage.HEAD: "before it answered",
+    _Stage.BODY: "in the middle of its answer",
+    _Stage.TUNNEL: "of the tunnel",
+}

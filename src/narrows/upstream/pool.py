@@ -1,0 +1,93 @@
+"""Connections to the upstream, kept open between exchanges.
+
+The most recently used is taken first, so that those which are not needed grow old and are closed. A pooled connection
+may be dead without our knowing; the exchange that finds out sends its request again on a new one (`Connection.used`).
+Errors of the operating system and of TLS become ours here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from narrows.errors import UpstreamUnreachable
+from narrows.upstream.connection import Connection
+from narrows.upstream.target import Target
+
+MAX_IDLE = 512
+MAX_IDLE_S = 55.0
+"""Shorter than the usual server's 60 or 75 seconds, so that the race with its close is rare."""
+
+
+class Pool:
+    """Idle connections to one target, and the way to new ones."""
+
+    def __init__(self, target: Target, tls: ssl.SSLContext | None, connect_timeout_s: float) -> None:
+        self.target = target
+        self._tls = tls
+        self._connect_timeout_s = connect_timeout_s
+        self._idle: list[Connection] = []
+        self._closed = False
+
+    @property
+    def idle_count(self) -> int:
+        return len(self._idle)
+
+    def take(self) -> Connection | None:
+        """An idle connection that looks alive, the latest used first; None if there is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.alive:
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self) -> Connection:
+        """A new connection, TLS included.
+
+        Raises:
+            UpstreamUnreachable: refused, unresolved, not trusted, or not there in time.
+        """
+        target = self.target
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    Connection,
+                    target.host,
+                    target.port,
+                    ssl=self._tls,
+                    server_hostname=target.host if self._tls else None,
+                )
+        except TimeoutError:
+            raise UpstreamUnreachable(
+                f"no connection to the upstream {target.host}:{target.port} within {self._connect_timeout_s:g} s"
+            ) from None
+        except (OSError, UnicodeError) as error:
+            raise UpstreamUnreachable(
+                f"no connection to the upstream {target.host}:{target.port}: {error or type(error).__name__}"
+            ) from error
+        return connection
+
+    def give_back(self, connection: Connection, now_s: float) -> None:
+        """Keep a connection whose exchange has ended, if it can be used again; close it otherwise."""
+        if connection.reusable and connection.alive and not self._closed and len(self._idle) < MAX_IDLE:
+            connection.idle_since_s = now_s
+            self._idle.append(connection)
+        else:
+            connection.abort()
+
+    def close_stale(self, now_s: float) -> None:
+        """Close what has been idle for too long, and forget what the upstream has closed."""
+        kept: list[Connection] = []
+        for connection in self._idle:
+            if connection.alive and now_s - connection.idle_since_s < MAX_IDLE_S:
+                kept.append(connection)
+            else:
+                connection.abort()
+        self._idle = kept
+
+    def close(self) -> None:
+        """Close every idle connection, and from now on each one that is given back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().abort()
