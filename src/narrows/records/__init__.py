@@ -1,0 +1,1 @@
+"""What is remembered of exchanges: the records, and where they are kept."""
