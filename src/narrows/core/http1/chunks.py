@@ -1,0 +1,153 @@
+"""The chunked coding (RFC 9112 section 7.1), walked to find its end or taken off.
+
+Strict as the heads are: hex sizes without blanks, extensions only in their written grammar, every chunk closed by its
+CRLF, bounded lines, and a trailer section that is bounded and may not speak of framing.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+from narrows.core.http1.framing import (
+    HOP_BY_HOP,
+    MAX_CHUNK_LINE_BYTES,
+    MAX_TRAILER_BYTES,
+    TEXT,
+    TOKEN,
+    Fault,
+    FramingError,
+)
+
+
+class _Stage(Enum):
+    """Which element of a chunked body the next byte belongs to."""
+
+    SIZE = auto()
+    DATA = auto()
+    DATA_END = auto()
+    TRAILER = auto()
+    DONE = auto()
+
+
+_QUOTED = rb'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
+_EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?"
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+\r\n")
+_TRAILER_LINE = re.compile(rb"(" + TOKEN + rb"++):" + TEXT + rb"*+\r\n")
+_NOT_IN_TRAILER = HOP_BY_HOP | {b"content-length", b"host"}
+
+
+class _ChunkScan:
+    """The one walk over a chunked body (RFC 9112 section 7.1); keeps no data but an unfinished line."""
+
+    __slots__ = ("_left", "_part", "_trailer_bytes", "stage")
+
+    def __init__(self) -> None:
+        self.stage = _Stage.SIZE
+        self._left = 0
+        self._part = b""
+        self._trailer_bytes = 0
+
+    def scan(self, data: bytes, payload: list[bytes] | None) -> int:
+        """Walk on; returns the bytes of `data` that belong to the body, and collects their payload if asked to."""
+        position = 0
+        size = len(data)
+        while position < size and self.stage is not _Stage.DONE:
+            if self.stage is _Stage.DATA:
+                step = min(self._left, size - position)
+                if payload is not None:
+                    payload.append(data[position : position + step])
+                self._left -= step
+                position += step
+                if not self._left:
+                    self.stage = _Stage.DATA_END
+                continue
+            end = data.find(b"\n", position) + 1
+            if not end:
+                self._line(data[position:], whole=False)
+                return size
+            self._line(data[position:end], whole=True)
+            position = end
+        return position
+
+    def _line(self, piece: bytes, *, whole: bool) -> None:
+        line = self._part + piece if self._part else piece
+        if self.stage is _Stage.TRAILER:
+            if self._trailer_bytes + len(line) > MAX_TRAILER_BYTES:
+                raise FramingError(Fault.LINE_TOO_LONG, f"the trailer is longer than {MAX_TRAILER_BYTES} bytes")
+        elif len(line) > MAX_CHUNK_LINE_BYTES:
+            raise FramingError(Fault.LINE_TOO_LONG, f"a chunk's size line is longer than {MAX_CHUNK_LINE_BYTES} bytes")
+        if not whole:
+            self._part = line
+            if self.stage is _Stage.DATA_END and line != b"\r":
+                raise FramingError(Fault.CHUNK_END, "a chunk's data is not followed by CRLF")
+            return
+        self._part = b""
+        if self.stage is _Stage.DATA_END:
+            if line != b"\r\n":
+                raise FramingError(Fault.CHUNK_END, "a chunk's data is not followed by CRLF")
+            self.stage = _Stage.SIZE
+        elif self.stage is _Stage.SIZE:
+            match = _CHUNK_LINE.fullmatch(line)
+            if match is None:
+                raise FramingError(
+                    Fault.CHUNK_SIZE, "a chunk's size line is not: hex size, well-formed extensions, CRLF"
+                )
+            self._left = int(match.group(1), 16)
+            self.stage = _Stage.DATA if self._left else _Stage.TRAILER
+        else:
+            self._trailer_line(line)
+
+    def _trailer_line(self, line: bytes) -> None:
+        self._trailer_bytes += len(line)
+        if line == b"\r\n":
+            self.stage = _Stage.DONE
+            return
+        match = _TRAILER_LINE.fullmatch(line)
+        if match is None or match.group(1).lower() in _NOT_IN_TRAILER:
+            raise FramingError(Fault.TRAILER, "the trailer has a line that is no field, or a field of framing")
+
+
+class ChunkWalker:
+    """Finds the end of a chunked body that is forwarded as it is. Keeps no data."""
+
+    __slots__ = ("_scan",)
+
+    def __init__(self) -> None:
+        self._scan = _ChunkScan()
+
+    @property
+    def done(self) -> bool:
+        """The last chunk and the trailer section have been seen."""
+        return self._scan.stage is _Stage.DONE
+
+    def receive_data(self, data: bytes) -> int:
+        """How many bytes of `data` belong to the body; fewer than all of them only when it is done.
+
+        Raises:
+            FramingError: the bytes are no chunked body. How far a call came is then unknown: give the body up.
+        """
+        return self._scan.scan(data, None)
+
+
+class ChunkDecoder:
+    """Takes the chunk framing off a body that is buffered."""
+
+    __slots__ = ("_scan",)
+
+    def __init__(self) -> None:
+        self._scan = _ChunkScan()
+
+    @property
+    def done(self) -> bool:
+        """The last chunk and the trailer section have been seen."""
+        return self._scan.stage is _Stage.DONE
+
+    def receive_data(self, data: bytes) -> tuple[int, list[bytes]]:
+        """As `ChunkWalker.receive_data`, and the payload in pieces, as they came; trailer fields are left out.
+
+        Raises:
+            FramingError: as there.
+        """
+        payload: list[bytes] = []
+        return self._scan.scan(data, payload), payload
