@@ -1,0 +1,1 @@
+"""Formats that clients and models speak, one folder each; `registry` lists them."""

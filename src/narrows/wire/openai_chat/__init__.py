@@ -1,0 +1,27 @@
+"""The Chat Completions format, as OpenAI defines it and most servers speak it."""
+
+from __future__ import annotations
+
+from narrows.policy import Scope
+from narrows.wire.openai_chat import request
+from narrows.wire.types import Located, ResponseObserver, Untouched, Wire
+
+
+class OpenAIChat:
+    """Requests to any path that ends in `/chat/completions`; what stands before differs (`/v1`, Azure's deployments)."""
+
+    name = "openai_chat"
+
+    def matches(self, method: str, path: str) -> bool:
+        return method == "POST" and path.removesuffix("/").endswith("/chat/completions")
+
+    def locate(self, body: bytes, scope: Scope) -> Located | Untouched:
+        return request.locate(body, scope)
+
+    def observer(self, content_type: str) -> ResponseObserver:
+        from narrows.wire.openai_chat import response
+
+        return response.observer(content_type)
+
+
+WIRE: Wire = OpenAIChat()

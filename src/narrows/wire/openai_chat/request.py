@@ -1,0 +1,191 @@
+"""Where machine-written text stands in a Chat Completions request.
+
+Parts are the content of `tool` and legacy `function` messages and the text of `user` messages: a string, or the `text`
+of each `{"type": "text"}` element of an array. System, developer and assistant messages, other content types, `tools`
+and everything else are never parts (OpenAI's API reference, 2.3.0).
+
+A part and its tool call follow from the messages up to it alone (law 4), and a fault costs as little as it can: a key
+that stands twice in a message makes that message's parts unreadable, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from narrows.core import jsonscan, jsonstr
+from narrows.core.edits import Span
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Scope
+from narrows.wire.types import Located, Part, Refusal, Role, Untouched
+
+_ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
+_WATCHED = ("messages", "model", "n")
+_ONE_CHOICE = (b"1", b"null")
+
+_Fields = dict[str, tuple[int, int]]
+
+
+def locate(body: bytes, scope: Scope) -> Located | Untouched:
+    """The parts of a request body, in the order of its bytes; or why the whole of it stays as it is. Never raises.
+
+    `Scope.LATEST`: only the string content of the latest `tool` message and the text of the latest `user` message.
+    """
+    top = _top_level(body)
+    if isinstance(top, Untouched):
+        return top
+    fields = {key: (start, stop) for key, start, stop in top}
+    model, stream = _text(body, fields.get("model")), _literal(body, fields.get("stream")) == b"true"
+    if refusal := _refusal(body, top, fields):
+        return Untouched(*refusal, model=model, stream=stream)
+    messages = jsonscan.elements(body, *fields["messages"])
+    reader = _Reader(body)
+    for start, stop in messages:
+        reader.read_message(start, stop)
+    parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
+    return Located(tuple(parts), len(messages), model, stream)
+
+
+def _top_level(body: bytes) -> list[jsonscan.Member] | Untouched:
+    try:
+        if not body.isascii():
+            body.decode()
+        return jsonscan.document(body)
+    except UnicodeDecodeError as error:
+        return Untouched(Refusal.NOT_UTF8, f"byte {error.start}")
+    except jsonscan.NotJsonError as error:
+        return Untouched(Refusal.NOT_JSON, f"byte {error.position}")
+    except jsonscan.TooDeepError as error:
+        return Untouched(Refusal.TOO_DEEP, f"byte {error.position}")
+    except jsonscan.WrongTypeError:
+        return Untouched(Refusal.NOT_AN_OBJECT)
+
+
+def _refusal(body: bytes, top: list[jsonscan.Member], fields: _Fields) -> tuple[Refusal, str] | None:
+    if len(fields) != len(top):
+        keys = [key for key, _, _ in top]
+        for key in _WATCHED:
+            if keys.count(key) > 1:
+                return Refusal.DUPLICATE_KEY, key
+    choices = _literal(body, fields.get("n"))
+    if choices and choices not in _ONE_CHOICE:
+        return Refusal.SEVERAL_CHOICES, "n"
+    messages = fields.get("messages")
+    if messages is None or body[messages[0]] != b"["[0]:
+        return Refusal.NO_MESSAGES, "messages"
+    return None
+
+
+def _literal(body: bytes, place: tuple[int, int] | None) -> bytes:
+    return body[place[0] : place[1]] if place else b""
+
+
+def _text(body: bytes, place: tuple[int, int] | None) -> str | None:
+    """The text of a string value; None where it is absent, another type, or unreadable."""
+    literal = _literal(body, place)
+    if b"\\" not in literal and literal[:1] == b'"':
+        return literal[1:-1].decode()
+    try:
+        return jsonstr.decode(literal)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads message after message; what it knows at each is a function of the messages before."""
+
+    body: bytes
+    parts: list[Part] = field(default_factory=list)
+    calls: dict[str, ToolCall] = field(default_factory=dict)
+    """By id; of two with one id the nearer wins."""
+    functions: dict[str, ToolCall] = field(default_factory=dict)
+    """Legacy calls, by name."""
+    index: int = -1
+    latest_tool: int = -1
+    latest_user: int = -1
+
+    def read_message(self, start: int, stop: int) -> None:
+        self.index += 1
+        if self.body[start] != b"{"[0]:
+            return
+        members = jsonscan.members(self.body, start, stop)
+        fields = {key: (first, last) for key, first, last in members}
+        name = _text(self.body, fields.get("role")) or ""
+        if name == "assistant":
+            self._read_calls(fields)
+            return
+        role = _ROLES.get(name)
+        if role is None:
+            return
+        if role is Role.USER:
+            self.latest_user = self.index
+        elif name == "tool":
+            self.latest_tool = self.index
+        if "content" in fields:
+            call = self._call_of(name, fields) if role is Role.TOOL else None
+            self._read_content(fields["content"], role, call, _repeated(members, fields))
+
+    def latest_parts(self) -> Sequence[Part]:
+        tool, user = f"/messages/{self.latest_tool}/content", self.latest_user
+        return [part for part in self.parts if part.pointer == tool or part.message_index == user]
+
+    def _read_content(self, place: tuple[int, int], role: Role, call: ToolCall | None, fault: str | None) -> None:
+        pointer = f"/messages/{self.index}/content"
+        opening = self.body[place[0]]
+        if opening == b'"'[0]:
+            self.parts.append(Part(pointer, self.index, role, Span(*place), call, fault))
+        elif opening == b"["[0]:
+            for number, (start, stop) in enumerate(jsonscan.elements(self.body, *place)):
+                if self.body[start] == b"{"[0]:
+                    self._read_element(f"{pointer}/{number}/text", start, stop, (role, call, fault))
+
+    def _read_element(self, pointer: str, start: int, stop: int, of: tuple[Role, ToolCall | None, str | None]) -> None:
+        members = jsonscan.members(self.body, start, stop)
+        fields = {key: (first, last) for key, first, last in members}
+        place = fields.get("text")
+        if place and self.body[place[0]] == b'"'[0] and _text(self.body, fields.get("type")) == "text":
+            role, call, fault = of
+            fault = fault or _repeated(members, fields)
+            self.parts.append(Part(pointer, self.index, role, Span(*place), call, fault))
+
+    def _call_of(self, role: str, fields: _Fields) -> ToolCall | None:
+        if role == "tool":
+            return self.calls.get(_text(self.body, fields.get("tool_call_id")) or "")
+        name = _text(self.body, fields.get("name"))
+        return None if name is None else self.functions.get(name, ToolCall(name))
+
+    def _read_calls(self, fields: _Fields) -> None:
+        """Remember what an assistant message calls. Where a key stands twice the last one counts: this is evidence
+        about a text, and never an edit."""
+        if (place := fields.get("tool_calls")) and self.body[place[0]] == b"["[0]:
+            for start, stop in jsonscan.elements(self.body, *place):
+                call = self._object(start, stop)
+                identity = _text(self.body, call.get("id"))
+                function = self._call(call.get("function"))
+                if identity is not None and function is not None:
+                    self.calls[identity] = function
+        if legacy := self._call(fields.get("function_call")):
+            self.functions[legacy.name] = legacy
+
+    def _call(self, place: tuple[int, int] | None) -> ToolCall | None:
+        fields = self._object(*place) if place else {}
+        name = _text(self.body, fields.get("name"))
+        return None if name is None else ToolCall(name, self._arguments(fields.get("arguments")))
+
+    def _arguments(self, place: tuple[int, int] | None) -> str:
+        """As text; some clients send the object itself. Unreadable ones are no evidence."""
+        if place and self.body[place[0]] == b"{"[0]:
+            return self.body[place[0] : place[1]].decode()
+        return _text(self.body, place) or ""
+
+    def _object(self, start: int, stop: int) -> _Fields:
+        """The members of an object, the last of a repeated key winning; none of another value."""
+        if self.body[start] != b"{"[0]:
+            return {}
+        return {key: (first, last) for key, first, last in jsonscan.members(self.body, start, stop)}
+
+
+def _repeated(members: list[jsonscan.Member], fields: _Fields) -> str | None:
+    """The fault of an object in which a key stands twice: which one counts is not ours to decide."""
+    return None if len(members) == len(fields) else "duplicate key"
