@@ -1,0 +1,1 @@
+"""The command line: `main` holds the table of commands, each has its file; only here is the environment read."""

@@ -1,0 +1,81 @@
+"""From a command line to settings: the flags of the table, the environment, and the TOML file.
+
+The file is `--config FILE`, else the one NARROWS_CONFIG names, else `narrows.toml` in the working directory if there is
+one. This is the only place where the environment is read for settings.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from argparse import SUPPRESS, ArgumentParser, Namespace, _ArgumentGroup
+from collections.abc import Collection
+from pathlib import Path
+
+from narrows.errors import SettingsError
+from narrows.settings import CONFIG_VARIABLE, SETTINGS, Group, ParsedSettings, Setting, parse
+
+DEFAULT_FILE = "narrows.toml"
+
+
+def add_setting_flags(parser: ArgumentParser, *, groups: Collection[Group] = tuple(Group)) -> None:
+    """Give `parser` `--config` and a flag for every setting of the table, or for those of some groups of it."""
+    parser.add_argument("--config", metavar="FILE", help=f"TOML file of settings (default: {DEFAULT_FILE}, if there)")
+    for group in groups:
+        section = parser.add_argument_group(group)
+        for setting in SETTINGS:
+            if setting.about.group is group:
+                _add_flag(section, setting)
+
+
+def _add_flag(section: _ArgumentGroup, setting: Setting) -> None:
+    """A flag's value stays text: `settings.parse` reads it, as it reads the other places. A switch may stand alone."""
+    shown = setting.show(setting.default)
+    words = setting.about.help.replace("`", "").replace("%", "%%")
+    help_text = f"{words} [{shown}]" if shown else words
+    switch = isinstance(setting.default, bool)
+    section.add_argument(
+        setting.flag,
+        dest=setting.name,
+        metavar=None if switch else setting.about.form.metavar,
+        help=help_text,
+        default=SUPPRESS,
+        nargs="?" if switch else None,
+        const="true" if switch else None,
+    )
+
+
+def read_settings(arguments: Namespace, *, serving: bool = True) -> ParsedSettings:
+    """The settings of a parsed command line, this process's environment and the TOML file.
+
+    Raises:
+        SettingsError: with every problem, an unreadable file among them.
+    """
+    flags = {setting.name: getattr(arguments, setting.name) for setting in SETTINGS if hasattr(arguments, setting.name)}
+    named = arguments.config or os.environ.get(CONFIG_VARIABLE)
+    try:
+        toml = _read_toml(named)
+    except SettingsError as error:
+        # The rest is judged too, except for what the file might have given.
+        raise SettingsError((*error.problems, *_problems(flags))) from None
+    return parse(flags, os.environ, toml, file=named or DEFAULT_FILE, serving=serving)
+
+
+def _problems(flags: dict[str, str]) -> tuple[str, ...]:
+    try:
+        parse(flags, os.environ, {}, serving=False)
+    except SettingsError as error:
+        return error.problems
+    return ()
+
+
+def _read_toml(named: str | None) -> dict[str, object]:
+    if named is None and not Path(DEFAULT_FILE).exists():
+        return {}
+    path = Path(named or DEFAULT_FILE)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError((f"{path}: cannot be read ({error.strerror})",)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError((f"{path}: is not TOML ({error})",)) from None
