@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.scripted_upstream import ScriptedUpstream
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CORPUS = REPOSITORY.parent / "shared" / "corpus"
@@ -20,3 +23,10 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip("shared corpus not found at ../shared/corpus")
     return CORPUS
+
+
+@pytest.fixture
+async def scripted_upstream() -> AsyncIterator[ScriptedUpstream]:
+    """A model's server on loopback that does what the test tells it; see tests/scripted_upstream.py."""
+    async with ScriptedUpstream() as upstream:
+        yield upstream
