@@ -1,18 +1,22 @@
 """What is remembered of an exchange: figures, names and times; never a body, a header value, a key or a text.
 
-That is a rule of shape, not of care: no field is meant for a message, and what others wrote and we repeat (paths, model
-names, finish reasons, error codes) is cut to a name's length. An unknown number is None, never zero (tenet 3).
+That is a rule of shape, not of care: no field is meant for a message, and what others wrote and we repeat (paths,
+model names, finish reasons, error codes) is cut to a name's length. An unknown number is None and absent from JSON,
+never zero (tenet 3); a field without a default is always there.
 
-The records are msgspec structs where the rest of the house uses dataclasses, because one of each is made for every
-exchange: a frozen dataclass of this width costs eight times as much, and needs a conversion to be written as JSON.
+These types are also the lines of the event log and the entries of `/narrows/exchanges`, so a field and its meaning are
+written once, here. Figures that OpenTelemetry's conventions for generative AI name carry those names in JSON. They are
+msgspec structs where the rest of the house uses dataclasses, because one of each is made and encoded for every
+exchange: a frozen dataclass of this width costs eight times as much to make.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr
 
 from narrows.compressors.types import Reason
@@ -36,6 +40,13 @@ class BodyDecision(StrEnum):
     """No wire knows the path."""
 
 
+class PartDecision(StrEnum):
+    """What was done with a part."""
+
+    SHORTENED = "shortened"
+    KEPT = "kept"
+
+
 class Outcome(StrEnum):
     """How an exchange ended."""
 
@@ -49,110 +60,135 @@ class Outcome(StrEnum):
     """The upstream's answer broke off, and was passed on broken off."""
 
 
-class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False):
-    """One decision that was made for the first time. Sizes are UTF-8 bytes of the decoded text.
-
-    `reason` is None where the text was shortened; `pointer` is the part's RFC 6901 JSON pointer in the request.
-    """
-
-    request_id: str
-    pointer: str
-    role: Role
-    kind: Kind
-    reason: Reason | None = None
-    lossless: bool | None = None
-    bytes_before: int = 0
-    bytes_after: int = 0
-    tokens_before: int | None = None
-    tokens_after: int | None = None
-    encoding: str = ""
-    encoding_assumed: bool = False
+def _is(meaning: str) -> Meta:
+    return Meta(description=meaning)
 
 
-class PlanFigures(Struct, frozen=True, kw_only=True):
-    """What a plan came to. `reason` explains BodyDecision.UNTOUCHED, and is empty otherwise.
+class DecisionRecord(
+    Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event", tag="decision"
+):
+    """A part was decided on for the first time; later turns replay the decision and only count it."""
 
-    `shortened` counts by kind, `kept` by reason. Token counts are sums over the shortened parts alone, because a kept
-    part need not be counted; both are None where nothing was shortened. `cache_hits` are decisions replayed from the
-    cache, `cache_misses` those that were made for this exchange.
-    """
+    decision: Annotated[PartDecision, _is("`shortened` or `kept`")]
+    kind: Annotated[Kind, _is("what the text was taken for")]
+    reason: Annotated[Reason | None, _is("why it was kept")] = None
+    lossless: Annotated[bool | None, _is("whether the shortened text decodes to the source exactly")] = None
+    bytes_before: Annotated[int, _is("UTF-8 bytes of the decoded text")]
+    bytes_after: Annotated[int, _is("UTF-8 bytes of the text that is forwarded")]
+    tokens_before: Annotated[int | None, _is("its tokens before, where they were counted")] = None
+    tokens_after: Annotated[int | None, _is("its tokens after")] = None
+    encoding: Annotated[str | None, _is("the token encoding that counted")] = None
+    encoding_assumed: Annotated[bool | None, _is("true where that encoding stands in for an unknown one")] = None
+    role: Annotated[Role, _is("`tool` or `user`")]
+    pointer: Annotated[str, _is("RFC 6901 JSON pointer of the part in the request's body")]
+    request_id: Annotated[str, _is("the request that brought the part")]
 
-    decision: BodyDecision
-    reason: str = ""
-    parts: int = 0
-    shortened: Mapping[Kind, int] = field(default_factory=dict)
-    kept: Mapping[Reason, int] = field(default_factory=dict)
-    tokens_before: int | None = None
-    tokens_after: int | None = None
-    encoding: str = ""
-    encoding_assumed: bool = False
-    cache_hits: int = 0
-    cache_misses: int = 0
-    decisions: tuple[DecisionRecord, ...] = ()
+
+class PlanFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What planning a request's body came to."""
+
+    decision: Annotated[
+        BodyDecision, _is("`edited`, `unchanged` (planned, all parts kept), `untouched` (not planned) or `proxied`")
+    ]
+    reason: Annotated[str | None, _is("why the body is untouched")] = None
+    parts: Annotated[int | None, _is("eligible parts of the body, where it was planned")] = None
+    shortened: Annotated[Mapping[Kind, int], _is("shortened parts by kind, replayed ones included")] = field(
+        default_factory=dict
+    )
+    kept: Annotated[Mapping[Reason, int], _is("kept parts by reason, replayed ones included")] = field(
+        default_factory=dict
+    )
+    tokens_before: Annotated[int | None, _is("tokens of the shortened parts before, as the gateway counts")] = None
+    tokens_after: Annotated[int | None, _is("the same parts' tokens as forwarded")] = None
+    encoding: Annotated[str | None, _is("the token encoding that counted them")] = None
+    encoding_assumed: Annotated[bool | None, _is("true where that encoding stands in for an unknown one")] = None
+    cache_hits: Annotated[int | None, _is("decisions replayed from the cache")] = None
+    cache_misses: Annotated[int | None, _is("decisions made for this exchange")] = None
 
 
 PROXIED = PlanFigures(decision=BodyDecision.PROXIED)
 
-
-class ResponseFigures(Struct, frozen=True, kw_only=True, gc=False):
-    """A ResponseRecord without its texts; `errors` are codes, never messages. Lengths are characters."""
-
-    id: str | None = None
-    model: str | None = None
-    choices: int = 0
-    text_chars: int = 0
-    reasoning_chars: int = 0
-    refusal_chars: int = 0
-    tool_calls: int = 0
-    finish_reasons: tuple[str, ...] = ()
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    chunks: int = 0
-    done: bool = False
-    errors: tuple[str, ...] = ()
-    unparsed: int = 0
-    dropped: str | None = None
+_RESPONSE_NAMES = {
+    "id": "gen_ai.response.id",
+    "model": "gen_ai.response.model",
+    "finish_reasons": "gen_ai.response.finish_reasons",
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cached_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+}
 
 
-class Timings(Struct, frozen=True, kw_only=True, gc=False):
-    """Seconds. `locate_s` and `plan_s` are spent on the request's body. `first_byte_s` runs from the request's first
-    byte to the first of the upstream's answer, `first_chunk_s` to the first of its body, `total_s` to the end of the
-    exchange. `overhead_s` is what the gateway added by itself: from the request's last byte until it was ready to go
-    upstream.
-    """
+class ResponseFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, rename=_RESPONSE_NAMES):
+    """What was observed of an answer, without its texts."""
 
-    total_s: float
-    overhead_s: float = 0.0
-    locate_s: float | None = None
-    plan_s: float | None = None
-    first_byte_s: float | None = None
-    first_chunk_s: float | None = None
+    id: Annotated[str | None, _is("the answer's id")] = None
+    model: Annotated[str | None, _is("the model that answered")] = None
+    finish_reasons: Annotated[tuple[str, ...], _is("of each choice that has one")] = ()
+    input_tokens: Annotated[int | None, _is("input tokens, as the model's server reports them")] = None
+    output_tokens: Annotated[int | None, _is("output tokens, likewise")] = None
+    cached_tokens: Annotated[int | None, _is("input tokens read from the provider's cache, likewise")] = None
+    reasoning_tokens: Annotated[int | None, _is("reasoning tokens, likewise")] = None
+    choices: Annotated[int, _is("number of choices")]
+    text_chars: Annotated[int, _is("characters of text, over all choices")]
+    reasoning_chars: Annotated[int, _is("characters of reasoning")]
+    refusal_chars: Annotated[int, _is("characters of refusal")]
+    tool_calls: Annotated[int, _is("number of tool calls")]
+    chunks: Annotated[int, _is("events of a stream")]
+    done: Annotated[bool, _is("whether the answer's own end mark was seen")]
+    errors: Annotated[tuple[str, ...], _is("codes or types of errors inside the answer")] = ()
+    unparsed: Annotated[int, _is("events or bodies that could not be read")]
+    dropped: Annotated[str | None, _is("why the answer was not, or not wholly, observed")] = None
 
 
-class ExchangeRecord(Struct, frozen=True, kw_only=True):
-    """One request and its answer. `started_at` is seconds since the epoch; `path` has no query, and an overlong one is
-    cut here, as is `model`; `wire` is empty where no wire knows the path, `status` None where no status was sent. Bytes
-    are those of the bodies as they went over the network.
-    """
+class Timings(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Seconds."""
 
-    request_id: str
-    started_at: float
-    method: str
-    path: str
-    timings: Timings
-    wire: str = ""
-    model: str | None = None
-    stream: bool = False
-    status: int | None = None
-    outcome: Outcome = Outcome.ANSWERED
-    error_code: str | None = None
-    request_bytes: int = 0
-    forwarded_bytes: int = 0
-    response_bytes: int = 0
-    plan: PlanFigures = PROXIED
-    response: ResponseFigures | None = None
+    total_s: Annotated[float, _is("from the request's first byte to the end of the exchange")]
+    overhead_s: Annotated[
+        float, _is("added by the gateway: from the request's last byte until it is ready to go upstream")
+    ]
+    locate_s: Annotated[float | None, _is("to find the parts of the body")] = None
+    plan_s: Annotated[float | None, _is("to decide on the parts, waiting included")] = None
+    first_byte_s: Annotated[
+        float | None, _is("from the request's first byte to the first of the upstream's answer")
+    ] = None
+    first_chunk_s: Annotated[float | None, _is("from the request's first byte to the first of the answer's body")] = (
+        None
+    )
+
+
+class ExchangeRecord(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="event",
+    tag="exchange",
+    rename={"model": "gen_ai.request.model"},
+):
+    """A request and its answer, when both are over. An overlong path or model name is cut here."""
+
+    status: Annotated[int | None, _is("the status that the client was sent, if any")] = None
+    method: Annotated[str, _is("the request's method")]
+    path: Annotated[str, _is("the request's path, without its query")]
+    outcome: Annotated[
+        Outcome, _is("`answered`, `refused` (by the gateway), `cancelled` (by the client) or `truncated`")
+    ]
+    error_code: Annotated[str | None, _is("the gateway's own error, where it made the answer")] = None
+    wire: Annotated[str, _is("the format; absent where no wire knows the path")] = ""
+    model: Annotated[str | None, _is("the model asked for")] = None
+    stream: Annotated[bool | None, _is("whether a stream was asked for, where the body says")] = None
+    request_bytes: Annotated[int, _is("the request's body as received")]
+    forwarded_bytes: Annotated[int, _is("the request's body as sent upstream")]
+    response_bytes: Annotated[int, _is("the answer's body as passed on")]
+    request_id: Annotated[str, _is("as in the answer's `x-narrows-request-id`")]
+    started_at: Annotated[float, _is("when the request's first byte came, in seconds since the epoch")]
+    timings: Annotated[Timings, _is("where the time went")]
+    plan: Annotated[PlanFigures, _is("what was done with the request's body; absent where no wire knows the path")] = (
+        PROXIED
+    )
+    response: Annotated[ResponseFigures | None, _is("what was observed of the answer")] = None
 
     def __post_init__(self) -> None:
         if len(self.path) > MAX_PATH_CHARS:

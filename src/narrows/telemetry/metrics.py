@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from narrows.records.types import DecisionRecord, ExchangeRecord, Outcome, PlanFigures, ResponseFigures
+from narrows.records.types import DecisionRecord, ExchangeRecord, Outcome, PlanFigures
 from narrows.telemetry import metric_table as table
 from narrows.telemetry.metric_table import Metric
 
@@ -115,8 +115,8 @@ class Metrics:
         self._overhead = Histogram(table.OVERHEAD.buckets)
         self._models: dict[tuple[str, str], _ModelFigures] = {}
 
-    def observe_exchange(self, record: ExchangeRecord) -> None:
-        """Count an exchange that has ended."""
+    def observe_exchange(self, record: ExchangeRecord, decisions: Sequence[DecisionRecord] = ()) -> None:
+        """Count an exchange that has ended, and the first-time decisions it brought."""
         wire, status, timings = record.wire, record.status, record.timings
         self._exchanges[wire, record.outcome, _STATUS_CLASSES[min(status // 100, 5)] if status else "none"] += 1
         self._overhead.observe(timings.overhead_s)
@@ -131,34 +131,25 @@ class Metrics:
         if record.error_code is not None:
             self._errors[_bounded(record.error_code, self._errors)] += 1
         self._observe_plan(wire, record.plan)
+        for decision in decisions:
+            self._decisions[decision.kind, decision.decision, decision.reason or ""] += 1
         if wire:
             self._observe_model(record)
-        if record.response is not None:
-            self._observe_response(record.response)
 
     def _observe_plan(self, wire: str, plan: PlanFigures) -> None:
-        self._bodies[wire, plan.decision, plan.reason] += 1
+        self._bodies[wire, plan.decision, plan.reason or ""] += 1
+        if plan.parts is None:
+            return
+        self._cache_hits += plan.cache_hits or 0
+        self._cache_misses += plan.cache_misses or 0
         for kind, count in plan.shortened.items():
             self._shortened[kind] += count
         for reason, count in plan.kept.items():
             self._kept[reason] += count
-        self._cache_hits += plan.cache_hits
-        self._cache_misses += plan.cache_misses
         if plan.tokens_before is not None and plan.tokens_after is not None:
             assumed = "true" if plan.encoding_assumed else "false"
             self._tokens["before", assumed] += plan.tokens_before
             self._tokens["after", assumed] += plan.tokens_after
-        for decision in plan.decisions:
-            self._observe_decision(decision)
-
-    def _observe_decision(self, decision: DecisionRecord) -> None:
-        reason = decision.reason
-        self._decisions[decision.kind, "shortened" if reason is None else "kept", reason or ""] += 1
-
-    def _observe_response(self, response: ResponseFigures) -> None:
-        self._unparsed += response.unparsed
-        if response.dropped is not None:
-            self._dropped[_bounded(response.dropped, self._dropped)] += 1
 
     def _observe_model(self, record: ExchangeRecord) -> None:
         figures = self._model_figures(record)
@@ -176,6 +167,9 @@ class Metrics:
             figures.input_tokens.observe(response.input_tokens)
         if response.output_tokens is not None:
             figures.output_tokens.observe(response.output_tokens)
+        self._unparsed += response.unparsed
+        if response.dropped is not None:
+            self._dropped[_bounded(response.dropped, self._dropped)] += 1
 
     def _model_figures(self, record: ExchangeRecord) -> _ModelFigures:
         """The figures of the record's model; a new name needs a good answer to get its own."""

@@ -1,0 +1,80 @@
+"""Writes lines to a stream that may be slow, stuck or closed, without anybody waiting for it.
+
+Lines queue in memory up to a bound; over it the newest are dropped and counted. A thread of its own does the writing,
+because a blocked write to a pipe blocks whoever makes it, and a stream shared with other processes (a terminal) must
+not be switched to non-blocking. It gathers for a moment before it writes, so under load a line costs an append.
+"""
+
+from __future__ import annotations
+
+from threading import Event, Lock, Thread
+from typing import Protocol
+
+MAX_PENDING_BYTES = 4 << 20
+GATHER_S = 0.02
+
+
+class Sink(Protocol):
+    """What is written to: a binary file, or a small imitation of one."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class LineWriter:
+    """`dropped` counts the lines that were not written: no room, or the stream failed."""
+
+    def __init__(self, sink: Sink, *, max_pending_bytes: int = MAX_PENDING_BYTES, gather_s: float = GATHER_S) -> None:
+        self._sink = sink
+        self._max_pending_bytes = max_pending_bytes
+        self._gather_s = gather_s
+        self._lock = Lock()
+        self._wake = Event()
+        self._closing = Event()
+        self._lines: list[bytes] = []
+        self._pending_bytes = 0
+        self.dropped = 0
+        self._thread = Thread(target=self._run, name="narrows-log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: bytes) -> None:
+        """Queue one line, with its end. Never blocks and never raises."""
+        with self._lock:
+            if self._pending_bytes + len(line) > self._max_pending_bytes or self._closing.is_set():
+                self.dropped += 1
+                return
+            self._lines.append(line)
+            self._pending_bytes += len(line)
+            if len(self._lines) > 1:
+                return
+        self._wake.set()
+
+    def close(self, timeout_s: float) -> bool:
+        """Write what is queued and stop; False where the stream did not take it within `timeout_s` seconds."""
+        with self._lock:
+            self._closing.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._closing.wait(self._gather_s)
+            with self._lock:
+                lines, self._lines, self._pending_bytes = self._lines, [], 0
+                self._wake.clear()
+                last = self._closing.is_set()
+            if lines:
+                self._write_out(lines)
+            if last:
+                return
+
+    def _write_out(self, lines: list[bytes]) -> None:
+        try:
+            self._sink.write(b"".join(lines))
+            self._sink.flush()
+        except (OSError, ValueError):
+            with self._lock:
+                self.dropped += len(lines)

@@ -1,0 +1,104 @@
+"""The event log: one structured line for each exchange, each first-time decision, and each turn in the gateway's life.
+
+JSON where the stream is not a terminal, aligned text where it is. What others chose (paths, model names) is written
+escaped in both, so that nobody can forge a line or steer a terminal through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from narrows.records.types import DecisionRecord, ExchangeRecord, Outcome
+from narrows.settings import LogLevel
+from narrows.telemetry.events import EVENTS, LoggedEvent
+from narrows.telemetry.line_writer import LineWriter, Sink
+
+CLOSE_TIMEOUT_S = 2.0
+
+_SEVERITY = {level: number for number, level in enumerate(LogLevel)}
+_LEVELS = {row.type: row.level for row in EVENTS}
+_JSON = msgspec.json.Encoder()
+_PLAIN = re.compile(r"[!#-:<-~]+")
+
+
+class EventLog:
+    """Writes events of `level` and above to `sink`, as text if `text`, else as JSON.
+
+    `now` gives seconds since the epoch. No method blocks or raises for the stream's sake; `dropped` counts the lines
+    lost to it.
+    """
+
+    def __init__(self, sink: Sink, now: Callable[[], float], *, level: LogLevel = LogLevel.INFO, text: bool) -> None:
+        self._writer = LineWriter(sink)
+        self._now = now
+        self._floor = _SEVERITY[level]
+        self._line = _text_line if text else _json_line
+        self._second = -1
+        self._second_text = ""
+
+    @property
+    def dropped(self) -> int:
+        """Lines lost because the stream was slow or closed."""
+        return self._writer.dropped
+
+    def exchange(self, record: ExchangeRecord, decisions: Sequence[DecisionRecord] = ()) -> None:
+        """Log an exchange that has ended, after the first-time decisions it brought."""
+        time = self._time(record.started_at + record.timings.total_s)
+        if decisions and self._floor <= _SEVERITY[LogLevel.INFO]:
+            for decision in decisions:
+                self._writer.write(self._line(time, LogLevel.INFO, decision))
+        level = LogLevel.INFO if record.outcome is Outcome.ANSWERED else LogLevel.WARNING
+        if _SEVERITY[level] >= self._floor:
+            self._writer.write(self._line(time, level, record))
+
+    def event(self, event: LoggedEvent) -> None:
+        """Log anything else that happened, now."""
+        level = _LEVELS[type(event)]
+        if _SEVERITY[level] >= self._floor:
+            self._writer.write(self._line(self._time(self._now()), level, event))
+
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
+        """Write what is still queued; False where the stream did not take it in time."""
+        return self._writer.close(timeout_s)
+
+    def _time(self, seconds: float) -> str:
+        """RFC 3339, UTC, milliseconds; the part down to the second is formatted once a second."""
+        second = int(seconds)
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second_text}.{int((seconds - second) * 1000):03d}Z"
+
+
+def _json_line(time: str, level: LogLevel, event: msgspec.Struct) -> bytes:
+    return b'{"time":"%b","level":"%b",%b\n' % (time.encode(), level.encode(), _JSON.encode(event)[1:])
+
+
+def _text_line(time: str, level: LogLevel, event: msgspec.Struct) -> bytes:
+    fields = msgspec.to_builtins(event)
+    name = fields.pop("event")
+    words = " ".join(f"{key}={_text_value(value)}" for key, value in _flattened(fields, ""))
+    return f"{time[11:-1]} {level.upper():<7} {name:<9} {words}\n".encode()
+
+
+def _flattened(fields: dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    """Fields of fields under `outer.inner`; what OpenTelemetry named already stands in a name space of its own."""
+    for key, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield (key if key.startswith("gen_ai.") else prefix + key), value
+
+
+def _text_value(value: object) -> str:
+    match value:
+        case str() if _PLAIN.fullmatch(value):
+            return value
+        case float():
+            return f"{value:.6f}".rstrip("0").rstrip(".")
+        case _:
+            return _JSON.encode(value).decode()
