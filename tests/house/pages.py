@@ -1,0 +1,69 @@
+"""The generated tables of the docs: `make docs` writes them, tests/house/test_docs.py checks that they are current.
+
+A table stands between `<!-- NAME: written by make docs -->` and `<!-- end of NAME -->`; what is around it is prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from narrows.cli.words import why_kept, why_untouched
+from narrows.compressors.types import Reason
+from narrows.settings import SETTINGS, Group, Setting
+from narrows.wire.types import Refusal
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
+
+
+def settings() -> str:
+    """A table for each group of the settings."""
+    return "\n\n".join(
+        f"### {group}\n\n"
+        + table(("name", "default", "meaning"), [row(one) for one in SETTINGS if one.about.group is group])
+        for group in Group
+    )
+
+
+def row(setting: Setting) -> tuple[str, str, str]:
+    """A setting's name, default and meaning."""
+    shown = setting.show(setting.default)
+    metavar = setting.about.form.metavar
+    choices = f" One of {', '.join(f'`{one}`' for one in metavar.split('|'))}." if "|" in metavar else ""
+    return f"`{setting.name}`", f"`{shown}`" if shown else "none", setting.about.help + choices
+
+
+def reasons() -> str:
+    """Why a part was kept."""
+    return table(("reason", "meaning"), [(f"`{reason}`", why_kept(reason)) for reason in Reason])
+
+
+def refusals() -> str:
+    """Why a whole body was left alone."""
+    return table(("reason", "meaning"), [(f"`{reason}`", why_untouched(reason)) for reason in Refusal])
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"settings": settings, "reasons": reasons, "refusals": refusals}
+
+
+def written_anew(text: str) -> str:
+    """`text` with every block of it generated again."""
+    for name, write in BLOCKS.items():
+        begin, end = f"<!-- {name}: written by make docs -->", f"<!-- end of {name} -->"
+        before, opened, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if opened and closed:
+            text = f"{before}{begin}\n\n{write()}\n\n{end}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(written_anew(page.read_text(encoding="utf-8")), encoding="utf-8")
