@@ -238,6 +238,7 @@ def test_http_1_0_needs_no_host_and_closes_unless_it_says_otherwise() -> None:
         (b'Transfer-Encoding: "chunked"', Fault.TRANSFER_ENCODING),
         (b"Transfer-Encoding: chunked;a=b", Fault.TRANSFER_ENCODING),
         (b"Transfer-Encoding:", Fault.TRANSFER_ENCODING),
+        (b"Transfer-Encoding: chunked\t", Fault.TRANSFER_ENCODING),
         (b"Transfer-Encoding: \x0bchunked", Fault.CONTROL_CHARACTER),
         (b"Transfer-Encoding : chunked", Fault.FIELD_NAME),
         (b"Content-Length : 1", Fault.FIELD_NAME),
@@ -339,7 +340,7 @@ def test_expect_and_upgrade() -> None:
         (b"HTTP/1.1 200 OK", b"HEAD", [], NoBody()),
         (b"HTTP/1.1 100 Continue", b"POST", [], NoBody()),
         (b"HTTP/1.1 103 Early Hints", b"POST", [b"Link: </a>"], NoBody()),
-        (b"HTTP/1.1 204 No Content", b"DELETE", [b"Content-Length: 3"], NoBody()),
+        (b"HTTP/1.1 204 No Content", b"DELETE", [b"Content-Length: 0"], NoBody()),
         (b"HTTP/1.1 304 Not Modified", b"GET", [b"Content-Length: 3"], NoBody()),
         (b"HTTP/1.1 205 Reset Content", b"GET", [b"Content-Length: 0"], Sized(0)),
     ],
@@ -350,6 +351,12 @@ def test_how_a_response_ends(start: bytes, method: bytes, lines: list[bytes], fr
     assert head.status == int(start[9:12])
     assert head.fields == b"".join(line + b"\r\n" for line in lines)
     assert head.keep_alive == (start.startswith(b"HTTP/1.1") and framing != UntilClose())
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 100 Continue", b"HTTP/1.1 199 X", b"HTTP/1.1 204 No Content"])
+def test_a_body_announced_where_none_can_be_is_refused(start: bytes) -> None:
+    assert refusal(response(b"Content-Length: 3", start=start), of_response=True) is Fault.CONTENT_LENGTH
+    assert refusal(response(b"Transfer-Encoding: chunked", start=start), of_response=True) is Fault.TRANSFER_ENCODING
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,9 @@ def forward_request_fields(
 def forward_response_fields(head: ResponseHead, *, add: bytes = b"", dechunked: bool = False) -> bytes:
     """The field lines for the client, each with its CRLF.
 
-    `dechunked`: the body is passed on without its chunk framing, as a client of HTTP/1.0 needs it. A head that can have
-    no body by its status (1xx, 204) loses a Transfer-Encoding, which it must not have; one for HEAD or 304 keeps it.
+    `dechunked`: the body is passed on without its chunk framing, as a client of HTTP/1.0 needs it.
     """
-    keep_coding = not dechunked and head.status >= 200 and head.status != 204
-    return _without(b"\n" + head.fields, head.connection_names, keep_coding=keep_coding)[1:] + add
+    return _without(b"\n" + head.fields, head.connection_names, keep_coding=not dechunked)[1:] + add
 
 
 def _without(lines: bytes, names: frozenset[bytes], *, keep_coding: bool) -> bytes:

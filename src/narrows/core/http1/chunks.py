@@ -33,8 +33,14 @@ class _Stage(Enum):
 _QUOTED = rb'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
 _EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?"
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+\r\n")
+_CHUNK_LINE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;[\t -~]*+)?\r?")
 _TRAILER_LINE = re.compile(rb"(" + TOKEN + rb"++):" + TEXT + rb"*+\r\n")
+_TRAILER_LINE_SO_FAR = re.compile(TEXT + rb"*+\r?")
 _NOT_IN_TRAILER = HOP_BY_HOP | {b"content-length", b"host"}
+
+_NO_CHUNK_SIZE = "a chunk's size line is not: hex size, well-formed extensions, CRLF"
+_NO_CHUNK_END = "a chunk's data is not followed by CRLF"
+_NO_TRAILER = "the trailer has a line that is no field, or a field of framing"
 
 
 class _ChunkScan:
@@ -78,25 +84,31 @@ class _ChunkScan:
         elif len(line) > MAX_CHUNK_LINE_BYTES:
             raise FramingError(Fault.LINE_TOO_LONG, f"a chunk's size line is longer than {MAX_CHUNK_LINE_BYTES} bytes")
         if not whole:
-            self._part = line
-            if self.stage is _Stage.DATA_END and line != b"\r":
-                raise FramingError(Fault.CHUNK_END, "a chunk's data is not followed by CRLF")
+            self._unfinished(line)
             return
         self._part = b""
         if self.stage is _Stage.DATA_END:
             if line != b"\r\n":
-                raise FramingError(Fault.CHUNK_END, "a chunk's data is not followed by CRLF")
+                raise FramingError(Fault.CHUNK_END, _NO_CHUNK_END)
             self.stage = _Stage.SIZE
         elif self.stage is _Stage.SIZE:
             match = _CHUNK_LINE.fullmatch(line)
             if match is None:
-                raise FramingError(
-                    Fault.CHUNK_SIZE, "a chunk's size line is not: hex size, well-formed extensions, CRLF"
-                )
+                raise FramingError(Fault.CHUNK_SIZE, _NO_CHUNK_SIZE)
             self._left = int(match.group(1), 16)
             self.stage = _Stage.DATA if self._left else _Stage.TRAILER
         else:
             self._trailer_line(line)
+
+    def _unfinished(self, line: bytes) -> None:
+        """Keep a line for its rest; refuse at once what no rest can save, as it may already be on its way."""
+        if self.stage is _Stage.DATA_END and line != b"\r":
+            raise FramingError(Fault.CHUNK_END, _NO_CHUNK_END)
+        if self.stage is _Stage.SIZE and not _CHUNK_LINE_SO_FAR.fullmatch(line):
+            raise FramingError(Fault.CHUNK_SIZE, _NO_CHUNK_SIZE)
+        if self.stage is _Stage.TRAILER and not _TRAILER_LINE_SO_FAR.fullmatch(line):
+            raise FramingError(Fault.TRAILER, _NO_TRAILER)
+        self._part = line
 
     def _trailer_line(self, line: bytes) -> None:
         self._trailer_bytes += len(line)
@@ -105,7 +117,7 @@ class _ChunkScan:
             return
         match = _TRAILER_LINE.fullmatch(line)
         if match is None or match.group(1).lower() in _NOT_IN_TRAILER:
-            raise FramingError(Fault.TRAILER, "the trailer has a line that is no field, or a field of framing")
+            raise FramingError(Fault.TRAILER, _NO_TRAILER)
 
 
 class ChunkWalker:

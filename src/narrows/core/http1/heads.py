@@ -145,7 +145,10 @@ def parse_response_head(block: bytes, request_method: bytes) -> ResponseHead:
     options = _connection_options(found)
     status = int(digits)
     framing = _framing(found, is_1_1) or UNTIL_CLOSE
-    if status < 200 or status in {204, 304} or request_method == b"HEAD":
+    if status < 200 or status == 204:
+        _check_bodiless(framing)
+        framing = NO_BODY
+    elif status == 304 or request_method == b"HEAD":
         framing = NO_BODY
     return ResponseHead(
         status,
@@ -194,7 +197,7 @@ def _framing(found: dict[bytes, bytes], is_1_1: bool) -> Framing | None:
     if coding is not None:
         if length is not None:
             raise FramingError(Fault.BOTH_LENGTHS, "Content-Length and Transfer-Encoding in one head")
-        if coding.rstrip(b" \t") != b"chunked":
+        if coding.rstrip(b" ") != b"chunked":
             raise FramingError(Fault.TRANSFER_ENCODING, "Transfer-Encoding must be exactly: chunked")
         if not is_1_1:
             raise FramingError(Fault.TRANSFER_ENCODING, "Transfer-Encoding in an HTTP/1.0 message")
@@ -204,6 +207,14 @@ def _framing(found: dict[bytes, bytes], is_1_1: bool) -> Framing | None:
             raise FramingError(Fault.CONTENT_LENGTH, "Content-Length must be one plain decimal number")
         return Sized(int(length))
     return None
+
+
+def _check_bodiless(framing: Framing) -> None:
+    """1xx and 204 must not announce a body (RFC 9110 section 8.6, 9112 section 6.1): parsers differ where they do."""
+    if framing is CHUNKED:
+        raise FramingError(Fault.TRANSFER_ENCODING, "Transfer-Encoding in a response that cannot have a body")
+    if framing is not UNTIL_CLOSE and framing != Sized(0):
+        raise FramingError(Fault.CONTENT_LENGTH, "a length in a response that cannot have a body")
 
 
 def _keep_alive(options: frozenset[bytes], is_1_1: bool) -> bool:
