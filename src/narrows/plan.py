@@ -18,12 +18,20 @@ from blake3 import blake3
 from narrows.compressors.registry import compress_text
 from narrows.compressors.types import Classifier, Compressed, Decision, Kept, Reason
 from narrows.core import jsonstr
+from narrows.core.digest import part_digest
 from narrows.core.edits import Edit
 from narrows.core.lru import BoundedMemory
 from narrows.core.tokens import Encoding, encoding_for_model
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level, Policy
+from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Role, Untouched, Wire
+
+OUTCOME_BYTES = 400
+"""What an outcome takes in memory beside its texts: three small objects and their numbers."""
+
+CONTEXTS = 64
+"""Policies and encodings in use at a time: a handful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +74,71 @@ class Plan:
     encoding: Encoding | None
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A part whose outcome has to be computed: its place among the parts, its key, and the work."""
+
+    index: int
+    key: bytes
+    task: PartTask
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that lacks the outcomes of its `missing` parts (None in `outcomes`); `finish` makes the plan."""
+
+    located: Located
+    encoding: Encoding
+    outcomes: tuple[PartOutcome | None, ...]
+    replayed: tuple[bool, ...]
+    missing: tuple[Missing, ...]
+
+
 class DecisionCache:
-    """Outcomes by `part_key`, bounded by bytes."""
+    """Outcomes by `part_key`, and what was read of conversations, bounded by bytes together. It belongs to one
+    process and one thread; all it holds are results of pure functions."""
 
     def __init__(self, limit_bytes: int) -> None:
-        self._memory: BoundedMemory[PartOutcome] = BoundedMemory(limit_bytes)
+        self._outcomes: BoundedMemory[PartOutcome] = BoundedMemory(limit_bytes - limit_bytes // 4)
+        self.readings = ReadingMemory(limit_bytes // 4)
+        self._contexts: dict[tuple[Policy, Encoding], bytes] = {}
+
+    def context(self, policy: Policy, encoding: Encoding) -> bytes:
+        """The part of a key that all parts of a body share."""
+        known = self._contexts.get((policy, encoding))
+        if known is None:
+            if len(self._contexts) >= CONTEXTS:
+                self._contexts.clear()
+            known = self._contexts[policy, encoding] = _context(policy, encoding)
+        return known
 
     def get(self, key: bytes) -> PartOutcome | None:
         """The remembered outcome of the task with this key."""
-        return self._memory.get(key)
+        return self._outcomes.get(key)
 
     def put(self, key: bytes, outcome: PartOutcome) -> None:
-        """Remember an outcome; a longer memory would be no better, because forgetting changes no answer."""
+        """Remember an outcome."""
         result = outcome.decision.result
         held = len(result.text) if isinstance(result, Compressed) else len(result.detail)
-        self._memory.put(key, outcome, held + len(outcome.replacement or b"") + OUTCOME_BYTES)
+        self._outcomes.put(key, outcome, held + len(outcome.replacement or b"") + OUTCOME_BYTES)
 
     @property
     def hits(self) -> int:
-        return self._memory.hits
+        """How often `get` found an outcome."""
+        return self._outcomes.hits
 
     @property
     def misses(self) -> int:
-        return self._memory.misses
+        """How often it did not."""
+        return self._outcomes.misses
 
     @property
     def size_bytes(self) -> int:
-        return self._memory.size_bytes
+        """About what is held."""
+        return self._outcomes.size_bytes + self.readings.size_bytes
 
     def __len__(self) -> int:
-        return len(self._memory)
-
-
-OUTCOME_BYTES = 400
-"""What an outcome takes beside its texts: three small objects and their numbers."""
+        return len(self._outcomes)
 
 
 def plan_body(
@@ -111,26 +150,47 @@ def plan_body(
     cache: DecisionCache | None = None,
 ) -> Plan:
     """Locate, decide, assemble. With a `cache` the same plan, sooner."""
-    located = wire.locate(body, policy.scope)
+    draft = begin(body, wire, policy, cache)
+    if isinstance(draft, Plan):
+        return draft
+    outcomes: list[PartOutcome] = []
+    for missing in draft.missing:
+        outcomes.append(decide_part(missing.task, classifier))
+        if cache is not None:
+            cache.put(missing.key, outcomes[-1])
+    return finish(draft, outcomes)
+
+
+def begin(body: bytes, wire: Wire, policy: Policy, cache: DecisionCache | None = None) -> Draft | Plan:
+    """Everything that can be said of a body without computing an outcome; a whole plan only where it is untouched."""
+    located = wire.locate(body, policy.scope, cache.readings if cache is not None else None)
     if isinstance(located, Untouched):
         return untouched_plan(located)
-    outcomes: list[PartOutcome] = []
+    encoding = encoding_for_model(located.model)
+    context = cache.context(policy, encoding) if cache is not None else _context(policy, encoding)
+    outcomes: list[PartOutcome | None] = []
     replayed: list[bool] = []
-    for task in tasks_of(body, located, policy):
-        remembered = None
-        if isinstance(task, PartOutcome):
-            outcome = task
-        elif cache is None:
-            outcome = decide_part(task, classifier)
-        else:
-            key = part_key(task)
-            remembered = cache.get(key)
-            outcome = remembered or decide_part(task, classifier)
-            if remembered is None:
-                cache.put(key, outcome)
-        outcomes.append(outcome)
-        replayed.append(remembered is not None)
-    return assemble(located, outcomes, replayed)
+    missing: list[Missing] = []
+    smallest = policy.smallest_min_bytes
+    for index, part in enumerate(located.parts):
+        outcome = _without_work(part, policy.level, smallest)
+        known = None
+        if outcome is None:
+            key = context + (part.digest or part_digest(part.span.of(body), part.role, part.tool_call))
+            known = cache.get(key) if cache is not None else None
+            if known is None:
+                missing.append(Missing(index, key, _task(body, part, policy, encoding)))
+        outcomes.append(outcome or known)
+        replayed.append(known is not None)
+    return Draft(located, encoding, tuple(outcomes), tuple(replayed), tuple(missing))
+
+
+def finish(draft: Draft, outcomes: Sequence[PartOutcome]) -> Plan:
+    """The plan of a draft, with an outcome for each of its missing parts, in their order."""
+    filled = list(draft.outcomes)
+    for missing, outcome in zip(draft.missing, outcomes, strict=True):
+        filled[missing.index] = outcome
+    return assemble(draft.located, [one for one in filled if one is not None], draft.replayed)
 
 
 def untouched_plan(untouched: Untouched) -> Plan:
@@ -143,18 +203,28 @@ def tasks_of(body: bytes, located: Located, policy: Policy) -> tuple[PartTask | 
 
     Such an outcome's sizes are the literal's without its quotes, because it is not decoded.
     """
-    encoding = encoding_for_model(located.model)
-    return tuple(_task_of(body, part, policy, encoding) for part in located.parts)
+    encoding, smallest = encoding_for_model(located.model), policy.smallest_min_bytes
+    return tuple(
+        _without_work(part, policy.level, smallest) or _task(body, part, policy, encoding) for part in located.parts
+    )
 
 
-def _task_of(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> PartTask | PartOutcome:
-    size_bytes = len(part.span) - 2
-    if policy.level is Level.OFF:
+def _without_work(part: Part, level: Level, smallest_min_bytes: int) -> PartOutcome | None:
+    span = part.span
+    size_bytes = span.stop - span.start - 2
+    if level is Level.OFF:
         return _stays(Kept(Reason.POLICY_OFF), size_bytes)
     if part.fault is not None:
         return _stays(Kept(Reason.UNREADABLE, detail=part.fault), size_bytes)
-    if size_bytes < policy.smallest_min_bytes:
-        return _stays(Kept(Reason.TOO_SMALL), size_bytes)
+    if size_bytes < smallest_min_bytes:
+        return _stays(_TOO_SMALL, size_bytes)
+    return None
+
+
+_TOO_SMALL = Kept(Reason.TOO_SMALL)
+
+
+def _task(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> PartTask:
     return PartTask(part.span.of(body), part.role, part.tool_call, policy, encoding)
 
 
@@ -163,19 +233,13 @@ def _stays(kept: Kept, size_bytes: int) -> PartOutcome:
 
 
 def part_key(task: PartTask) -> bytes:
-    """Thirty-two bytes over everything the outcome depends on; equal keys have equal outcomes."""
-    call = task.tool_call
-    assumed = "assumed" if task.encoding.assumed else "known"
-    context = [task.policy.version, task.encoding.name, assumed, task.role]
-    if call is not None:
-        context += [call.name, call.arguments]
-    digest = blake3()
-    for text in context:
-        encoded = text.encode(errors="surrogatepass")
-        digest.update(b"%d:%b" % (len(encoded), encoded))
-    digest.update(b"\n")
-    digest.update(task.literal)
-    return digest.digest()
+    """A digest of everything the outcome depends on; equal keys have equal outcomes."""
+    return _context(task.policy, task.encoding) + part_digest(task.literal, task.role, task.tool_call)
+
+
+def _context(policy: Policy, encoding: Encoding) -> bytes:
+    assumed = "assumed" if encoding.assumed else "known"
+    return blake3(f"{policy.version} {encoding.name} {assumed}".encode()).digest(length=16)
 
 
 def decide_part(task: PartTask, classifier: Classifier | None) -> PartOutcome:

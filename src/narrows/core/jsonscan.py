@@ -101,6 +101,17 @@ def elements(body: bytes, start: int, stop: int) -> list[Element]:
     return _exact_elements(body, start, stop) if found is None else found
 
 
+def elements_after(body: bytes, position: int, stop: int) -> list[Element]:
+    """The elements that follow the one ending at `position`, in an array that ends at `stop`, inside a body that
+    `document` has accepted."""
+    separator = _COMMA.match(body, position, stop)
+    if separator is None:
+        return []
+    offset = separator.end() - 1
+    rest = b"[" + body[offset + 1 : stop]
+    return [(first + offset, last + offset) for first, last in elements(rest, 0, len(rest))]
+
+
 def _may_exceed_depth(body: bytes) -> bool:
     """Whether msgspec might accept more than `MAX_DEPTH` levels here, so that its word on depth is not enough.
 

@@ -40,16 +40,17 @@ class BoundedMemory(Generic[Value]):
 
     def put(self, key: bytes, value: Value, size_bytes: int) -> None:
         """Hold a value that takes `size_bytes`; one larger than the whole memory is not held."""
-        self._forget(key)
+        self.forget(key)
         cost = size_bytes + len(key) + ENTRY_BYTES
         if cost > self.limit_bytes:
             return
         self._entries[key] = (value, cost)
         self.size_bytes += cost
         while self.size_bytes > self.limit_bytes:
-            self._forget(next(iter(self._entries)))
+            self.forget(next(iter(self._entries)))
 
-    def _forget(self, key: bytes) -> None:
+    def forget(self, key: bytes) -> None:
+        """Drop a value, where it is held."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.size_bytes -= entry[1]

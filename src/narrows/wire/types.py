@@ -13,6 +13,7 @@ from typing import Protocol
 from narrows.core.edits import Span
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
+from narrows.wire.reading import ReadingMemory
 
 
 class Role(StrEnum):
@@ -43,7 +44,7 @@ class Part:
     """One JSON string literal that may be replaced.
 
     `span` covers the literal with its quotes. `fault`: the part cannot be read, and why; it is then kept. `pointer` is
-    its RFC 6901 JSON pointer. `tool_call` is the call that produced a tool's output, where the earlier messages name it.
+    its RFC 6901 JSON pointer. `tool_call` is the call that produced a tool's output, where earlier messages name it.
     """
 
     pointer: str
@@ -52,6 +53,8 @@ class Part:
     span: Span
     tool_call: ToolCall | None = None
     fault: str | None = None
+    digest: bytes | None = None
+    """`core.digest.part_digest` of the part; None where it is too small to be worth remembering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +149,9 @@ class Wire(Protocol):
         """Whether a request is this wire's; `path` has no query and is relative to the upstream's base path."""
         ...
 
-    def locate(self, body: bytes, scope: Scope) -> Located | Untouched:
-        """The parts of a request body. Never raises, whatever the bytes."""
+    def locate(self, body: bytes, scope: Scope, memory: ReadingMemory | None = None) -> Located | Untouched:
+        """The parts of a request body. Never raises, whatever the bytes. With a `memory` the same, sooner: what was
+        read of a conversation before is not read again."""
         ...
 
     def observer(self, content_type: str) -> ResponseObserver:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from narrows.policy import Scope
 from narrows.wire.openai_chat import request
+from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, ResponseObserver, Untouched, Wire
 
 
 class OpenAIChat:
-    """Requests to any path that ends in `/chat/completions`; what stands before differs (`/v1`, Azure's deployments)."""
+    """Requests to any path that ends in `/chat/completions`; what stands before varies (`/v1`, Azure's deployments)."""
 
     name = "openai_chat"
 
     def matches(self, method: str, path: str) -> bool:
         return method == "POST" and path.removesuffix("/").endswith("/chat/completions")
 
-    def locate(self, body: bytes, scope: Scope) -> Located | Untouched:
-        return request.locate(body, scope)
+    def locate(self, body: bytes, scope: Scope, memory: ReadingMemory | None = None) -> Located | Untouched:
+        return request.locate(body, scope, memory)
 
     def observer(self, content_type: str) -> ResponseObserver:
         from narrows.wire.openai_chat import response

@@ -11,22 +11,28 @@ that stands twice in a message makes that message's parts unreadable, and nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from narrows.core import jsonscan, jsonstr
+from narrows.core.digest import part_digest
 from narrows.core.edits import Span
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
+from narrows.wire.reading import ReadingMemory, marks_of
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
 _ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
 _WATCHED = ("messages", "model", "n")
 _ONE_CHOICE = (b"1", b"null")
 
+DIGEST_FROM_BYTES = 512
+PART_BYTES, CALL_BYTES = 500, 200
+"""About what a part and a call take in memory beside the call's arguments."""
+
 _Fields = dict[str, tuple[int, int]]
 
 
-def locate(body: bytes, scope: Scope) -> Located | Untouched:
+def locate(body: bytes, scope: Scope, memory: ReadingMemory | None = None) -> Located | Untouched:
     """The parts of a request body, in the order of its bytes; or why the whole of it stays as it is. Never raises.
 
     `Scope.LATEST`: only the string content of the latest `tool` message and the text of the latest `user` message.
@@ -38,12 +44,30 @@ def locate(body: bytes, scope: Scope) -> Located | Untouched:
     model, stream = _text(body, fields.get("model")), _literal(body, fields.get("stream")) == b"true"
     if refusal := _refusal(body, top, fields):
         return Untouched(*refusal, model=model, stream=stream)
-    messages = jsonscan.elements(body, *fields["messages"])
-    reader = _Reader(body)
-    for start, stop in messages:
-        reader.read_message(start, stop)
+    reader = _read(body, *fields["messages"], memory)
     parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
-    return Located(tuple(parts), len(messages), model, stream)
+    return Located(tuple(parts), reader.index + 1, model, stream)
+
+
+def _read(body: bytes, start: int, stop: int, memory: ReadingMemory | None) -> _Reader:
+    """Every message of the array read, as far as the memory does not hold it already."""
+    marks = marks_of(body, start, stop, salt=b"openai_chat") if memory is not None else []
+    if memory is None or not marks:
+        return _Reader(body).read(jsonscan.elements(body, start, stop))
+    reading = memory.recall(body, marks, stop)
+    if reading is not None and isinstance(reading.known, _Reader):
+        reader = reading.known.copy(body)
+        messages = jsonscan.elements_after(body, reading.position, stop)
+    else:
+        reader = _Reader(body)
+        messages = jsonscan.elements(body, start, stop)
+    reader.read(messages)
+    mark = marks[-1] if messages and messages[-1][1] >= marks[-1].offset else None
+    if mark and body[messages[-1][1] - 1] == b"}"[0]:  # a number might go on in the next body
+        if reading is not None:
+            memory.forget(reading)
+        memory.keep(body, mark, messages[-1][1], reader.copy(b""), reader.size_bytes)
+    return reader
 
 
 def _top_level(body: bytes) -> list[jsonscan.Member] | Untouched:
@@ -105,7 +129,24 @@ class _Reader:
     latest_tool: int = -1
     latest_user: int = -1
 
-    def read_message(self, start: int, stop: int) -> None:
+    def copy(self, body: bytes) -> _Reader:
+        """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
+        return replace(
+            self, body=body, parts=self.parts.copy(), calls=self.calls.copy(), functions=self.functions.copy()
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """About what this takes in memory. A call's arguments count in full, though parts and calls share them."""
+        arguments = sum(len(call.arguments) for call in self.calls.values())
+        return arguments + PART_BYTES * len(self.parts) + CALL_BYTES * (len(self.calls) + len(self.functions))
+
+    def read(self, messages: Sequence[jsonscan.Element]) -> _Reader:
+        for start, stop in messages:
+            self._read_message(start, stop)
+        return self
+
+    def _read_message(self, start: int, stop: int) -> None:
         self.index += 1
         if self.body[start] != b"{"[0]:
             return
@@ -134,7 +175,7 @@ class _Reader:
         pointer = f"/messages/{self.index}/content"
         opening = self.body[place[0]]
         if opening == b'"'[0]:
-            self.parts.append(Part(pointer, self.index, role, Span(*place), call, fault))
+            self._add(pointer, place, role, call, fault)
         elif opening == b"["[0]:
             for number, (start, stop) in enumerate(jsonscan.elements(self.body, *place)):
                 if self.body[start] == b"{"[0]:
@@ -146,8 +187,13 @@ class _Reader:
         place = fields.get("text")
         if place and self.body[place[0]] == b'"'[0] and _text(self.body, fields.get("type")) == "text":
             role, call, fault = of
-            fault = fault or _repeated(members, fields)
-            self.parts.append(Part(pointer, self.index, role, Span(*place), call, fault))
+            self._add(pointer, place, role, call, fault or _repeated(members, fields))
+
+    def _add(self, pointer: str, place: tuple[int, int], role: Role, call: ToolCall | None, fault: str | None) -> None:
+        span = Span(*place)
+        worth = fault is None and len(span) >= DIGEST_FROM_BYTES
+        digest = part_digest(span.of(self.body), role, call) if worth else None
+        self.parts.append(Part(pointer, self.index, role, span, call, fault, digest))
 
     def _call_of(self, role: str, fields: _Fields) -> ToolCall | None:
         if role == "tool":
