@@ -1,0 +1,159 @@
+"""Observes the copy of a response, and can do the response no harm (law 8).
+
+The bytes go to the client first; then the same objects are handed here, which costs an append. They are read in
+batches: chunk framing and content coding are taken off, and the wire's observer gets what is left. Nothing in this
+module raises into the proxy path. An observer that fails, a body that is not what its head says, one too large to keep
+reading, or a batch that held the event loop for too long ends the observing, with its reason in the record, and never
+the response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from time import perf_counter
+
+from narrows.core.headers import field, field_values
+from narrows.core.http1 import ChunkDecoder, Chunked, FramingError, NoBody, ResponseHead
+from narrows.server.content_decoding import DECODING_ERRORS, Sink, UnknownCodingError, decoder_for
+from narrows.wire.types import ResponseObserver, ResponseRecord, Wire
+
+
+class Dropped(StrEnum):
+    """Why a response was not, or not wholly, observed. An observer may have reasons of its own."""
+
+    UNKNOWN_CODING = "unknown_coding"
+    BAD_CODING = "bad_coding"
+    BAD_FRAMING = "bad_framing"
+    TOO_LARGE = "too_large"
+    LAGGING = "lagging"
+    OBSERVER_ERROR = "observer_error"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservingLimits:
+    """`batch_bytes` and `batch_pieces`: so much is gathered before it is read. `total_bytes`: decoded bytes of one
+    response. `batch_s`: seconds that reading one batch may hold the event loop."""
+
+    batch_bytes: int = 16_384
+    batch_pieces: int = 256
+    total_bytes: int = 64 << 20
+    batch_s: float = 0.25
+
+
+DEFAULT_LIMITS = ObservingLimits()
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class ResponseTee:
+    """Takes the body of one response as it came from the upstream, framing and coding included.
+
+    `strict` re-raises what an observer raises, for tests; `clock` gives seconds.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        head: ResponseHead,
+        *,
+        limits: ObservingLimits = DEFAULT_LIMITS,
+        clock: Callable[[], float] = perf_counter,
+        strict: bool = False,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._strict = strict
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._decoded_bytes = 0
+        self._observer: ResponseObserver | None = None
+        self._feed: Sink = self._observe
+        self._dropped: Dropped | None = None
+        self._has_body = not isinstance(head.framing, NoBody)
+        if self._has_body:
+            self._guarded(lambda: self._open(wire, head))
+
+    @property
+    def dropped(self) -> str | None:
+        """Why the observing ended early, if it did."""
+        return self._dropped
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes that have been forwarded. Never raises."""
+        if self._dropped is not None or not self._has_body:
+            return
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes >= self._limits.batch_bytes or len(self._pending) >= self._limits.batch_pieces:
+            self._read_batch()
+
+    def finish(self) -> ResponseRecord | None:
+        """What was observed, when the body is over or broken off; None where a response has no body. Never raises."""
+        if not self._has_body:
+            return None
+        if self._pending:
+            self._read_batch()
+        if self._observer is not None and self._dropped is None:
+            self._guarded(self._observer.receive_eof)
+        record = self._record()
+        return record if self._dropped is None else replace(record, dropped=self._dropped)
+
+    def _record(self) -> ResponseRecord:
+        records: list[ResponseRecord] = []
+        if self._observer is not None:
+            observer = self._observer
+            self._guarded(lambda: records.append(observer.record()))
+        return records[0] if records else ResponseRecord()
+
+    def _open(self, wire: Wire, head: ResponseHead) -> None:
+        codings = b",".join(field_values(head.fields, b"content-encoding")).decode("latin-1")
+        decode = decoder_for(codings, self._observe)
+        content_type = (field(head.fields, b"content-type") or b"").decode("latin-1")
+        self._observer = wire.observer(content_type)
+        self._feed = _dechunking(decode) if isinstance(head.framing, Chunked) else decode
+
+    def _observe(self, decoded: bytes) -> None:
+        self._decoded_bytes += len(decoded)
+        if self._decoded_bytes > self._limits.total_bytes:
+            raise _TooLarge
+        if self._observer is not None:
+            self._observer.receive_data(decoded)
+
+    def _read_batch(self) -> None:
+        pieces, self._pending, self._pending_bytes = self._pending, [], 0
+        started_s = self._clock()
+        self._guarded(lambda: self._feed(b"".join(pieces)))
+        if self._clock() - started_s > self._limits.batch_s and self._dropped is None:
+            self._dropped = Dropped.LAGGING
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """Do one step of observing; what it raises ends the observing and nothing else."""
+        try:
+            step()
+        except UnknownCodingError:
+            self._dropped = Dropped.UNKNOWN_CODING
+        except DECODING_ERRORS:
+            self._dropped = Dropped.BAD_CODING
+        except FramingError:
+            self._dropped = Dropped.BAD_FRAMING
+        except _TooLarge:
+            self._dropped = Dropped.TOO_LARGE
+        except Exception:  # bulkhead: a faulty observer must not reach the response (law 8)
+            if self._strict:
+                raise
+            self._dropped = Dropped.OBSERVER_ERROR
+
+
+def _dechunking(sink: Sink) -> Sink:
+    decoder = ChunkDecoder()
+
+    def feed(data: bytes) -> None:
+        _, payload = decoder.receive_data(data)
+        if payload:
+            sink(b"".join(payload))
+
+    return feed
