@@ -103,7 +103,9 @@ class PlanFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     encoding: Annotated[str | None, _is("the token encoding that counted them")] = None
     encoding_assumed: Annotated[bool | None, _is("true where that encoding stands in for an unknown one")] = None
     cache_hits: Annotated[int | None, _is("decisions replayed from the cache")] = None
-    cache_misses: Annotated[int | None, _is("decisions made for this exchange")] = None
+    cache_misses: Annotated[
+        int | None, _is("decisions made for this exchange, but those that a part's size alone makes")
+    ] = None
 
 
 PROXIED = PlanFigures(decision=BodyDecision.PROXIED)

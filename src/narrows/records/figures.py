@@ -1,0 +1,127 @@
+"""Turns a plan and an observed answer into their figures: counts, sums and lengths, and no text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.plan import Plan, PlannedPart
+from narrows.policy import Kind
+from narrows.records.types import (
+    MAX_NAME_CHARS,
+    BodyDecision,
+    DecisionRecord,
+    PartDecision,
+    PlanFigures,
+    ResponseFigures,
+)
+from narrows.wire.types import ResponseRecord, Usage
+
+WITHOUT_WORK = frozenset({Reason.POLICY_OFF, Reason.UNREADABLE, Reason.TOO_SMALL})
+"""Decisions that a look at a part's size or fault makes, again on every turn: they are counted, and nothing more."""
+
+MAX_LISTED = 16
+"""So many finish reasons and errors of one answer are listed."""
+
+_NO_USAGE = Usage()
+
+
+def plan_figures(plan: Plan) -> PlanFigures:
+    """What the plan came to, for the exchange's record."""
+    if plan.untouched is not None:
+        return PlanFigures(decision=BodyDecision.UNTOUCHED, reason=plan.untouched.reason)
+    shortened: Counter[Kind] = Counter()
+    kept: Counter[Reason] = Counter()
+    before = after = hits = misses = 0
+    for planned in plan.parts:
+        decision = planned.outcome.decision
+        result = decision.result
+        if isinstance(result, Compressed):
+            shortened[result.kind] += 1
+            before += decision.tokens_before or 0
+            after += decision.tokens_after or 0
+        else:
+            kept[result.reason] += 1
+        if planned.replayed:
+            hits += 1
+        elif _took_work(result):
+            misses += 1
+    edited = bool(shortened)
+    encoding = plan.encoding if edited else None
+    return PlanFigures(
+        decision=BodyDecision.EDITED if edited else BodyDecision.UNCHANGED,
+        parts=len(plan.parts),
+        shortened=shortened,
+        kept=kept,
+        tokens_before=before if edited else None,
+        tokens_after=after if edited else None,
+        encoding=encoding.name if encoding is not None else None,
+        encoding_assumed=encoding.assumed if encoding is not None else None,
+        cache_hits=hits,
+        cache_misses=misses,
+    )
+
+
+def first_time_decisions(plan: Plan, request_id: str) -> tuple[DecisionRecord, ...]:
+    """A record of each decision that work was done for, and that was not replayed."""
+    return tuple(
+        _decision_record(planned, request_id)
+        for planned in plan.parts
+        if not planned.replayed and _took_work(planned.outcome.decision.result)
+    )
+
+
+def _took_work(result: Compressed | Kept) -> bool:
+    return isinstance(result, Compressed) or result.reason not in WITHOUT_WORK
+
+
+def _decision_record(planned: PlannedPart, request_id: str) -> DecisionRecord:
+    part, decision = planned.part, planned.outcome.decision
+    result = decision.result
+    counted = decision.tokens_before is not None
+    return DecisionRecord(
+        decision=PartDecision.SHORTENED if isinstance(result, Compressed) else PartDecision.KEPT,
+        kind=result.kind,
+        reason=None if isinstance(result, Compressed) else result.reason,
+        lossless=result.lossless if isinstance(result, Compressed) else None,
+        bytes_before=decision.bytes_before,
+        bytes_after=decision.bytes_after,
+        tokens_before=decision.tokens_before,
+        tokens_after=decision.tokens_after,
+        encoding=decision.encoding if counted else None,
+        encoding_assumed=decision.encoding_assumed if counted else None,
+        role=part.role,
+        pointer=part.pointer,
+        request_id=request_id,
+    )
+
+
+def response_figures(record: ResponseRecord) -> ResponseFigures:
+    """The record without its texts."""
+    usage = record.usage or _NO_USAGE
+    choices = record.choices
+    return ResponseFigures(
+        id=_name(record.id),
+        model=_name(record.model),
+        finish_reasons=tuple(
+            choice.finish_reason[:MAX_NAME_CHARS] for choice in choices[:MAX_LISTED] if choice.finish_reason
+        ),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        choices=len(choices),
+        text_chars=sum(len(choice.text) for choice in choices),
+        reasoning_chars=sum(len(choice.reasoning) for choice in choices),
+        refusal_chars=sum(len(choice.refusal) for choice in choices),
+        tool_calls=sum(len(choice.tool_calls) for choice in choices),
+        chunks=record.chunks,
+        done=record.done,
+        errors=tuple(error[:MAX_NAME_CHARS] for error in record.errors[:MAX_LISTED]),
+        unparsed=record.unparsed,
+        dropped=record.dropped,
+    )
+
+
+def _name(text: str | None) -> str | None:
+    return text if text is None else text[:MAX_NAME_CHARS]
