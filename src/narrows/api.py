@@ -1,0 +1,146 @@
+"""The library: what the gateway does to a request, for callers who hold the text, the messages or the body themselves.
+
+All three ways make the same decisions. Messages are planned through the bytes of the request they would become, so
+compressing and then serialising equals serialising and then compressing (law 2).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from narrows.compressors import registry
+from narrows.compressors.types import Classifier, Compressed, Decision
+from narrows.core.edits import apply_edits
+from narrows.core.tokens import TOKENIZER, encoding_for_model
+from narrows.core.tool_call import ToolCall
+from narrows.plan import Plan, plan_body
+from narrows.policy import Policy
+from narrows.wire.registry import wire_named
+from narrows.wire.types import Role
+
+Message = dict[str, Any]
+"""A Chat Completions message, as the OpenAI client's `messages=` takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartDecision:
+    """What was decided for the text at `pointer` (RFC 6901, such as `/messages/3/content`)."""
+
+    pointer: str
+    role: Role
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class CompressResult:
+    """New messages, in the same order and shape, and one decision for each text that was eligible."""
+
+    messages: list[Message]
+    decisions: tuple[PartDecision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BodyResult:
+    """What goes upstream (the very same object where nothing is edited), and the plan behind it."""
+
+    body: bytes
+    plan: Plan
+
+
+def compress(
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    model: str | None = None,
+    policy: Policy | None = None,
+    classifier: Classifier | None = None,
+) -> CompressResult:
+    """Shorten the machine-written text in Chat Completions messages. The messages given are never changed.
+
+    Call it with the whole conversation, in its original form, on every turn: what was shortened once is then shortened
+    to the same text again, and the provider's prompt cache holds. `model` chooses the tokens that are counted.
+    Without a `classifier`, texts that no grammar explains are kept.
+
+    Raises:
+        TypeError: a message is no dict, or holds what JSON cannot say.
+        ValueError: a message holds NaN, an infinity or itself.
+    """
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            name = type(message).__name__
+            raise TypeError(f"messages[{index}] is a {name}, not a dict; clients' objects have model_dump() or dict()")
+    policy = policy or _default_policy(classifier)
+    plan = plan_body(_body({"model": model, "messages": list(messages)}), _CHAT, policy, classifier=classifier)
+    copies: list[Message] = [dict(message) for message in messages]
+    for planned in plan.parts:
+        result = planned.outcome.decision.result
+        if isinstance(result, Compressed):
+            _put(copies, planned.part.pointer, result.text)
+    decisions = (PartDecision(one.part.pointer, one.part.role, one.outcome.decision) for one in plan.parts)
+    return CompressResult(copies, tuple(decisions))
+
+
+def compress_body(
+    body: bytes,
+    wire: str = "openai_chat",
+    *,
+    policy: Policy | None = None,
+    classifier: Classifier | None = None,
+) -> BodyResult:
+    """What the gateway would send upstream in place of `body`.
+
+    Raises:
+        ValueError: there is no wire of that name.
+    """
+    plan = plan_body(body, wire_named(wire), policy or _default_policy(classifier), classifier=classifier)
+    return BodyResult(apply_edits(body, plan.edits), plan)
+
+
+def compress_text(
+    text: str,
+    *,
+    tool: str | None = None,
+    arguments: str = "",
+    model: str | None = None,
+    policy: Policy | None = None,
+    classifier: Classifier | None = None,
+) -> Decision:
+    """Shorten one tool's output. `tool` and `arguments` are the call that produced it: evidence for its kind."""
+    call = None if tool is None else ToolCall(tool, arguments)
+    policy = policy or _default_policy(classifier)
+    return registry.compress_text(text, call, policy, encoding_for_model(model), classifier=classifier)
+
+
+def expand(text: str) -> str | None:
+    """The source of a lossless shortened text, exactly; None where `text` is not one."""
+    return registry.expand(text)
+
+
+_CHAT = wire_named("openai_chat")
+
+
+def _default_policy(classifier: Classifier | None) -> Policy:
+    return Policy(classifier=classifier.version if classifier else "none", tokenizer=TOKENIZER)
+
+
+def _body(request: Mapping[str, Any]) -> bytes:
+    text = json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a lone surrogate can only be said by its escape
+        return json.dumps(request, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _put(messages: list[Message], pointer: str, text: str) -> None:
+    """Set the text at `/messages/I/content` or `/messages/I/content/J/text`, copying what is on the way."""
+    _, _, index, field, *rest = pointer.split("/")
+    message = messages[int(index)]
+    if not rest:
+        message[field] = text
+        return
+    elements = list(message[field])
+    element, key = int(rest[0]), rest[1]
+    elements[element] = {**elements[element], key: text}
+    message[field] = elements
