@@ -1,0 +1,76 @@
+"""Logs: output of builds, tests, package managers, services.
+
+`sniff` proves that a text is one, `decide` chooses the lines to show, `repeats` finds blocks that were already shown,
+`render` writes the result and reads it back. Two forms, one grammar: at `balanced` lines are left out and counted; the
+lossless form only names repeats of earlier lines, and `expand` undoes it. Lines are never cut, changed or reordered;
+only what a terminal would not show (colours, states redrawn in place) is resolved first, and the head line says so.
+"""
+
+from __future__ import annotations
+
+from narrows.compressors import marks, tools
+from narrows.compressors.log import render, sniffing
+from narrows.compressors.log.decide import decide, mentions_trouble
+from narrows.compressors.log.repeats import Gap, Piece, pieces
+from narrows.compressors.log.terminal import Screen, raw_lines, resolved
+from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Kind, Level
+
+
+class LogCompressor:
+    """The compressor of `Kind.LOG`."""
+
+    kind = Kind.LOG
+
+    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+        return sniffing.sniff(text, tool_call)
+
+    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+        if tool_call is not None and tools.reads_file(tool_call):
+            return Kept(Reason.NEVER_SHORTENED, Kind.LOG)
+        if sniffing.sniff(text, tool_call) is Verdict.NO:
+            return Kept(Reason.GRAMMAR, Kind.LOG)
+        result = _lossless(text) if level is Level.LOSSLESS else _balanced(text)
+        if isinstance(result, Compressed) and len(result.text) >= len(text):
+            return Kept(Reason.NOTHING_TO_SAVE, Kind.LOG)
+        return result
+
+    def is_output(self, text: str) -> bool:
+        return render.read(text) is not None
+
+    def expand(self, text: str) -> str | None:
+        parsed = render.read(text)
+        if parsed is None:
+            return None
+        found, body, lossless = parsed
+        if not lossless:
+            return None
+        return "\n".join(render.expanded(found, body)) + ("\n" if text.endswith("\n") else "")
+
+
+def _lossless(text: str) -> Compressed | Kept:
+    screen = raw_lines(text)
+    found = pieces(screen.lines, b"\x01" * len(screen.lines))
+    return _compressed(screen, found, render.write(screen, found, lambda _: "", lambda _: False))
+
+
+def _balanced(text: str) -> Compressed | Kept:
+    screen = resolved(text)
+    if marks.has_mark("\n".join(screen.lines) if screen.colours or screen.redrawn else text):
+        return Kept(Reason.LOOKS_LIKE_OURS, Kind.LOG)
+    shown = decide(screen.lines)
+    found = pieces(screen.lines, shown.show)
+    lines = screen.lines
+    output = render.write(screen, found, shown.label, lambda number: mentions_trouble(lines[number]))
+    return _compressed(screen, found, output)
+
+
+def _compressed(screen: Screen, found: list[Piece], output: str) -> Compressed | Kept:
+    left_out = sum(piece.stop - piece.start for piece in found if isinstance(piece, Gap))
+    resolved_lines = screen.colours or screen.redrawn or screen.line_ends
+    summary = f"{len(screen.lines)} lines, {left_out} left out" if left_out else f"{len(screen.lines)} lines"
+    return Compressed(Kind.LOG, output, lossless=not left_out and not resolved_lines, summary=summary)
+
+
+COMPRESSOR = LogCompressor()

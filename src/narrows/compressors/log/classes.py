@@ -1,0 +1,179 @@
+"""What one line of a log says, judged by the line alone with its digits removed.
+
+Digits are removed first because they are what varies most: most lines of a log are few texts once they are gone, and
+each text is judged once. So nothing here may depend on a digit; what does (the status of an access-log line) stands in
+`decide`.
+
+A level counts only in level position: one of the first words, in capitals or marked as a level by brackets, a colon or
+`level=`. A word like "failed" anywhere else makes the line a mention of trouble.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+
+
+class Tone(IntEnum):
+    """What a line says, from nothing in particular to trouble."""
+
+    PLAIN = 0
+    BLANK = 1
+    PASSED = 2
+    """A test or check went well."""
+    SKIPPED = 3
+    MENTION = 4
+    """Speaks of trouble, without being marked as an error or warning; or is marked as information."""
+    WARNING = 5
+    ERROR = 6
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LEVELS = {
+    "TRACE": "TRACE", "DEBUG": "DEBUG", "VERBOSE": "VERBOSE", "FINE": "DEBUG", "FINER": "TRACE", "FINEST": "TRACE",
+    "INFO": "INFO", "INFORMATION": "INFO", "CONFIG": "INFO", "NOTICE": "NOTICE", "LOG": "INFO", "HTTP": "INFO",
+    "WARN": "WARNING", "WARNING": "WARNING",
+    "ERROR": "ERROR", "ERR": "ERROR", "ERR!": "ERROR", "FATAL": "ERROR", "CRITICAL": "ERROR", "CRIT": "ERROR",
+    "SEVERE": "ERROR", "PANIC": "ERROR", "ALERT": "ERROR", "EMERG": "ERROR", "FAILURE": "ERROR",
+}  # fmt: skip
+_LETTERS = {"V": "VERBOSE", "D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "F": "ERROR"}
+_LEVEL_WORDS = 9
+"""Within how many words a level in capitals counts; the longest known prefix (supercomputer RAS logs) has eight."""
+
+_FRAMED = re.compile(r"(?:level|lvl|severity|loglevel)[=:]\"?(\w+)|[\[<(|](\w+)[\])>|]:?|(\w+)[:!]", re.IGNORECASE)
+_STAMP = re.compile(r"[^A-Za-z]*::|[A-Z][a-z]{2} +::")
+_GLOG = re.compile(r"([IWEF]) +::")
+
+_PASSED = re.compile(
+    r"\s*[✓✔√] "
+    r"|\s*ok(?:\s+-|\s*$|\s+\S+\s+(?:\(cached\)|\.?s))"
+    r"|\s*--- PASS: |PASS(?:$|:? +\S)|\s*\[\s*(?:OK|PASS|PASSED)\s*\]"
+    r"|(?:.*?[\s\]:>])?PASSED(?:\s*[\[(]|\s+\S*[/:.]|\s+in\s|\s*$)"
+    r"|.*(?:\.\.\.|\s\.+)\s*(?:ok|OK|Passed|passed)(?:\s+[.(\[].{0,12})?$"
+    r"|.*\[OK\]\s*$|test_\w+ ok$"
+)
+_PASSED_SIGNS = ("ok", "OK", "PASS", "assed", "✓", "✔", "√")
+_SKIPPED = re.compile(
+    r"(?:.*?[\s\]:>])?(?:SKIPPED|XFAIL|xfail)(?:\s*[\[(]|\s|\s*$)|.*\.\.\. (?:skipped|ignored|expected failure)\b"
+    r"|.*# (?:SKIP|skip|TODO|todo)\b|\s*\[ +SKIPPED +\]|\s*--- SKIP: |\s*[↓﹣] "
+)
+_SKIPPED_SIGNS = ("SKIP", "skip", "ignored", "XFAIL", "xfail", "expected f", "TODO", "todo", "↓", "﹣")
+_FAILED = re.compile(
+    r"(?:.*?[\s\]:>])?(?:FAILED|XPASS)(?:\s*[\[(]|\s+\S|\s*$)"
+    r"|.*\.\.\. (?:FAIL|ERROR|FAILED|unexpected success)\b"
+    r"|\s*(?:--- FAIL: |FAIL(?:$|[:\s!])|\[\s*FAIL(?:ED)?\s*\])|.*\[FAIL\]\s*$|(?:FAIL|ERROR): \S"
+)
+_FAILED_SIGNS = ("FAIL", "ERROR", "XPASS", "unexpected s")
+_FAILED_MARK = re.compile(
+    r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
+    r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"
+)
+_DIAGNOSTIC = re.compile(r"\s*[^\s:(]+(?:::+|\(,\):) *[A-Z]+(?:\s|:)")
+"""A linter's `path:line:column: CODE message`."""
+_SPEAKS_UP = re.compile(
+    r"\s*(?:[^\s:]+:\s?)?(?:fatal |internal |build )?"
+    r"(?:error|Error|ERROR|fatal|Fatal|FATAL|panic)(?:\[\w*\])?(?::|!|\s*$)"
+    r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?(?:fatal )?error\b"
+    r"|\s*(?:[\w.$]+[.:])?[A-Z]\w*(?:Error|Exception|Interrupt|Failure)(?::|\s*$|\()"
+    r"|\s*(?:Exception in thread|Caused by:|Uncaught |Unhandled |Segmentation fault|Killed$|Aborted|Traceback \()"
+    r"|thread '.*' panicked|E {3}|make(?:\[\])?: \*\*\*|.*: undefined reference to "
+    r"|Failed to |FAILURE|ERROR |CONFLICT |FATAL |\s*(?:error|fatal) "
+)
+_WARNS = re.compile(
+    r"\s*(?:[^\s:]+:\s?)?(?:warning|Warning|WARNING|warn|WARN|deprecated)(?:\[\w*\])?(?::|!)"
+    r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?warning\b|.{0,200}?\b\w*Warning: "
+)
+TROUBLE = ("error", "fail", "warn", "fatal", "panic", "exception", "traceback", "critical")
+"""The stems by which the head line counts lines that mention an error, a failure or a warning."""
+
+_TROUBLE_WORDS = _words(
+    """error errors err fail fails failed failing failure failures warn warns warning warnings fatal panic panicked
+    panicking critical exception exceptions traceback abort aborted aborting assert assertion asserted segfault segv
+    sigsegv sigkill sigabrt oom cannot can't couldn't unable denied refused rejected timeout timeouts missing killed
+    conflict conflicts unreachable invalid illegal corrupt corrupted corruption mismatch mismatched mismatches exhausted
+    exceeded exceeds unexpected unexpectedly unrecoverable undefined unresolved unsupported deprecated vulnerability
+    vulnerabilities lost broken dead crash crashed crashes retry retrying throttled throttling rollback interrupt
+    interrupted exit exited exits expected actual severed problem problems violation overflow underflow leak leaked
+    deadlock stuck unhealthy unavailable"""
+)
+_TROUBLE_PHRASES = ("not found", "no such", "could not", "timed out", "time out", "core dumped", " reset ")
+_TROUBLE_NAME = re.compile(r"\w(?:Error|Exception|Warning|Failure)\b")
+_BREAKS = str.maketrans(dict.fromkeys(":,;()[]{}'\"`<>|=!?*\u2018\u2019\u201c\u201d", " "))
+
+_LONG = 600
+
+
+def level(key: str) -> str:
+    """The level in level position, in the common names (`TRACE` ... `ERROR`); "" where there is none."""
+    words = key.split(None, _LEVEL_WORDS)[:_LEVEL_WORDS]
+    stamped = _STAMP.match(key) is not None
+    for place, word in enumerate(words):
+        bare = word.strip("[](){}<>|:;,-*")
+        found = _LEVELS.get(bare)
+        if found is not None and (place or bare != word or key[:1] not in " \t"):
+            return found
+        framed = _FRAMED.match(word) if place < 5 else None
+        if framed is not None:
+            found = _LEVELS.get((framed.group(1) or framed.group(2) or framed.group(3)).upper())
+            if found is not None and (place == 0 or stamped or framed.group(3) is None or len(words) > place + 1):
+                return found
+        if stamped and place and place < 5:
+            found = _LETTERS.get(word) or (_LEVELS.get(word.upper()) if word.istitle() else None)
+            if found is not None:
+                return found
+    glog = _GLOG.match(key)
+    if glog is not None:
+        return _LETTERS[glog.group(1)]
+    if words[:1] == ["npm"] and len(words) > 1:
+        return _LEVELS.get(words[1].upper(), "")
+    return ""
+
+
+def tone(key: str) -> Tone:
+    """What a line says; `key` is the line without its digits. Of a very long one its beginning and end are read."""
+    if not key or key.isspace():
+        return Tone.BLANK
+    if len(key) > _LONG:
+        key = f"{key[:400]} {key[-200:]}"
+    if _holds(key, _FAILED_SIGNS, _FAILED) or _FAILED_MARK.match(key):
+        return Tone.ERROR
+    if _holds(key, _SKIPPED_SIGNS, _SKIPPED):
+        return Tone.SKIPPED
+    if _holds(key, _PASSED_SIGNS, _PASSED):
+        return Tone.PASSED
+    return _spoken(key)
+
+
+def _spoken(key: str) -> Tone:
+    """What a line says that reports no test."""
+    found = level(key)
+    if found in ("ERROR", "WARNING"):
+        return Tone.ERROR if found == "ERROR" else Tone.WARNING
+    if not found and "::" in key and _DIAGNOSTIC.match(key):
+        return Tone.WARNING
+    if not _mentions(key):
+        return Tone.PLAIN
+    if not found:
+        if _WARNS.match(key):
+            return Tone.WARNING
+        if _SPEAKS_UP.match(key):
+            return Tone.ERROR
+    return Tone.MENTION
+
+
+def _holds(key: str, signs: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
+    return any(sign in key for sign in signs) and pattern.match(key) is not None
+
+
+def _mentions(key: str) -> bool:
+    """Whether a word (not a part of a path or a name) speaks of trouble."""
+    lower = key.lower()
+    words = lower.translate(_BREAKS).replace(". ", " ").rstrip(".").split()
+    return (
+        not _TROUBLE_WORDS.isdisjoint(words)
+        or any(phrase in lower for phrase in _TROUBLE_PHRASES)
+        or (("rror" in key or "xception" in key or "arning" in key) and _TROUBLE_NAME.search(key) is not None)
+    )

@@ -1,0 +1,139 @@
+"""The output's grammar: writing it, recognising it, and undoing the lossless form (docs/forms.md has it in full).
+
+Every mark speaks of line numbers of the source (from 1), and together with the lines between them the marks account for
+every line of it. That is checked when an output is recognised: a text whose numbers do not add up is not ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from narrows.compressors import marks
+from narrows.compressors.log.repeats import Each, Gap, Lines, Piece, Same
+from narrows.compressors.log.terminal import Screen
+
+_COUNT = r"([1-9]\d*)"
+_HEAD = re.compile(
+    rf"\[narrows: log of {_COUNT} lines(?:, {_COUNT} shown here; {_COUNT} left out in {_COUNT} places, each marked"
+    r"; (?:none|[1-9]\d*) of those, passed and repeated ones aside, mentions? an error, failure or warning"
+    r"|; nothing left out)"
+    r"(?:; lines that repeat earlier ones are named by line number)?"
+    r"(?:; terminal control codes removed)?(?:; lines redrawn in place shown in their last state)?"
+    r"(?:; CRLF line ends written as LF)?\]$"
+)
+_GAP = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? left out: (\d+ \w+(?:, \d+ \w+)*)\]$")
+_SAME = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? (?:is|are) the same as lines? {_COUNT}(?:-{_COUNT})?\]$")
+_EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as line {_COUNT}\]$")
+
+
+def write(screen: Screen, found: Sequence[Piece], label: Callable[[int], str], mentions: Callable[[int], bool]) -> str:
+    """The output. `label` names the class of a left-out line, `mentions` says whether it mentions trouble."""
+    output = [head(screen, found, label, mentions)]
+    for piece in found:
+        match piece:
+            case Lines(start, stop):
+                output += screen.lines[start:stop]
+            case Gap(start, stop):
+                classes = Counter(label(number) for number in range(start, stop))
+                counted = ", ".join(f"{count} {name}" for name, count in classes.most_common())
+                output.append(marks.mark(f"{_lines(start, stop)} left out: {counted}"))
+            case Same(start, stop, source):
+                verb = "is" if stop - start == 1 else "are"
+                named = _lines(source, source + stop - start)
+                output.append(marks.mark(f"{_lines(start, stop)} {verb} the same as {named}"))
+            case Each(start, stop):
+                output.append(marks.mark(f"lines {start + 1}-{stop} are each the same as line {start}"))
+    return "\n".join(output) + ("\n" if screen.ended else "")
+
+
+def head(screen: Screen, found: Sequence[Piece], label: Callable[[int], str], mentions: Callable[[int], bool]) -> str:
+    """The head line."""
+    total = len(screen.lines)
+    left_out = [number for piece in found if isinstance(piece, Gap) for number in range(piece.start, piece.stop)]
+    words = f"log of {total} lines"
+    if left_out:
+        places = sum(isinstance(piece, Gap) for piece in found)
+        trouble = sum(mentions(number) and label(number) not in ("passed", "repeated") for number in left_out)
+        words += (
+            f", {total - len(left_out)} shown here; {len(left_out)} left out in {places} places, each marked"
+            f"; {trouble or 'none'} of those, passed and repeated ones aside,"
+            f" {'mentions' if trouble < 2 else 'mention'} an error, failure or warning"
+        )
+    else:
+        words += "; nothing left out"
+    if any(isinstance(piece, Same | Each) for piece in found):
+        words += "; lines that repeat earlier ones are named by line number"
+    words += "; terminal control codes removed" if screen.colours else ""
+    words += "; lines redrawn in place shown in their last state" if screen.redrawn else ""
+    words += "; CRLF line ends written as LF" if screen.line_ends else ""
+    return marks.mark(words)
+
+
+def _lines(start: int, stop: int) -> str:
+    return f"line {stop}" if stop - start == 1 else f"lines {start + 1}-{stop}"
+
+
+def read(text: str) -> tuple[list[Piece], list[str], bool] | None:
+    """The pieces of an output, its body's lines, and whether it is lossless; None where `text` is no output of ours.
+
+    Positions of `Lines` are the source's; their texts follow one another in the body, marks left aside.
+    """
+    first, _, rest = text.partition("\n")
+    heading = _HEAD.match(first)
+    if heading is None or not rest:
+        return None
+    body = rest.removesuffix("\n").split("\n")
+    total, places = int(heading.group(1)), int(heading.group(4) or 0)
+    found: list[Piece] = []
+    position = 0
+    for line in body:
+        piece = _piece(line, position) if line.startswith(marks.PREFIX) else Lines(position, position + 1)
+        if piece is None:
+            return None
+        found.append(piece)
+        position = piece.stop
+    gaps = [piece for piece in found if isinstance(piece, Gap)]
+    left_out = sum(gap.stop - gap.start for gap in gaps)
+    shown = total - left_out
+    if position != total or len(gaps) != places:
+        return None
+    if gaps and (int(heading.group(2)) != shown or int(heading.group(3)) != left_out):
+        return None
+    resolved = any(words in first for words in ("; terminal control", "; lines redrawn", "; CRLF line ends"))
+    return found, body, not gaps and not resolved
+
+
+def _piece(line: str, position: int) -> Piece | None:
+    """The piece that a mark speaks of, if it fits after `position` lines."""
+    match = _GAP.match(line)
+    if match is not None:
+        start, stop = int(match.group(1)) - 1, int(match.group(2) or match.group(1))
+        counted = sum(int(item.split(" ", 1)[0]) for item in match.group(3).split(", "))
+        return Gap(start, stop) if start == position < stop and counted == stop - start else None
+    match = _EACH.match(line)
+    if match is not None:
+        start, stop, source = (int(group) for group in match.groups())
+        return Each(start - 1, stop) if start - 1 == position < stop and source == position > 0 else None
+    match = _SAME.match(line)
+    if match is None:
+        return None
+    start, stop = int(match.group(1)) - 1, int(match.group(2) or match.group(1))
+    source, until = int(match.group(3)) - 1, int(match.group(4) or match.group(3))
+    fits = start == position < stop and until - source == stop - start and until <= start
+    return Same(start, stop, source) if fits else None
+
+
+def expanded(found: Sequence[Piece], body: Sequence[str]) -> Iterator[str]:
+    """The source's lines of a lossless output."""
+    source: list[str] = []
+    for piece, line in zip(found, body, strict=True):
+        match piece:
+            case Same(start, stop, earlier):
+                source += source[earlier : earlier + stop - start]
+            case Each(start, stop):
+                source += [source[-1]] * (stop - start)
+            case _:
+                source.append(line)
+    return iter(source)

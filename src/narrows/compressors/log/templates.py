@@ -1,0 +1,78 @@
+"""Which lines are alike: equal but for numbers, names and paths.
+
+Two steps, both over the distinct texts that remain when digits are removed, so the work grows with variety and not with
+length. First every word that is not plain letters (a path, an address, `key=value`) becomes a star. Then, among texts
+that are still rare, words that are rare in the whole log become stars too, as in frequency-based template mining
+(Vaarandi's SLCT): `Unpacking zlib * ...` joins `Unpacking curl * ...`, because `Unpacking` is frequent and the names
+are not. A text keeps at least half of its words in this step, so an unusual message never joins a usual one.
+
+The templates are only used to decide what is shown; no output line is ever built from one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+_VARIABLE = re.compile(r"(?<!\S)(?![\[({<'\"]*[A-Za-z_-]+[\])}>'\",:;.!?]*(?!\S))\S+")
+RARE = 3
+"""A shape with fewer lines than this is a candidate for the second step."""
+FREQUENT_WORD = 5
+"""A word in at least so many lines is constant in the second step."""
+SMALLEST_FAMILY = 5
+"""So many lines must share a second-step shape, or the step is undone for them."""
+_LONG = 1000
+
+
+def shapes(counts: Mapping[str, int]) -> dict[str, str]:
+    """The shape of each text. `counts`: lines by text without digits; equal shapes mean alike."""
+    first = {key: shape(key) for key in counts}
+    lines: Counter[str] = Counter()
+    for key, found in first.items():
+        lines[found] += counts[key]
+    rare = [found for found, count in lines.items() if count < RARE]
+    if len(rare) < SMALLEST_FAMILY:
+        return first
+    second = _families(rare, lines)
+    return {key: second.get(found, found) for key, found in first.items()}
+
+
+def shape(key: str) -> str:
+    """The first step for one text; of a very long one only the beginning counts, and its length class."""
+    if len(key) > _LONG:
+        return f"{shape(key[:_LONG])} ...{len(key).bit_length()}"
+    masked = _VARIABLE.sub("*", key)
+    if not any(character.isalpha() for character in masked):
+        return _skeleton(key)
+    return masked
+
+
+def _skeleton(key: str) -> str:
+    """The shape of a text without a plain word: a lone path or value by what it is made of."""
+    words = key.split()
+    if len(words) == 1 and ("/" in key or "\\" in key):
+        return "path"
+    return "".join("a" if character.isalnum() else character for character in key[:8]) + f" *{len(words)}"
+
+
+def _families(rare: list[str], lines: Mapping[str, int]) -> dict[str, str]:
+    """The rare shapes that become alike when rare words are stars."""
+    frequency: Counter[str] = Counter()
+    for found, count in lines.items():
+        for word in set(found.split()):
+            frequency[word] += count
+    families: defaultdict[str, list[str]] = defaultdict(list)
+    for found in rare:
+        words = found.split()
+        plain = [word for word in words if word != "*"]
+        constant = sum(frequency[word] >= FREQUENT_WORD for word in plain)
+        if constant and 2 * constant >= len(plain):
+            family = " ".join(word if word == "*" or frequency[word] >= FREQUENT_WORD else "*" for word in words)
+            families[family].append(found)
+    return {
+        found: f"~ {family}"
+        for family, members in families.items()
+        if sum(lines[member] for member in members) >= SMALLEST_FAMILY
+        for found in members
+    }
