@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.errors import SettingsError
-from narrows.settings import SETTINGS, LogLevel, is_loopback, names_listener, parse
+from narrows.settings import SETTINGS, Group, LogLevel, is_loopback, names_listener, parse
 from narrows.settings.forms import SIZE
 from narrows.settings.parse import _quoted, shown
 from narrows.settings.table import About, Setting
@@ -186,7 +186,7 @@ def test_rows_show_values_and_sources_in_the_order_of_the_table() -> None:
 
 
 def test_a_secret_is_shown_only_as_set() -> None:
-    secret = Setting("key", "", About("Keys", SIZE, "A key.", secret=True))
+    secret = Setting("key", "", About(Group.WHERE, SIZE, "A key.", secret=True))
     assert shown(secret, "sk-123", "environment NARROWS_KEY") == "set (from NARROWS_KEY)"
 
 
@@ -198,5 +198,5 @@ def test_a_key_in_a_url_is_not_repeated(url: str) -> None:
 
 
 def test_an_unreadable_secret_is_not_repeated() -> None:
-    secret = Setting("key", "", About("Keys", SIZE, "A key.", secret=True))
+    secret = Setting("key", "", About(Group.WHERE, SIZE, "A key.", secret=True))
     assert _quoted(secret, "sk-123") == ""

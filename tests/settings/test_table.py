@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from narrows.policy import Level, Policy, Scope
-from narrows.settings import SETTINGS, Settings
+from narrows.settings import SETTINGS, LogFormat, Settings
 
 
 def test_names_are_the_same_everywhere() -> None:
@@ -56,3 +56,13 @@ def test_every_policy_value_follows_the_settings() -> None:
     )
     policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 0.6, 0.7, "magika-1.0.3", "toktok")
     assert settings.policy("magika-1.0.3", "toktok") == policy
+
+
+@pytest.mark.parametrize(
+    ("log_format", "on_terminal", "elsewhere"),
+    [(LogFormat.AUTO, True, False), (LogFormat.TEXT, True, True), (LogFormat.JSON, False, False)],
+)
+def test_logs_are_text_for_people(log_format: LogFormat, on_terminal: bool, elsewhere: bool) -> None:
+    settings = replace(Settings(), log_format=log_format)
+    assert settings.logs_as_text(terminal=True) is on_terminal
+    assert settings.logs_as_text(terminal=False) is elsewhere

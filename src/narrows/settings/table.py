@@ -54,11 +54,21 @@ class ClassifierName(StrEnum):
     NONE = "none"
 
 
+class Group(StrEnum):
+    """The headings under which help and docs show the settings."""
+
+    WHERE = "Where it listens, and for what"
+    EDITS = "What is shortened"
+    LIMITS = "Bounds"
+    TIMES = "Times"
+    LOG = "What is written down"
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What the table says of a setting beside its name, type and default."""
 
-    group: str
+    group: Group
     form: Form
     help: str
     secret: bool = False
@@ -85,13 +95,6 @@ class Setting:
         return self.about.form.show(value)
 
 
-_WHERE = "Where it listens, and for what"
-_EDITS = "What is shortened"
-_LIMITS = "Bounds"
-_TIMES = "Times"
-_LOG = "What is written down"
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a gateway is started with. Sizes are bytes, times seconds, shares fractions of 1."""
@@ -99,18 +102,18 @@ class Settings:
     upstream: Annotated[
         str,
         About(
-            _WHERE,
+            Group.WHERE,
             URL,
             "The model's server: scheme, host, and a base path if it has one. Every path is forwarded there; a `/v1`"
             " that both it and the request's path carry is joined once. Without it, `OPENAI_BASE_URL` is used.",
         ),
     ] = ""
-    host: Annotated[str, About(_WHERE, HOST, "The address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, About(_WHERE, PORT, "The port; 0 takes a free one.")] = 8787
+    host: Annotated[str, About(Group.WHERE, HOST, "The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, About(Group.WHERE, PORT, "The port; 0 takes a free one.")] = 8787
     allow_remote: Annotated[
         bool,
         About(
-            _WHERE,
+            Group.WHERE,
             SWITCH,
             "Allow `host` to be reachable from other machines. The gateway asks clients for no key of its own: whoever"
             " reaches it, reaches the upstream.",
@@ -119,7 +122,7 @@ class Settings:
     own_prefix: Annotated[
         str,
         About(
-            _WHERE,
+            Group.WHERE,
             PATH,
             "Moves the gateway's own routes (`/healthz`, `/readyz`, `/metrics`, `/narrows/...`) under this path, for an"
             " upstream that has routes of these names.",
@@ -128,7 +131,7 @@ class Settings:
     ca_bundle: Annotated[
         str,
         About(
-            _WHERE,
+            Group.WHERE,
             FILE,
             "PEM file of the authorities that an https upstream is checked against, in place of the system's.",
         ),
@@ -137,7 +140,7 @@ class Settings:
     level: Annotated[
         Level,
         About(
-            _EDITS,
+            Group.EDITS,
             one_of(Level),
             "`off`: nothing is shortened; `lossless`: only forms that decode to the source exactly; `balanced`: also"
             " leave things out, counted.",
@@ -146,65 +149,77 @@ class Settings:
     scope: Annotated[
         Scope,
         About(
-            _EDITS,
+            Group.EDITS,
             one_of(Scope),
             "`stable`: every eligible part, the same way on every turn; `latest`: only the latest tool message and user"
             " text, which gives up the provider's prompt cache.",
         ),
     ] = Scope.STABLE
-    json_min_bytes: Annotated[int, About(_EDITS, SIZE, "JSON under this size is kept.")] = 1024
-    log_min_bytes: Annotated[int, About(_EDITS, SIZE, "Logs and build output under this size are kept.")] = 512
-    search_min_bytes: Annotated[int, About(_EDITS, SIZE, "Search results under this size are kept.")] = 1024
-    diff_min_bytes: Annotated[int, About(_EDITS, SIZE, "Diffs under this size are kept.")] = 1024
-    min_saved_tokens: Annotated[int, About(_EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
+    json_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "JSON under this size is kept.")] = 1024
+    log_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Logs and build output under this size are kept.")] = 512
+    search_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Search results under this size are kept.")] = 1024
+    diff_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Diffs under this size are kept.")] = 1024
+    min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
-        float, About(_EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
+        float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
     ] = 0.10
     min_saved_share_assumed: Annotated[
-        float, About(_EDITS, SHARE, "The same, where the model's token encoding is not known and another stands in.")
+        float,
+        About(Group.EDITS, SHARE, "The same, where the model's token encoding is not known and another stands in."),
     ] = 0.20
     classifier: Annotated[
         ClassifierName,
         About(
-            _EDITS,
+            Group.EDITS,
             one_of(ClassifierName),
             "What judges texts that no grammar explains. One that cannot be loaded is a start error.",
         ),
     ] = ClassifierName.MAGIKA
 
-    plan_workers: Annotated[int, About(_LIMITS, COUNT, "Processes that shorten text, off the event loop.")] = 1
+    plan_workers: Annotated[int, About(Group.LIMITS, COUNT, "Processes that shorten text, off the event loop.")] = 1
     plan_queue: Annotated[
-        int, About(_LIMITS, COUNT, "Requests that may wait for a planning process; more are answered 503.")
+        int, About(Group.LIMITS, COUNT, "Requests that may wait for a planning process; more are answered 503.")
     ] = 64
-    max_body_bytes: Annotated[int, About(_LIMITS, SIZE, "A request body over this size is answered 413.")] = 64 << 20
-    max_buffered_bytes: Annotated[
-        int, About(_LIMITS, SIZE, "Bytes of all bodies held at once; a request that would pass it is answered 503.")
-    ] = 256 << 20
-    inline_scan_bytes: Annotated[
-        int, About(_LIMITS, SIZE, "Bodies over this size are scanned in a planning process, not on the event loop.")
-    ] = 1 << 20
-    cache_bytes: Annotated[int, About(_LIMITS, SIZE, "Memory for decisions already made; the oldest leave first.")] = (
+    max_body_bytes: Annotated[int, About(Group.LIMITS, SIZE, "A request body over this size is answered 413.")] = (
         64 << 20
     )
+    max_buffered_bytes: Annotated[
+        int,
+        About(Group.LIMITS, SIZE, "Bytes of all bodies held at once; a request that would pass it is answered 503."),
+    ] = 256 << 20
+    inline_scan_bytes: Annotated[
+        int,
+        About(Group.LIMITS, SIZE, "Bodies over this size are scanned in a planning process, not on the event loop."),
+    ] = 1 << 20
+    cache_bytes: Annotated[
+        int, About(Group.LIMITS, SIZE, "Memory for decisions already made; the oldest leave first.")
+    ] = 64 << 20
 
-    connect_timeout_s: Annotated[float, About(_TIMES, DURATION, "To connect to the upstream, TLS included.")] = 10.0
+    connect_timeout_s: Annotated[float, About(Group.TIMES, DURATION, "To connect to the upstream, TLS included.")] = (
+        10.0
+    )
     first_byte_timeout_s: Annotated[
-        float, About(_TIMES, DURATION, "From the end of the request to the first byte of the answer; then 504.")
+        float, About(Group.TIMES, DURATION, "From the end of the request to the first byte of the answer; then 504.")
     ] = 600.0
     idle_timeout_s: Annotated[
-        float, About(_TIMES, DURATION, "Without a byte in an exchange that has begun. There is no total time limit.")
+        float,
+        About(Group.TIMES, DURATION, "Without a byte in an exchange that has begun. There is no total time limit."),
     ] = 600.0
     plan_timeout_s: Annotated[
-        float, About(_TIMES, DURATION, "To wait for a planning process; then 503, never another decision.")
+        float, About(Group.TIMES, DURATION, "To wait for a planning process; then 503, never another decision.")
     ] = 10.0
     drain_timeout_s: Annotated[
-        float, About(_TIMES, DURATION, "For exchanges in flight to end after SIGTERM or SIGINT.")
+        float, About(Group.TIMES, DURATION, "For exchanges in flight to end after SIGTERM or SIGINT.")
     ] = 30.0
 
-    log_level: Annotated[LogLevel, About(_LOG, one_of(LogLevel), "From which severity on.")] = LogLevel.INFO
+    log_level: Annotated[LogLevel, About(Group.LOG, one_of(LogLevel), "From which severity on.")] = LogLevel.INFO
     log_format: Annotated[
-        LogFormat, About(_LOG, one_of(LogFormat), "`auto` is text on a terminal and JSON elsewhere.")
+        LogFormat, About(Group.LOG, one_of(LogFormat), "`auto` is text on a terminal and JSON elsewhere.")
     ] = LogFormat.AUTO
+
+    def logs_as_text(self, *, terminal: bool) -> bool:
+        """Whether log lines are text, on a stream that is a terminal or is not."""
+        return self.log_format is LogFormat.TEXT or (self.log_format is LogFormat.AUTO and terminal)
 
     def policy(self, classifier: str, tokenizer: str) -> Policy:
         """The policy these settings make with a classifier and a tokenizer, both named with their versions."""
