@@ -31,7 +31,7 @@ def decode(literal: bytes) -> str:
         raise ValueError("not a JSON string literal")
     try:
         return _TEXT.decode(literal)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"not a readable JSON string literal: {error}") from error
 
 

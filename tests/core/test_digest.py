@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrows.core.digest import part_digest
+from narrows.core.tool_call import ToolCall
+
+SHORT = st.text("ab1:;\ud800", max_size=3)
+CALLS = st.one_of(st.none(), st.builds(ToolCall, SHORT, SHORT))
+FIELDS = st.tuples(st.binary(max_size=3), st.sampled_from(("tool", "user")), CALLS)
+
+
+@given(FIELDS, FIELDS)
+def test_equal_digests_mean_equal_fields(
+    one: tuple[bytes, str, ToolCall | None], other: tuple[bytes, str, ToolCall | None]
+) -> None:
+    assert (part_digest(*one) == part_digest(*other)) == (one == other)
+
+
+def test_fields_do_not_run_together() -> None:
+    cases = [
+        (b"x", "tool", None),
+        (b"x", "tool", ToolCall("", "")),
+        (b"x", "tool", ToolCall("a", "b")),
+        (b"x", "tool", ToolCall("ab", "")),
+        (b"x", "tool", ToolCall("", "ab")),
+        (b"1:x", "tool", None),
+        (b"x", "user", None),
+    ]
+    assert all(part_digest(*one) != part_digest(*other) for one, other in combinations(cases, 2))
+    assert len(part_digest(*cases[0])) == 32
