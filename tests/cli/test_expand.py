@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ Captured = pytest.CaptureFixture[bytes]
 
 def test_expand_undoes_a_lossless_compress(tmp_path: Path, capfdbinary: Captured) -> None:
     source, short = tmp_path / "source", tmp_path / "short"
-    source.write_bytes(ROWS.encode())
+    source.write_text(json.dumps(json.loads(ROWS), separators=(",", ":")))
     assert main(["compress", str(source), "--level", "lossless"]) == 0
     short.write_bytes(capfdbinary.readouterr().out)
     assert short.read_bytes() != source.read_bytes()

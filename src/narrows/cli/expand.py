@@ -1,7 +1,8 @@
 """Give back the source of a losslessly shortened text.
 
-The text comes from FILE, or from standard input where FILE is `-`; its source goes to standard output, exactly. A text
-that is no lossless output of ours gives nothing, a message on standard error, and the exit status 3.
+The text comes from FILE, or from standard input where FILE is `-`; its source goes to standard output: exactly, except
+that JSON comes without the white space between its values. A text that is no lossless output of ours gives nothing, a
+message on standard error, and the exit status 3.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -20,8 +19,9 @@ from narrows.cli.failure import OK, Failure
 from narrows.core.tokens import TOKENIZER
 from narrows.errors import SettingsError
 from narrows.policy import Policy
-from narrows.server.app import RunningGateway, serve
+from narrows.server.app import RunningGateway, serve, tune_process
 from narrows.settings import ParsedSettings, Settings, is_loopback
+from narrows.upstream.tls import client_context
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -59,11 +59,10 @@ def _startable(settings: Settings) -> str:
         classifier = check_loadable(settings.classifier)
     except SettingsError as error:
         problems += error.problems
-    if settings.ca_bundle:
-        try:
-            ssl.create_default_context(cafile=settings.ca_bundle)
-        except OSError as error:
-            problems.append(f"ca_bundle: {settings.ca_bundle} cannot be used ({error.strerror or error})")
+    try:
+        client_context(settings.ca_bundle)
+    except SettingsError as error:
+        problems += error.problems
     if problems:
         raise SettingsError(tuple(problems))
     return classifier
@@ -85,7 +84,9 @@ async def _serve(settings: Settings, policy: Policy) -> int:
         raise Failure(
             f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error}); --port takes another"
         ) from None
-    print(start_lines(settings, policy, gateway.port), file=sys.stderr, flush=True)
+    if settings.logs_as_text(terminal=sys.stderr.isatty()):  # in a JSON log the event `started` says it
+        print(start_lines(settings, policy, gateway.port), file=sys.stderr, flush=True)
+    tune_process()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from narrows.cli.main import main
+from narrows.cli.serve import settings_table, start_lines
+from narrows.settings import SETTINGS, Settings, parse
+
+UPSTREAM = ["--upstream", "https://models.example"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("NARROWS_") or name == "OPENAI_BASE_URL":
+            monkeypatch.delenv(name)
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """A model's server that gives the path back, after a moment where the path asks for one."""
+
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            self.server.asked.set()  # type: ignore[attr-defined] # set where the server is made
+            self.server.go_on.wait(30)  # type: ignore[attr-defined] # likewise
+        body = self.path.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
+
+
+@pytest.fixture
+def upstream() -> Iterator[http.server.ThreadingHTTPServer]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.asked, server.go_on = threading.Event(), threading.Event()  # type: ignore[attr-defined] # for the handler
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.go_on.set()  # type: ignore[attr-defined] # set above
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@contextmanager
+def running(*words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`narrows serve` in its own process, and the port it took."""
+    command = [sys.executable, "-m", "narrows", "serve", "--port", "0", "--log-format", "json", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        started = json.loads(process.stderr.readline())
+        yield process, int(started["address"].rpartition(":")[2])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def url(server: http.server.ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def get(port: int, path: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    body = connection.getresponse().read()
+    connection.close()
+    return body
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_a_signal_ends_it(upstream: http.server.ThreadingHTTPServer, number: int) -> None:
+    with running("--upstream", url(upstream)) as (process, port):
+        assert get(port, "/v1/models") == b"/v1/models"
+        process.send_signal(number)
+        assert process.wait(30) == 0
+
+
+def test_an_exchange_in_flight_ends_before_the_process(upstream: http.server.ThreadingHTTPServer) -> None:
+    with running("--upstream", url(upstream)) as (process, port):
+        answers: list[bytes] = []
+        asking = threading.Thread(target=lambda: answers.append(get(port, "/slow")))
+        asking.start()
+        assert upstream.asked.wait(30)  # type: ignore[attr-defined] # set by the fixture
+        process.send_signal(signal.SIGTERM)
+        upstream.go_on.set()  # type: ignore[attr-defined] # set by the fixture
+        asking.join(30)
+        assert answers == [b"/slow"]
+        assert process.wait(30) == 0
+
+
+def test_a_second_signal_ends_it_at_once(upstream: http.server.ThreadingHTTPServer) -> None:
+    with running("--upstream", url(upstream)) as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/slow")
+        assert upstream.asked.wait(30)  # type: ignore[attr-defined] # set by the fixture
+        assert process.stderr is not None
+        process.send_signal(signal.SIGTERM)
+        while '"stopping"' not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == -signal.SIGTERM
+        connection.close()
+
+
+def test_a_taken_address_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["serve", *UPSTREAM, "--port", str(port)]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot listen on 127.0.0.1 port {port}" in said
+    assert "--port takes another" in said
+
+
+def test_every_setting_is_printed_with_its_source(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NARROWS_PORT", "9000")
+    Path("narrows.toml").write_text('level = "lossless"\n')
+    assert main(["serve", *UPSTREAM, "--print-settings"]) == 0
+    lines = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == [setting.name for setting in SETTINGS]
+    assert ["upstream", "https://models.example", "flag --upstream"] in lines
+    assert ["port", "9000", "environment NARROWS_PORT"] in lines
+    assert ["level", "lossless", "file narrows.toml"] in lines
+    assert ["scope", "stable", "default"] in lines
+
+
+def test_every_problem_is_said_and_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--port", "http", "--host", "0.0.0.0"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3
+    assert all(line.startswith("narrows serve: ") for line in said)
+
+
+def test_what_only_the_machine_knows_is_checked_before_listening(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", *UPSTREAM, "--ca-bundle", "gone.pem"]) == 2
+    assert "gone.pem" in capsys.readouterr().err
+
+
+def test_the_start_lines_say_where_whereto_and_how() -> None:
+    settings = Settings(upstream="https://models.example")
+    policy = settings.policy("magika-1.0.3", "toktok")
+    text = start_lines(settings, policy, 8787)
+    assert "listens on http://127.0.0.1:8787 and forwards to https://models.example" in text
+    assert policy.version in text
+    assert "export OPENAI_BASE_URL=http://127.0.0.1:8787/v1" in text
+    assert "Warning" not in text
+
+
+def test_the_start_lines_warn_of_other_machines() -> None:
+    settings = Settings(upstream="https://models.example", host="::", allow_remote=True)
+    text = start_lines(settings, settings.policy("none", ""), 1)
+    assert "http://[::]:1" in text
+    assert "Warning: other machines can reach" in text
+
+
+def test_the_table_is_in_columns() -> None:
+    lines = settings_table(parse({"upstream": "https://models.example"}, {}, {})).splitlines()
+    assert len({line.rindex(source) for line in lines for source in ["default"] if line.endswith(source)}) == 1
