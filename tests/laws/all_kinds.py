@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.compressors import json_truth
 from tests.laws.kinds import KindUnderTest
 
-KINDS: tuple[KindUnderTest, ...] = ()
+KINDS: tuple[KindUnderTest, ...] = (json_truth.UNDER_TEST,)

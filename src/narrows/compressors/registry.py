@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from narrows.compressors import marks
+from narrows.compressors import json_rows, marks
+from narrows.compressors.tools import reads_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
 from narrows.core.tokens import Encoding, gate
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
 
-COMPRESSORS: tuple[Compressor, ...] = ()
+COMPRESSORS: tuple[Compressor, ...] = (json_rows.COMPRESSOR,)
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
 
 
@@ -99,6 +100,8 @@ class Registry:
         if marks.has_mark(text):
             ours = any(compressor.is_output(text) for compressor in self.compressors)
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
+        if tool_call is not None and reads_file(tool_call):
+            return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
         compressor = self._detect(text, tool_call, grammar_only=grammar_only)
         if isinstance(compressor, Kept):
             return compressor

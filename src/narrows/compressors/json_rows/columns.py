@@ -1,0 +1,172 @@
+"""The columns of a list of objects.
+
+Objects whose keys follow one common order share their columns. A column with the same value in every row is stated once
+(`Constant`), objects that all rows hold under one key become a `Group` of columns, everything else is one cell a row. A
+row without the key has an empty cell, which no value looks like. Rows of an odd shape are not forced in: they are
+`written whole`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from narrows.compressors.json_rows.notation import inline, key
+from narrows.compressors.json_rows.reading import JsonValue, Number
+
+MAX_COLUMNS = 256
+MAX_SHAPES = 64
+"""Bounds of the work that merging key orders may take; what does not fit is written whole."""
+MIN_FILLED = 0.5
+"""Under this share of filled cells a table is harder to read than the objects themselves."""
+
+
+class Absent(Enum):
+    """The one value of a key that a row does not have."""
+
+    ABSENT = ""
+
+
+Shape: TypeAlias = tuple[str, ...]
+Row: TypeAlias = dict[str, JsonValue]
+Entry: TypeAlias = "JsonValue | Absent"
+_PLAIN = frozenset((str, bool, type(None), Absent))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One cell a row; `path` names the column from the row's outermost key inwards. `nested`: some cells hold objects
+    in arrays, which a table of their own might write shorter."""
+
+    path: Shape
+    cells: list[str]
+    nested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A column with one value, the same in every row."""
+
+    path: Shape
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Objects that every row holds under one key."""
+
+    path: Shape
+    fields: tuple[Field, ...]
+
+
+Field: TypeAlias = Column | Constant | Group
+
+
+def header(fields: Iterable[Field]) -> str:
+    """The columns' declaration: `name`, `name=value`, `name{...}`."""
+    return ",".join([_declared(field) for field in fields])
+
+
+def flat(fields: Iterable[Field]) -> Iterator[Column]:
+    """The columns that have cells, in the order of the row."""
+    for field in fields:
+        match field:
+            case Column():
+                yield field
+            case Group():
+                yield from flat(field.fields)
+            case Constant():
+                pass
+
+
+def shared_names(shapes: Sequence[Shape]) -> tuple[Shape, frozenset[Shape]]:
+    """One order of names that the shapes follow, and which shapes do. The first shape always does."""
+    names: list[str] = []
+    accepted: set[Shape] = set()
+    for shape in shapes[:MAX_SHAPES]:
+        merged = _merged(names, shape)
+        if merged is not None:
+            names = merged
+            accepted.add(shape)
+    return tuple(names), frozenset(accepted)
+
+
+def fields_of(rows: Sequence[Row], names: Shape, path: Shape = ()) -> tuple[Field, ...]:
+    """The columns of `rows`, every one of which has a shape that follows `names`."""
+    if all(len(row) == len(names) for row in rows):
+        entries: Iterable[Sequence[Entry]] = zip(*[row.values() for row in rows], strict=True)
+    else:
+        entries = ([row.get(name, Absent.ABSENT) for row in rows] for name in names)
+    return tuple([_field((*path, name), column) for name, column in zip(names, entries, strict=True)])
+
+
+def _merged(names: list[str], shape: Shape) -> list[str] | None:
+    """`names` with those of `shape` put in where it has them; None where the orders disagree or too many result."""
+    if not names:
+        return list(shape) if len(shape) <= MAX_COLUMNS else None
+    place = {name: index for index, name in enumerate(names)}
+    merged: list[str] = []
+    taken = 0
+    for name in shape:
+        index = place.get(name)
+        if index is not None:
+            if index < taken:
+                return None
+            merged += names[taken : index + 1]
+            taken = index + 1
+        else:
+            merged.append(name)
+    merged += names[taken:]
+    return merged if len(merged) <= MAX_COLUMNS else None
+
+
+def _field(path: Shape, entries: Sequence[Entry]) -> Field:
+    kinds = set(map(type, entries))
+    if kinds == {dict}:
+        group = _group(path, entries)
+        if group is not None:
+            return group
+    cells = _cells(entries, kinds)
+    if len(cells) > 1 and cells[0] and cells.count(cells[0]) == len(cells):
+        return Constant(path, cells[0])
+    return Column(path, cells, nested=list in kinds and any(map(_holds_objects, entries)))
+
+
+def _group(path: Shape, entries: Sequence[Entry]) -> Group | None:
+    """Objects under one key as columns; None where they are too unlike each other."""
+    rows = [entry for entry in entries if isinstance(entry, dict)]
+    shapes = list(dict.fromkeys(map(tuple, rows)))
+    names, accepted = shared_names(shapes)
+    if len(accepted) < len(shapes) or not names or sum(map(len, rows)) < MIN_FILLED * len(names) * len(rows):
+        return None
+    return Group(path, fields_of(rows, names, path))
+
+
+def _cells(entries: Sequence[Entry], kinds: set[type]) -> list[str]:
+    if kinds == {Number}:
+        return [str(entry) for entry in entries]
+    if kinds <= _PLAIN:  # none of these compares equal to another kind's, so each distinct value is written once
+        written = {entry: _cell(entry) for entry in set(entries)}
+        return [written[entry] for entry in entries]
+    return [_cell(entry) for entry in entries]
+
+
+def _cell(entry: Entry) -> str:
+    return "" if entry is Absent.ABSENT else inline(entry)
+
+
+def _holds_objects(entry: Entry) -> bool:
+    return isinstance(entry, list) and len(entry) > 1 and isinstance(entry[0], dict)
+
+
+def _declared(field: Field) -> str:
+    name = key(field.path[-1])
+    match field:
+        case Constant():
+            return f"{name}={field.cell}"
+        case Group():
+            return f"{name}{{{header(field.fields)}}}"
+        case Column():
+            return name

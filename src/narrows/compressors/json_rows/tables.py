@@ -1,0 +1,171 @@
+"""A document in short form: the notation of `notation`, with lists of objects as tables.
+
+    [2 rows{id,status=open,owner{name,mail}
+    17,Ada,ada@example.org
+    18,Linus,linus@example.org
+    ]
+
+A list of lists of objects shares one header, its lists set apart by lines that hold `-`. Whichever is shorter is taken
+where a table would keep long lists of objects inside its cells: the table, or the objects with tables inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeGuard
+
+from narrows.compressors.json_rows import omission
+from narrows.compressors.json_rows.columns import (
+    MIN_FILLED,
+    Constant,
+    Field,
+    Group,
+    Row,
+    fields_of,
+    flat,
+    header,
+    shared_names,
+)
+from narrows.compressors.json_rows.notation import inline, key
+from narrows.compressors.json_rows.reading import JsonValue
+
+MAX_CHOICES = 3
+"""How many tables inside each other are written both ways; each doubles the work for what lies below it."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the head line has to explain, gathered while writing."""
+
+    tables: int = 0
+    constants: int = 0
+    absent: int = 0
+    whole: int = 0
+    rows_left_out: int = 0
+    rows_of_shortened: int = 0
+
+
+def is_rows(value: JsonValue) -> TypeGuard[list[Row]]:
+    """Whether a value is a list of at least two objects."""
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(item, dict) for item in value)
+
+
+def is_lists_of_rows(value: JsonValue) -> TypeGuard[list[list[Row]]]:
+    """Whether a value is a list of at least two lists that hold nothing but objects, three at least altogether."""
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(inner, list) and all(isinstance(item, dict) for item in inner) for inner in value)
+        and sum(len(inner) for inner in value if isinstance(inner, list)) > 2
+    )
+
+
+class Writer:
+    """Writes one document; `notes` afterwards says what was done. `bulk`: from where on rows are left out."""
+
+    def __init__(self, bulk: omission.Bulk | None) -> None:
+        self.notes = Notes()
+        self._bulk = bulk
+        self._choices = 0
+
+    def value(self, value: JsonValue) -> str:
+        """A value outside of any cell."""
+        if isinstance(value, dict):
+            return "{" + ",".join([f"{key(name)}:{self.value(member)}" for name, member in value.items()]) + "}"
+        if isinstance(value, list):
+            return self._table(value) or self._list(value)
+        return inline(value)
+
+    def _list(self, items: Iterable[JsonValue]) -> str:
+        return "[" + ",".join([self.value(item) for item in items]) + "]"
+
+    def _table(self, items: list[JsonValue]) -> str | None:
+        """A list as a table, where it is one and that is shorter."""
+        if is_rows(items):
+            return self._shorter(items)
+        return self._lists(items) if is_lists_of_rows(items) else None
+
+    def _shorter(self, rows: list[Row]) -> str | None:
+        """The table, or None where there is none or the objects with tables inside are shorter."""
+        before = replace(self.notes)
+        table = _Table.of(rows)
+        if table is None:
+            return None
+        text = self._written(table)
+        if self._choices < MAX_CHOICES and any(column.nested for column in flat(table.fields)):
+            after, self.notes = self.notes, replace(before)
+            self._choices += 1
+            other = self._list(rows)
+            self._choices -= 1
+            if len(other) < len(text):
+                return other
+            self.notes = after
+        return text
+
+    def _written(self, table: _Table) -> str:
+        lines = table.lines()
+        if self._bulk is not None and self._bulk.is_reached(lines):
+            columns = list(flat(table.fields))
+            kept = omission.survivors(lines, columns, table.whole, self._bulk)
+            if kept is not None:
+                self.notes.rows_left_out += kept.count(False)
+                self.notes.rows_of_shortened += table.count
+                lines = omission.shortened(lines, columns, table.whole, kept)
+        self._note(table)
+        return "\n".join([f"[{table.count} rows{{{header(table.fields)}}}", *lines, "]"])
+
+    def _lists(self, lists: list[list[Row]]) -> str | None:
+        table = _Table.of([row for inner in lists for row in inner])
+        if table is None or not any(True for _ in flat(table.fields)):
+            return None
+        lines = iter(table.lines())
+        written: list[str] = []
+        for inner in lists:
+            written += ["-", *(next(lines) for _ in inner)]
+        self._note(table)
+        return "\n".join([f"[{len(lists)} lists{{{header(table.fields)}}}", *written[1:], "]"])
+
+    def _note(self, table: _Table) -> None:
+        self.notes.tables += 1
+        self.notes.constants += any(_has_constant(field) for field in table.fields)
+        self.notes.absent += any("" in column.cells for column in flat(table.fields))
+        self.notes.whole += bool(table.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """`count` rows by columns. `whole` holds the rows of an odd shape by index, written as objects."""
+
+    fields: tuple[Field, ...]
+    whole: dict[int, str]
+    count: int
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> _Table | None:
+        """The table; None where the rows are too unlike each other to be read as one."""
+        shapes = [tuple(row) for row in rows]
+        names, accepted = shared_names(list(dict.fromkeys(shapes)))
+        if not names:
+            return None
+        regular = [row for row, shape in zip(rows, shapes, strict=True) if shape in accepted]
+        if sum(map(len, regular)) < MIN_FILLED * len(names) * len(rows):
+            return None
+        whole = {index: inline(rows[index]) for index, shape in enumerate(shapes) if shape not in accepted}
+        table = cls(fields_of(regular, names), whole, len(rows))
+        if whole and sum(1 for _ in flat(table.fields)) < 2:
+            return None  # one cell alone could be an object too
+        return table
+
+    def lines(self) -> list[str]:
+        """One line a row; none at all where every column is constant."""
+        lines = map(",".join, zip(*[column.cells for column in flat(self.fields)], strict=True))
+        if not self.whole:
+            return list(lines)
+        return [self.whole.get(index) or next(lines) for index in range(self.count)]
+
+
+def _has_constant(field: Field) -> bool:
+    if isinstance(field, Group):
+        return any(_has_constant(inner) for inner in field.fields)
+    return isinstance(field, Constant)
