@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 
 class Ending(Enum):
@@ -262,8 +262,7 @@ class _Connection(asyncio.Protocol):
         self._request: Recorded | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._number = self._upstream.connections
         self._upstream.connections += 1
         self._upstream.open += 1

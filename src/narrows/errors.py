@@ -3,7 +3,9 @@
     GatewayError(source, status, code)
     |-- DownstreamError   the client sent something we cannot serve        (4xx)
     |   |-- MalformedRequest     400  bytes that are not one unambiguous HTTP/1.1 request
+    |   |-- ClientTooSlow        408  the request did not arrive in time
     |   |-- BodyTooLarge         413  over the body limit
+    |   |-- HeadTooLarge         431  a head, line or number of fields over the parser's bounds
     |   `-- LoopDetected         508  the request carries our own loop mark
     |-- UpstreamError     the model's server could not be used             (502, 504)
     |   |-- UpstreamUnreachable  502  refused, reset, unresolved, TLS failure, before any answer
@@ -44,6 +46,8 @@ class GatewayError(Exception):
 
 
 class DownstreamError(GatewayError):
+    """The client sent something that cannot be served."""
+
     source = "downstream"
     status = 400
     code = "bad_request"
@@ -51,39 +55,69 @@ class DownstreamError(GatewayError):
 
 
 class MalformedRequest(DownstreamError):
+    """Bytes that are not one unambiguous HTTP/1.1 request, or a field for us with no such value."""
+
     code = "malformed_request"
 
 
+class ClientTooSlow(DownstreamError):
+    """The request's head or body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class HeadTooLarge(DownstreamError):
+    """A head, a line of it, or the number of its fields is over the parser's bounds."""
+
+    status = 431
+    code = "request_head_too_large"
+
+
 class BodyTooLarge(DownstreamError):
+    """A body over the limit for bodies that are held."""
+
     status = 413
     code = "request_too_large"
 
 
 class LoopDetected(DownstreamError):
+    """A request that carries our own loop mark."""
+
     status = 508
     code = "loop_detected"
 
 
 class UpstreamError(GatewayError):
+    """The model's server could not be used."""
+
     source = "upstream"
     status = 502
     code = "upstream_error"
 
 
 class UpstreamUnreachable(UpstreamError):
+    """No connection, or one that broke before any answer."""
+
     code = "upstream_unreachable"
 
 
 class UpstreamMalformed(UpstreamError):
+    """Bytes that are not one unambiguous HTTP/1.1 response."""
+
     code = "upstream_malformed"
 
 
 class UpstreamTimeout(UpstreamError):
+    """No connection, or no first byte, in time."""
+
     status = 504
     code = "upstream_timeout"
 
 
 class Overloaded(GatewayError):
+    """A bounded resource of ours is used up; nothing was sent upstream."""
+
     status = 503
     code = "overloaded"
 

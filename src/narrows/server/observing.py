@@ -91,6 +91,11 @@ class ResponseTee:
         if self._pending_bytes >= self._limits.batch_bytes or len(self._pending) >= self._limits.batch_pieces:
             self._read_batch()
 
+    def drop(self, reason: Dropped) -> None:
+        """Stop observing, because the caller cannot hand over everything."""
+        self._pending.clear()
+        self._dropped = self._dropped or reason
+
     def finish(self) -> ResponseRecord | None:
         """What was observed, when the body is over or broken off; None where a response has no body. Never raises."""
         if not self._has_body:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from narrows.errors import UpstreamUnreachable
+from narrows.errors import UpstreamTimeout, UpstreamUnreachable
 from narrows.upstream.connection import Connection
 from narrows.upstream.target import Target
 
@@ -20,7 +20,8 @@ MAX_IDLE_S = 55.0
 
 
 class Pool:
-    """Idle connections to one target, and the way to new ones."""
+    """Idle connections to one target, and the way to new ones. `opened`, `reused` and `retried` count since the start:
+    connections made, requests that found one here, and requests that were sent again because it was dead."""
 
     def __init__(self, target: Target, tls: ssl.SSLContext | None, connect_timeout_s: float) -> None:
         self.target = target
@@ -28,6 +29,9 @@ class Pool:
         self._connect_timeout_s = connect_timeout_s
         self._idle: list[Connection] = []
         self._closed = False
+        self.opened = 0
+        self.reused = 0
+        self.retried = 0
 
     @property
     def idle_count(self) -> int:
@@ -38,6 +42,7 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if connection.alive:
+                self.reused += 1
                 return connection
             connection.abort()
         return None
@@ -46,7 +51,8 @@ class Pool:
         """A new connection, TLS included.
 
         Raises:
-            UpstreamUnreachable: refused, unresolved, not trusted, or not there in time.
+            UpstreamUnreachable: refused, unresolved, or not trusted.
+            UpstreamTimeout: not there within the connect timeout.
         """
         target = self.target
         try:
@@ -59,13 +65,14 @@ class Pool:
                     server_hostname=target.host if self._tls else None,
                 )
         except TimeoutError:
-            raise UpstreamUnreachable(
+            raise UpstreamTimeout(
                 f"no connection to the upstream {target.host}:{target.port} within {self._connect_timeout_s:g} s"
             ) from None
         except (OSError, UnicodeError) as error:
             raise UpstreamUnreachable(
                 f"no connection to the upstream {target.host}:{target.port}: {error or type(error).__name__}"
             ) from error
+        self.opened += 1
         return connection
 
     def give_back(self, connection: Connection, now_s: float) -> None:

@@ -1,0 +1,131 @@
+"""The composition root: from settings and a policy to a gateway that listens, and back.
+
+Nothing below reads the environment, and nothing beside this module knows all the parts. A gateway that stops takes no
+new connection, closes idle ones at once, lets exchanges in progress end within `drain_timeout_s`, and then ends the
+rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from secrets import token_hex
+
+from narrows.policy import Level, Policy
+from narrows.records.ring import ExchangeRing
+from narrows.server.admission import Rules
+from narrows.server.allocator import keep_freed_memory
+from narrows.server.deadlines import Deadlines
+from narrows.server.downstream import Downstream
+from narrows.server.gateway import Gateway, Telling
+from narrows.server.limits import Limits
+from narrows.server.plan_pool import PlanPool
+from narrows.server.planner import Planner
+from narrows.settings import LogFormat, Settings
+from narrows.telemetry.events import Started, Stopped, Stopping
+from narrows.telemetry.log import EventLog
+from narrows.telemetry.metrics import Metrics
+from narrows.upstream.pool import Pool
+from narrows.upstream.target import parse_target
+from narrows.upstream.tls import client_context
+
+_BACKLOG = 1024
+_GC_THRESHOLD = 50_000
+_DRAIN_STEP_S = 0.02
+DEFAULT_LIMITS = Limits()
+
+
+class RunningGateway:
+    """A gateway that listens on `port`."""
+
+    def __init__(self, gateway: Gateway, server: asyncio.Server, deadlines: Deadlines) -> None:
+        self.gateway = gateway
+        self._server = server
+        self._deadlines = deadlines
+        self._closing: asyncio.Task[None] | None = None
+        self.port: int = server.sockets[0].getsockname()[1]
+
+    async def close(self, drain_timeout_s: float | None = None) -> None:
+        """Drain and stop; `drain_timeout_s` is the settings' if not given. A second call waits for the first."""
+        if self._closing is None:
+            limit_s = self.gateway.settings.drain_timeout_s if drain_timeout_s is None else drain_timeout_s
+            self._closing = asyncio.create_task(self._close(limit_s))
+        await asyncio.shield(self._closing)
+
+    async def _close(self, limit_s: float) -> None:
+        gateway, log = self.gateway, self.gateway.telling.log
+        gateway.draining = True
+        self._server.close()
+        log.event(Stopping(in_flight=gateway.in_flight, drain_timeout_s=limit_s))
+        for downstream in tuple(gateway.downstreams):
+            downstream.drain()
+        gateway.pool.close()
+        until_s = gateway.loop.time() + limit_s
+        while gateway.downstreams and gateway.loop.time() < until_s:
+            await asyncio.sleep(_DRAIN_STEP_S)
+        aborted = gateway.in_flight
+        for downstream in tuple(gateway.downstreams):
+            downstream.abort()
+        await asyncio.sleep(0)
+        gateway.planner.close()
+        self._deadlines.stop()
+        gateway.afterwards.finish()
+        log.event(Stopped(aborted=aborted))
+        await asyncio.to_thread(log.close)
+
+
+async def serve(
+    settings: Settings, policy: Policy, *, limits: Limits = DEFAULT_LIMITS, log: EventLog | None = None
+) -> RunningGateway:
+    """Start a gateway; `policy` is what the settings make with the classifier and the tokenizer in force.
+
+    Raises:
+        SettingsError: the upstream or the CA bundle cannot be used.
+        OSError: the address cannot be listened on.
+    """
+    target = parse_target(settings.upstream)
+    tls = client_context(settings.ca_bundle) if target.tls else None
+    policies = {level: replace(policy, level=level) for level in Level}
+    rules = Rules(target, policies, policy.level, token_hex(8).encode())
+    metrics = Metrics(version=version("narrows"), policy_version=policy.version)
+    telling = Telling(metrics, log or _standard_log(settings), ExchangeRing())
+    planner = Planner(PlanPool(settings.plan_workers), settings)
+    gateway = Gateway(settings, rules, Pool(target, tls, settings.connect_timeout_s), planner, telling, limits)
+    deadlines = Deadlines(gateway.loop, gateway.downstreams, gateway.each_tick)
+    server = await gateway.loop.create_server(
+        lambda: Downstream(gateway), settings.host, settings.port, backlog=_BACKLOG
+    )
+    running = RunningGateway(gateway, server, deadlines)
+    telling.log.event(_started(settings, policy, running.port))
+    return running
+
+
+def tune_process() -> None:
+    """Settle the process for serving: what has been loaded is no garbage, and freed memory is kept."""
+    keep_freed_memory()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+
+
+def _standard_log(settings: Settings) -> EventLog:
+    stream = sys.stderr
+    as_text = settings.log_format is LogFormat.TEXT or (settings.log_format is LogFormat.AUTO and stream.isatty())
+    return EventLog(stream.buffer, time.time, level=settings.log_level, text=as_text)
+
+
+def _started(settings: Settings, policy: Policy, port: int) -> Started:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return Started(
+        version=version("narrows"),
+        address=f"{host}:{port}",
+        upstream=settings.upstream,
+        policy_version=policy.version,
+        level=policy.level,
+        scope=policy.scope,
+        classifier=policy.classifier,
+    )

@@ -1,0 +1,312 @@
+"""A client's connection: finds requests in its bytes and hands them, one at a time, to exchanges.
+
+Pipelined requests are answered in order, so the bytes behind the current request wait here, up to a bound, and reading
+stops there. Up to that bound reading goes on while an exchange is in progress, because it is how a client that leaves
+is noticed: one that closes its side has left (as nginx sees it, and as every SDK does it), even if it still reads.
+
+A connection that is closed while its client may be sending lingers first: closing it outright would make the kernel
+answer the client's bytes with a reset, and the client would lose the answer that explains the refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol, cast
+
+from narrows.core.http1 import (
+    MAX_HEAD_BYTES,
+    Chunked,
+    ChunkWalker,
+    Fault,
+    FramingError,
+    RequestHead,
+    Sized,
+    head_end,
+    parse_request_head,
+)
+from narrows.errors import ClientTooSlow, GatewayError, HeadTooLarge, MalformedRequest
+from narrows.server.deadlines import NEVER_S
+from narrows.server.exchange import Exchange
+from narrows.server.replies import error_reply
+
+if TYPE_CHECKING:
+    from narrows.server.gateway import Gateway
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class _Stage(Enum):
+    BETWEEN = auto()
+    """No exchange; perhaps the front of a head has come."""
+    EXCHANGE = auto()
+    LINGERING = auto()
+    CLOSING = auto()
+
+
+class _Walker(Protocol):
+    """Where a request's body ends."""
+
+    @property
+    def done(self) -> bool: ...
+
+    def receive_data(self, data: bytes) -> int: ...
+
+
+class _SizedWalker:
+    __slots__ = ("_left",)
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    @property
+    def done(self) -> bool:
+        return self._left == 0
+
+    def receive_data(self, data: bytes) -> int:
+        consumed = min(len(data), self._left)
+        self._left -= consumed
+        return consumed
+
+
+class Downstream(asyncio.Protocol):
+    """One client connection. `writable`: the client takes what it is sent."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._limits = gateway.limits
+        self._loop = gateway.loop
+        self._transport: asyncio.Transport | None = None
+        self._stage = _Stage.BETWEEN
+        self._buffer = b""
+        self._scanned = 0
+        self._exchange: Exchange | None = None
+        self._walker: _Walker | None = None
+        self._held_up = False
+        self._lingered_bytes = 0
+        self.deadline_s = NEVER_S
+        self.writable = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether an exchange is in progress."""
+        return self._exchange is not None
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._gateway.downstreams.add(self)
+        self.deadline_s = self._loop.time() + self._limits.keep_alive_s
+
+    def data_received(self, data: bytes) -> None:
+        if self._stage is _Stage.BETWEEN:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._next_head()
+        elif self._stage is _Stage.EXCHANGE:
+            if self._walker is not None:
+                self._body(data)
+            else:
+                self._ahead(data)
+        elif self._stage is _Stage.LINGERING:
+            self._lingered_bytes += len(data)
+            if self._lingered_bytes > self._limits.linger_bytes:
+                self.abort()
+
+    def eof_received(self) -> None:
+        self._gone()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # why it left does not matter
+        self._gateway.downstreams.discard(self)
+        self._gone()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+        if self._exchange is not None:
+            self._exchange.client_writable(False)
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        if self._exchange is not None:
+            self._exchange.client_writable(True)
+
+    def expired(self) -> None:
+        if self._stage is _Stage.EXCHANGE and self._exchange is not None:
+            self._exchange.expired()
+        elif self._stage is _Stage.BETWEEN and self._buffer:
+            self._refuse(ClientTooSlow("the request's head did not arrive in time; send it at once"))
+        elif self._stage is _Stage.BETWEEN:
+            self.close()
+        else:
+            self.abort()
+
+    # What exchanges ask for
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client; nothing happens where it is gone."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def set_reading(self, reading: bool) -> None:
+        """Back-pressure: whether more of the request may come in."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def unsent_bytes(self) -> int:
+        """What was written and the client has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def exchange_ended(self, *, keep_alive: bool) -> None:
+        """The answer is complete; go on to the next request, or close."""
+        self._exchange = None
+        unread = self._walker is not None
+        self._walker = None
+        if self._stage is not _Stage.EXCHANGE:
+            return
+        if unread:
+            self._linger()
+        elif keep_alive and not self._gateway.draining:
+            self._between()
+        else:
+            self.close()
+
+    def cut(self, *, reset: bool) -> None:
+        """Close so that the client sees an error: short of the framing's end, and by a reset where asked to."""
+        if reset and self._transport is not None and not self._transport.is_closing():
+            option = self._transport.get_extra_info("socket")
+            option.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.close()
+
+    def close(self) -> None:
+        """Close once everything that was written has been sent, or the client has not taken it in time."""
+        self._stage = _Stage.CLOSING
+        self._exchange = None
+        self.deadline_s = self._loop.time() + self._gateway.settings.idle_timeout_s
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._stage = _Stage.CLOSING
+        if self._transport is not None:
+            self._transport.abort()
+
+    def drain(self) -> None:
+        """The gateway stops: close now if nothing is in progress, else after the exchange."""
+        if self._stage is _Stage.BETWEEN:
+            self.close()
+
+    # From bytes to requests
+
+    def _between(self) -> None:
+        self._stage = _Stage.BETWEEN
+        self.deadline_s = self._loop.time() + self._limits.keep_alive_s
+        if self._held_up:
+            self._held_up = False
+            self.set_reading(True)
+        if self._buffer:
+            self._loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self._stage is _Stage.BETWEEN and self._buffer:
+            self._next_head()
+
+    def _next_head(self) -> None:
+        buffer = self._buffer
+        try:
+            end = head_end(buffer, MAX_HEAD_BYTES, self._scanned)
+            if end < 0:
+                if not self._scanned:
+                    self.deadline_s = self._loop.time() + self._limits.head_timeout_s
+                self._scanned = len(buffer)
+                return
+            head = parse_request_head(buffer[:end])
+        except FramingError as error:
+            self._refuse(_as_refusal(error))
+            return
+        self._scanned = 0
+        self._begin(head, buffer[end:])
+
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        self._stage = _Stage.EXCHANGE
+        match head.framing:
+            case Sized(size) if size > 0:
+                self._walker = _SizedWalker(size)
+            case Chunked():
+                self._walker = ChunkWalker()
+            case _:
+                self._walker = None
+        self._buffer = rest
+        self._exchange = Exchange(self._gateway, self, head)
+        self._exchange.begin(body_follows=self._walker is not None, body_is_here=bool(rest))
+        if self._walker is not None and self._buffer:
+            self._buffer = b""
+            self._body(rest)
+
+    def _body(self, data: bytes) -> None:
+        assert self._walker is not None
+        assert self._exchange is not None
+        try:
+            consumed = self._walker.receive_data(data)
+        except FramingError as error:
+            self._exchange.failed(MalformedRequest(f"the request's body is not framed by HTTP/1.1: {error}"))
+            return
+        ended = self._walker.done
+        if ended:
+            self._walker = None
+        if consumed < len(data):
+            self._buffer = data[consumed:]
+            data = data[:consumed]
+        self._exchange.body_data(data, ended=ended)
+
+    def _ahead(self, data: bytes) -> None:
+        """Bytes behind the request in progress: a tunnel's, or the next request's, which waits."""
+        if self._exchange is not None and self._exchange.tunnelling:
+            self._exchange.tunnel_data(data)
+            return
+        self._buffer += data
+        if len(self._buffer) > self._limits.pipelined_bytes:
+            self._held_up = True
+            self.set_reading(False)
+
+    # Ends
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer what is no request, outside of any exchange."""
+        self._stage = _Stage.EXCHANGE
+        request_id = self._gateway.refused(error)
+        reply = error_reply(error).to_bytes(request_id, keep_alive=False)
+        self.write(reply)
+        self._buffer = b""
+        self._linger()
+
+    def _linger(self) -> None:
+        self._stage = _Stage.LINGERING
+        self.deadline_s = self._loop.time() + self._limits.linger_s
+        transport = self._transport
+        if transport is None or transport.is_closing() or not transport.can_write_eof():
+            self.close()
+            return
+        transport.write_eof()
+        self.set_reading(True)
+
+    def _gone(self) -> None:
+        """The client has left; what is in progress for it ends at once."""
+        exchange = self._exchange
+        self._exchange = None
+        self._walker = None
+        self._stage = _Stage.CLOSING
+        if exchange is not None:
+            exchange.client_gone()
+
+
+def _as_refusal(error: FramingError) -> GatewayError:
+    if error.reason in {Fault.HEAD_TOO_LARGE, Fault.LINE_TOO_LONG, Fault.TOO_MANY_FIELDS}:
+        return HeadTooLarge(f"the request's head is too large: {error}")
+    return MalformedRequest(f"this is not one unambiguous HTTP/1.1 request: {error} ({error.reason})")

@@ -1,0 +1,314 @@
+"""A request on its way to the upstream, and the answer on its way back.
+
+A request is sent a second time only where all of these hold: the connection came out of the pool, it closed in silence
+right after the request, and everything that was sent is still here. Then it was dead when it was taken, and nobody can
+have acted on the request. Every other failure is told as it is: before the answer has begun as an error of ours, after
+that by cutting the answer short.
+
+Back-pressure goes both ways: a client that does not read holds up the upstream's connection, and an upstream that does
+not read holds up the client's; what lies between is one read and two bounded socket buffers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+from narrows.core.headers import field
+from narrows.core.http1 import RequestHead, ResponseHead
+from narrows.errors import GatewayError, UpstreamError, UpstreamMalformed, UpstreamTimeout
+from narrows.server.deadlines import NEVER_S
+from narrows.server.observing import ResponseTee
+from narrows.server.relay import Relay, Sink
+from narrows.server.request_body import HeldBody, PassedBody
+from narrows.server.story import Story
+from narrows.upstream.connection import Connection
+from narrows.wire.types import Wire
+
+if TYPE_CHECKING:
+    from narrows.server.gateway import Gateway
+
+_JOINED_BYTES = 64 << 10
+"""Up to this size head and body are copied together, to leave in one system call on any event loop."""
+
+
+class Client(Sink, Protocol):
+    """The client's connection, as far as an exchange needs it."""
+
+    deadline_s: float
+    writable: bool
+
+    def set_reading(self, reading: bool) -> None: ...
+
+    def unsent_bytes(self) -> int: ...
+
+    def exchange_ended(self, *, keep_alive: bool) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Owner(Protocol):
+    """The exchange; exactly one of these calls ends the forwarding."""
+
+    story: Story
+
+    def answer_ended(self, *, keep_alive: bool) -> None:
+        """The answer has been passed on to its end."""
+        ...
+
+    def answer_cut(self) -> None:
+        """The answer had begun, and stopped short."""
+        ...
+
+    def failed(self, error: GatewayError) -> None:
+        """There is no answer, and none has begun."""
+        ...
+
+    def client_stuck(self) -> None:
+        """The client takes nothing, or sends nothing of its request, any more."""
+        ...
+
+
+class Forwarding:
+    """One request to the upstream and its answer. `tunnelling`: the bytes are another protocol's now."""
+
+    def __init__(self, gateway: Gateway, client: Client, head: RequestHead, story: Story, owner: Owner) -> None:
+        self._gateway = gateway
+        self._client = client
+        self._head = head
+        self._story = story
+        self._owner = owner
+        self._relay = Relay(client, head, story.request_id)
+        self._body: HeldBody | PassedBody = PassedBody(0)
+        self._request_head = b""
+        self._complete = False
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._sent_s = 0.0
+        self._retried = False
+        self._client_held = False
+        self._upstream_held = False
+        self._unsent_before = -1
+        self.wire: Wire | None = None
+        self.tee: ResponseTee | None = None
+        self.tunnelling = False
+
+    @property
+    def started(self) -> bool:
+        """The request is on its way, or waits for a connection."""
+        return bool(self._request_head)
+
+    @property
+    def answering(self) -> bool:
+        """The answer's head has been passed on."""
+        return self._relay.status is not None
+
+    def start(self, request_head: bytes, body: HeldBody | PassedBody, *, complete: bool) -> None:
+        """Send a request; `complete`: the whole body is there."""
+        self._request_head = request_head
+        self._body = body
+        self._complete = complete
+        connection = self._gateway.pool.take()
+        if connection is None:
+            self._open_connection()
+        else:
+            self._send(connection)
+
+    def more_body(self, data: bytes, *, ended: bool) -> None:
+        """More of a passed body, which knows of it already."""
+        self._complete = ended
+        if self._connection is not None:
+            self._connection.write(data)
+            self._sent()
+        elif self._body.size > self._gateway.limits.pending_bytes:
+            self._hold_client(True)
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Bytes of the tunnel from the client."""
+        self._still_alive()
+        if self._connection is not None:
+            self._connection.write(data)
+
+    def client_writable(self, writable: bool) -> None:
+        """Whether the client takes more of the answer at the moment."""
+        self._upstream_held = not writable
+        self._unsent_before = -1
+        if self._connection is not None:
+            self._connection.set_reading(writable)
+            if writable and self.answering:
+                self._still_alive()
+
+    def expired(self) -> None:
+        """The time limit of whatever is waited for has passed."""
+        settings = self._gateway.settings
+        if self.answering and self._upstream_held:
+            self._client_is_slow()
+        elif self.answering:
+            self.lose()
+        elif self._complete:
+            limit_s = settings.first_byte_timeout_s
+            self._lose(UpstreamTimeout(f"the upstream did not begin to answer within {limit_s:g} s"))
+        elif self._client_held:
+            self._lose(UpstreamTimeout(f"the upstream took nothing of the request for {settings.idle_timeout_s:g} s"))
+        else:
+            self.stop()
+            self._owner.client_stuck()
+
+    def stop(self) -> None:
+        """Let go of everything that is left, at once."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
+        self._hold_client(False)
+
+    # To the upstream
+
+    def _open_connection(self) -> None:
+        self._client.deadline_s = NEVER_S  # connecting has a limit of its own
+        self._connecting = self._gateway.spawn(self._connect(), self._owner)
+
+    async def _connect(self) -> None:
+        try:
+            connection = await self._gateway.pool.connect()
+        except UpstreamError as error:
+            self._connecting = None
+            self._lose(error)
+        else:
+            self._connecting = None
+            self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        """Send what there is of the request; the rest of a passed body follows as it comes."""
+        self._connection = connection
+        self._hold_client(False)
+        connection.begin(self, self._head.method)
+        body = self._body.outgoing()
+        if len(body) <= _JOINED_BYTES:
+            connection.write(self._request_head + body)
+        else:
+            connection.write(self._request_head)
+            connection.write(body)
+        self._sent()
+
+    def _sent(self) -> None:
+        self._body.sent()
+        self._story.forwarded_bytes = self._body.forwarded_bytes
+        settings = self._gateway.settings
+        self._sent_s = self._gateway.loop.time()
+        if not self.answering:
+            limit_s = settings.first_byte_timeout_s if self._complete else settings.idle_timeout_s
+            self._client.deadline_s = self._sent_s + limit_s
+
+    def upstream_writable(self, writable: bool) -> None:
+        self._hold_client(not writable)
+
+    # From the upstream
+
+    def interim(self, head: ResponseHead) -> None:
+        self._relay.interim(head)
+
+    def switched(self, head: ResponseHead, rest: bytes) -> None:
+        if not self._head.upgrade:
+            self._lose(UpstreamMalformed("the upstream switched protocols (101) without being asked to"))
+            return
+        self.tunnelling = True
+        self._answer_begins(head)
+        self._relay.switch(head, field(head.fields, b"upgrade") or b"websocket", rest)
+
+    def response_started(self, head: ResponseHead, data: bytes, *, ended: bool) -> None:
+        self._answer_begins(head)
+        self._relay.start(head, data, closing=self._gateway.draining or not self._complete)
+        if self.wire is not None:
+            self.tee = self._gateway.afterwards.tee(self.wire, head)
+        if not self._client.writable:
+            self.client_writable(False)
+        self._passed_on(data, ended)
+
+    def response_data(self, data: bytes, *, ended: bool) -> None:
+        self._relay.data(data)
+        self._passed_on(data, ended)
+
+    def response_failed(self, error: UpstreamError) -> None:
+        connection = self._connection
+        self._connection = None
+        if connection is not None and self._was_dead(connection):
+            self._retried = True
+            self._gateway.pool.retried += 1
+            self._open_connection()
+        else:
+            self._lose(error)
+
+    def _was_dead(self, connection: Connection) -> bool:
+        age_s = self._gateway.loop.time() - self._sent_s
+        tried = connection.used and connection.silent and not self._retried
+        return tried and self._body.replayable and age_s < self._gateway.limits.stale_s
+
+    def _answer_begins(self, head: ResponseHead) -> None:
+        story = self._story
+        story.status = head.status
+        story.first_byte_s = perf_counter()
+        if self._complete:
+            self._body.release()
+
+    def _passed_on(self, data: bytes, ended: bool) -> None:
+        if data:
+            story = self._story
+            story.response_bytes += len(data)
+            if story.first_chunk_s is None:
+                story.first_chunk_s = perf_counter()
+            if self.tee is not None:
+                self._gateway.afterwards.observe(self.tee, data)
+        if ended:
+            self._finish()
+        else:
+            self._still_alive()
+
+    # Ends
+
+    def _finish(self) -> None:
+        connection = self._connection
+        self._connection = None
+        if connection is not None:
+            if self._upstream_held:
+                connection.set_reading(True)
+            if self._complete:
+                self._gateway.pool.give_back(connection, self._gateway.loop.time())
+            else:
+                connection.abort()
+        self._hold_client(False)
+        self._owner.answer_ended(keep_alive=self._relay.keep_alive)
+
+    def lose(self) -> None:
+        """Cut the answer that has begun short."""
+        self.stop()
+        self._relay.cut()
+        self._owner.answer_cut()
+
+    def _lose(self, error: GatewayError) -> None:
+        if self.answering:
+            self.lose()
+        else:
+            self.stop()
+            self._owner.failed(error)
+
+    def _client_is_slow(self) -> None:
+        """The client has not taken enough in time; one that has taken something at least gets more time."""
+        unsent = self._client.unsent_bytes()
+        if unsent == self._unsent_before:
+            self.stop()
+            self._owner.client_stuck()
+        else:
+            self._unsent_before = unsent
+            self._still_alive()
+
+    def _still_alive(self) -> None:
+        self._client.deadline_s = self._gateway.loop.time() + self._gateway.settings.idle_timeout_s
+
+    def _hold_client(self, held: bool) -> None:
+        if held is not self._client_held:
+            self._client_held = held
+            self._client.set_reading(not held)

@@ -1,0 +1,160 @@
+"""What all exchanges of one gateway share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Protocol
+
+from narrows.errors import GatewayError
+from narrows.records.figures import first_time_decisions
+from narrows.records.ring import ExchangeRing
+from narrows.records.types import Outcome
+from narrows.server.admission import LOOP_FIELD, Rules
+from narrows.server.afterwards import Afterwards
+from narrows.server.budget import ByteBudget
+from narrows.server.limits import Limits
+from narrows.server.own_routes import OwnRoutes
+from narrows.server.planner import Planner
+from narrows.server.story import Story
+from narrows.settings import Settings
+from narrows.telemetry.events import InternalError, PlanningWorkerLost
+from narrows.telemetry.log import EventLog
+from narrows.telemetry.metrics import CONTENT_TYPE, Metrics, Readings
+from narrows.upstream.pool import Pool
+from narrows.wire.types import ResponseRecord
+
+if TYPE_CHECKING:
+    from narrows.server.downstream import Downstream
+
+_OURS = str(Path(__file__).resolve().parent.parent)
+
+
+class Fallible(Protocol):
+    """Whoever is told of a fault in a task of its own."""
+
+    story: Story
+
+    def failed(self, error: GatewayError) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where the stories of exchanges go."""
+
+    metrics: Metrics
+    log: EventLog
+    ring: ExchangeRing
+
+
+class Gateway:
+    """The shared parts, and what they are told and asked. `draining`: no further request is taken."""
+
+    def __init__(
+        self, settings: Settings, rules: Rules, pool: Pool, planner: Planner, telling: Telling, limits: Limits
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.rules = rules
+        self.target = rules.target
+        self.pool = pool
+        self.planner = planner
+        self.telling = telling
+        self.limits = limits
+        self.budget = ByteBudget(settings.max_buffered_bytes)
+        self.loop_line = b"%b: %b\r\n" % (LOOP_FIELD, rules.loop_mark)
+        self.afterwards = Afterwards(self.loop, self._tell)
+        self.downstreams: set[Downstream] = set()
+        self.draining = False
+        self.faults = 0
+        self.own_routes = OwnRoutes(
+            settings.own_prefix, not_ready=self.not_ready, metrics=self._metrics, exchanges=telling.ring.to_json
+        )
+        self._clock_offset_s = time.time() - time.perf_counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._request_prefix = "nrw-" + token_hex(6)
+        self._requests = 0
+        self._lost_seen = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Exchanges in progress."""
+        return sum(downstream.busy for downstream in self.downstreams)
+
+    def each_tick(self, now_s: float) -> None:
+        """What is looked after a few times a second."""
+        self.pool.close_stale(now_s)
+        self.planner.pool.check(now_s)
+        lost = self.planner.pool.lost
+        if lost > self._lost_seen:
+            self._lost_seen = lost
+            self.telling.log.event(PlanningWorkerLost(lost=lost))
+
+    def next_request_id(self) -> str:
+        """A name for an exchange: unique, as its first part is drawn at the start of the gateway."""
+        self._requests += 1
+        return f"{self._request_prefix}-{self._requests:x}"
+
+    def not_ready(self) -> list[str]:
+        """Why requests cannot be served; nothing is asked of the upstream."""
+        reasons = []
+        if self.draining:
+            reasons.append("stopping")
+        if self.planner.is_full:
+            reasons.append("the planning queue is full")
+        return reasons
+
+    def refused(self, error: GatewayError) -> str:
+        """Tell of bytes that were no request; returns the name of that exchange."""
+        story = Story(self.next_request_id(), time.perf_counter(), "", "")
+        story.outcome, story.status, story.error_code = Outcome.REFUSED, error.status, error.code
+        story.ended_s = story.started_s
+        self.afterwards.tell(None, story)
+        return story.request_id
+
+    def spawn(self, work: Coroutine[None, None, None], owner: Fallible) -> asyncio.Task[None]:
+        """Run what cannot be done at once; a fault in it ends its exchange with a 500."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._worked(done, owner))
+        return task
+
+    def fault(self, error: BaseException, request_id: str | None) -> None:
+        """Log a fault of ours, without its message, which could quote what passes through."""
+        self.faults += 1
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if frame.filename.startswith(_OURS)] or frames
+        place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} {ours[-1].name}" if ours else ""
+        self.telling.log.event(InternalError(request_id=request_id, exception=type(error).__name__, place=place))
+
+    def _worked(self, task: asyncio.Task[None], owner: Fallible) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.fault(error, owner.story.request_id)
+            owner.failed(GatewayError("the gateway has a fault; its log names the place, by this request's id"))
+
+    def _tell(self, story: Story, response: ResponseRecord | None) -> None:
+        record = story.to_record(self._clock_offset_s, response)
+        decisions = () if story.plan is None else first_time_decisions(story.plan, story.request_id)
+        self.telling.metrics.observe_exchange(record, decisions)
+        self.telling.log.exchange(record, decisions)
+        self.telling.ring.append(record)
+
+    def _metrics(self) -> tuple[str, bytes]:
+        readings = Readings(
+            in_flight=self.in_flight,
+            buffered_bytes=self.budget.held,
+            cache_bytes=self.planner.cache.size_bytes,
+            upstream_opened=self.pool.opened,
+            upstream_reused=self.pool.reused,
+            upstream_retried=self.pool.retried,
+            workers_lost=self.planner.pool.lost,
+            log_lines_dropped=self.telling.log.dropped,
+        )
+        return CONTENT_TYPE, self.telling.metrics.render(readings)

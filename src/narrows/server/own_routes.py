@@ -1,0 +1,70 @@
+"""The gateway's own routes. They answer GET and HEAD of exactly these paths; every other request is the upstream's.
+
+They live under a prefix that the settings may move, for an upstream that has routes of these names. None of them talks
+to the upstream, and none shows a body, a header or a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from narrows.core.http1 import RequestHead
+from narrows.server.replies import Reply
+
+JSON = "application/json"
+ROUTES: Mapping[str, str] = {
+    "/healthz": "the process answers; says nothing of the upstream",
+    "/readyz": "whether requests can be served: 200, or 503 with the reasons",
+    "/metrics": "figures in Prometheus's text format",
+    "/narrows/": "this list",
+    "/narrows/exchanges": "the last exchanges, newest first: figures and names, no bodies",
+}
+"""Each own route and what it is for."""
+
+_METHODS = frozenset({b"GET", b"HEAD"})
+
+
+class OwnRoutes:
+    """Finds the answer to a request for one of our own paths."""
+
+    def __init__(
+        self,
+        prefix: str,
+        *,
+        not_ready: Callable[[], list[str]],
+        metrics: Callable[[], tuple[str, bytes]],
+        exchanges: Callable[[], bytes],
+    ) -> None:
+        self._prefix = prefix
+        self._not_ready = not_ready
+        self._metrics = metrics
+        self._exchanges = exchanges
+        answers = (self._health, self._readiness, self._figures, self._list, self._last_exchanges)
+        self._routes = {(prefix + path).encode(): answer for path, answer in zip(ROUTES, answers, strict=True)}
+
+    def find(self, head: RequestHead) -> Callable[[], Reply] | None:
+        """What answers this request, or None where the upstream does."""
+        if head.method not in _METHODS:
+            return None
+        return self._routes.get(head.origin_form.partition(b"?")[0])
+
+    def _health(self) -> Reply:
+        return Reply(200, JSON, b'{"status":"ok"}\n')
+
+    def _readiness(self) -> Reply:
+        reasons = self._not_ready()
+        body = msgspec.json.encode({"ready": not reasons, "reasons": reasons}) + b"\n"
+        return Reply(503 if reasons else 200, JSON, body)
+
+    def _figures(self) -> Reply:
+        content_type, body = self._metrics()
+        return Reply(200, content_type, body)
+
+    def _list(self) -> Reply:
+        routes = [{"path": self._prefix + path, "about": about} for path, about in ROUTES.items()]
+        return Reply(200, JSON, msgspec.json.encode({"routes": routes}) + b"\n")
+
+    def _last_exchanges(self) -> Reply:
+        return Reply(200, JSON, self._exchanges() + b"\n")

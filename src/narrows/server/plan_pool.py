@@ -1,0 +1,117 @@
+"""The planning processes, started when first needed and started anew when one dies.
+
+A process that dies takes the whole executor with it, and every job in it; each job is then tried again on a new one, a
+bounded number of times. Jobs are pure, so trying again is safe, and what they decide does not depend on it. When it
+does not help, or the machine is out of something, the answer is `Overloaded`, never a decision (law 4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar, cast
+
+from narrows.errors import Overloaded
+from narrows.server import plan_worker
+
+ATTEMPTS = 3
+STUCK_S = 60.0
+"""With jobs outstanding and none ending for so long, the processes are taken for stuck, and killed."""
+
+_Result = TypeVar("_Result")
+
+
+class _Context(SpawnContext):
+    """Remembers the processes it starts, so that they can be killed through no one's private attributes."""
+
+    def __init__(self) -> None:
+        self.started: list[SpawnProcess] = []
+
+    def Process(  # type: ignore[override]  # noqa: N802  # executors call it; the stubs want the class itself
+        self, *args: Any, **kwargs: Any
+    ) -> SpawnProcess:
+        process = SpawnProcess(*args, **kwargs)
+        self.started = [old for old in self.started if old.is_alive() or old.pid is None]
+        self.started.append(process)
+        return process
+
+
+class PlanPool:
+    """`lost` counts executors that broke; `running` jobs that have been given out and not come back."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.lost = 0
+        self.running = 0
+        self._executor: ProcessPoolExecutor | None = None
+        self._context = _Context()
+        self._progress_s = 0.0
+        self._closed = False
+
+    async def run(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+        """Call `function` in a planning process.
+
+        Raises:
+            Overloaded: the processes keep dying, or cannot be started, or are out of memory.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(ATTEMPTS):
+            if self._closed:
+                break
+            if not self.running:
+                self._progress_s = loop.time()
+            self.running += 1
+            executor = None
+            try:
+                executor = self._started()
+                return await asyncio.wrap_future(executor.submit(function, *arguments))
+            except (BrokenProcessPool, OSError):
+                self._discard(executor)
+            except MemoryError:
+                continue
+            finally:
+                self.running -= 1
+                self._progress_s = loop.time()
+        raise Overloaded("the planning processes cannot be used at the moment; try again", retry_after_s=1)
+
+    def check(self, now_s: float) -> None:
+        """Kill the processes if they are stuck; their jobs are then tried again."""
+        if self.running and now_s - self._progress_s > STUCK_S:
+            self._progress_s = now_s
+            self.kill()
+
+    def kill(self) -> None:
+        """End every planning process at once."""
+        for process in self._context.started:
+            if process.pid is not None and process.is_alive():
+                process.kill()
+
+    def process_ids(self) -> tuple[int, ...]:
+        """The planning processes that are alive."""
+        started = (process.pid for process in self._context.started if process.is_alive())
+        return tuple(pid for pid in started if pid is not None)
+
+    def close(self) -> None:
+        """No more jobs; the processes end at once, for nobody waits for them any more."""
+        self._closed = True
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+        self.kill()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            context = cast(multiprocessing.context.BaseContext, self._context)
+            self._executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=plan_worker.start)
+        return self._executor
+
+    def _discard(self, executor: ProcessPoolExecutor | None) -> None:
+        """Let go of an executor that broke; the first of its jobs to notice does it for all."""
+        if executor is not None and executor is self._executor:
+            self._executor = None
+            self.lost += 1
+            executor.shutdown(wait=False)

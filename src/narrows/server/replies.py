@@ -1,0 +1,50 @@
+"""Answers that the gateway gives itself: errors in OpenAI's shape, and its own routes.
+
+An error says in `x-narrows-error` that we made it, so that nobody looks for it at the provider; its body is OpenAI's
+four-key object, its status the one that makes official SDKs do the right thing (retry on 5xx and 408, not on 4xx).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from narrows.errors import GatewayError
+
+REQUEST_ID_FIELD = b"x-narrows-request-id"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of ours. `extra` holds further field lines, each with its CRLF."""
+
+    status: int
+    content_type: str
+    body: bytes
+    extra: bytes = b""
+
+    def to_bytes(self, request_id: str, *, keep_alive: bool, head_only: bool = False) -> bytes:
+        """The answer as it goes over the network; `head_only` for HEAD, whose length is still the body's."""
+        head = (
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
+            f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
+        ).encode()
+        own = b"%b: %b\r\n%b" % (REQUEST_ID_FIELD, request_id.encode(), self.extra)
+        connection = b"Connection: keep-alive\r\n\r\n" if keep_alive else b"Connection: close\r\n\r\n"
+        return head + own + connection + (b"" if head_only else self.body)
+
+
+def error_reply(error: GatewayError) -> Reply:
+    """The answer that tells a client of `error`."""
+    body = _ENCODER.encode(
+        {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+    )
+    extra = b"x-narrows-error: %b\r\n" % error.code.encode()
+    if error.retry_after_s is not None:
+        extra += b"Retry-After: %d\r\n" % error.retry_after_s
+    return Reply(error.status, "application/json", body + b"\n", extra)
