@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import getsizeof
 
 from blake3 import blake3
 
@@ -74,26 +75,6 @@ class Plan:
     encoding: Encoding | None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A part whose outcome has to be computed: its place among the parts, its key, and the work."""
-
-    index: int
-    key: bytes
-    task: PartTask
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A plan that lacks the outcomes of its `missing` parts (None in `outcomes`); `finish` makes the plan."""
-
-    located: Located
-    encoding: Encoding
-    outcomes: tuple[PartOutcome | None, ...]
-    replayed: tuple[bool, ...]
-    missing: tuple[Missing, ...]
-
-
 class DecisionCache:
     """Outcomes by `part_key`, and what was read of conversations, bounded by bytes together. It belongs to one
     process and one thread; all it holds are results of pure functions."""
@@ -119,8 +100,8 @@ class DecisionCache:
     def put(self, key: bytes, outcome: PartOutcome) -> None:
         """Remember an outcome."""
         result = outcome.decision.result
-        held = len(result.text) if isinstance(result, Compressed) else len(result.detail)
-        self._outcomes.put(key, outcome, held + len(outcome.replacement or b"") + OUTCOME_BYTES)
+        held = result.text if isinstance(result, Compressed) else result.detail
+        self._outcomes.put(key, outcome, getsizeof(held) + len(outcome.replacement or b"") + OUTCOME_BYTES)
 
     @property
     def hits(self) -> int:
@@ -150,47 +131,25 @@ def plan_body(
     cache: DecisionCache | None = None,
 ) -> Plan:
     """Locate, decide, assemble. With a `cache` the same plan, sooner."""
-    draft = begin(body, wire, policy, cache)
-    if isinstance(draft, Plan):
-        return draft
-    outcomes: list[PartOutcome] = []
-    for missing in draft.missing:
-        outcomes.append(decide_part(missing.task, classifier))
-        if cache is not None:
-            cache.put(missing.key, outcomes[-1])
-    return finish(draft, outcomes)
-
-
-def begin(body: bytes, wire: Wire, policy: Policy, cache: DecisionCache | None = None) -> Draft | Plan:
-    """Everything that can be said of a body without computing an outcome; a whole plan only where it is untouched."""
     located = wire.locate(body, policy.scope, cache.readings if cache is not None else None)
     if isinstance(located, Untouched):
         return untouched_plan(located)
     encoding = encoding_for_model(located.model)
-    context = cache.context(policy, encoding) if cache is not None else _context(policy, encoding)
-    outcomes: list[PartOutcome | None] = []
+    outcomes: list[PartOutcome] = []
     replayed: list[bool] = []
-    missing: list[Missing] = []
-    smallest = policy.smallest_min_bytes
-    for index, part in enumerate(located.parts):
-        outcome = _without_work(part, policy.level, smallest)
-        known = None
-        if outcome is None:
-            key = context + (part.digest or part_digest(part.span.of(body), part.role, part.tool_call))
-            known = cache.get(key) if cache is not None else None
-            if known is None:
-                missing.append(Missing(index, key, _task(body, part, policy, encoding)))
-        outcomes.append(outcome or known)
-        replayed.append(known is not None)
-    return Draft(located, encoding, tuple(outcomes), tuple(replayed), tuple(missing))
-
-
-def finish(draft: Draft, outcomes: Sequence[PartOutcome]) -> Plan:
-    """The plan of a draft, with an outcome for each of its missing parts, in their order."""
-    filled = list(draft.outcomes)
-    for missing, outcome in zip(draft.missing, outcomes, strict=True):
-        filled[missing.index] = outcome
-    return assemble(draft.located, [one for one in filled if one is not None], draft.replayed)
+    for part, key in zip(located.parts, keys_of(body, located, policy, cache), strict=True):
+        remembered = None
+        if isinstance(key, PartOutcome):
+            outcome = key
+        elif cache is not None and (remembered := cache.get(key)):
+            outcome = remembered
+        else:
+            outcome = decide_part(task_of(body, part, policy, encoding), classifier)
+            if cache is not None:
+                cache.put(key, outcome)
+        outcomes.append(outcome)
+        replayed.append(remembered is not None)
+    return assemble(located, outcomes, replayed)
 
 
 def untouched_plan(untouched: Untouched) -> Plan:
@@ -205,8 +164,30 @@ def tasks_of(body: bytes, located: Located, policy: Policy) -> tuple[PartTask | 
     """
     encoding, smallest = encoding_for_model(located.model), policy.smallest_min_bytes
     return tuple(
-        _without_work(part, policy.level, smallest) or _task(body, part, policy, encoding) for part in located.parts
+        _without_work(part, policy.level, smallest) or task_of(body, part, policy, encoding) for part in located.parts
     )
+
+
+def keys_of(
+    body: bytes, located: Located, policy: Policy, cache: DecisionCache | None = None
+) -> tuple[PartOutcome | bytes, ...]:
+    """As `tasks_of`, but the tasks' keys, which cost less: the parts carry their digests. A `cache` remembers what all
+    keys under one policy share."""
+    encoding, smallest = encoding_for_model(located.model), policy.smallest_min_bytes
+    context = _context(policy, encoding) if cache is None else cache.context(policy, encoding)
+    return tuple(
+        _without_work(part, policy.level, smallest) or context + (part.digest or _digest(body, part))
+        for part in located.parts
+    )
+
+
+def task_of(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> PartTask:
+    """The work that a part of `body` is, whether or not it is needed."""
+    return PartTask(part.span.of(body), part.role, part.tool_call, policy, encoding)
+
+
+def _digest(body: bytes, part: Part) -> bytes:
+    return part_digest(part.span.of(body), part.role, part.tool_call)
 
 
 def _without_work(part: Part, level: Level, smallest_min_bytes: int) -> PartOutcome | None:
@@ -222,10 +203,6 @@ def _without_work(part: Part, level: Level, smallest_min_bytes: int) -> PartOutc
 
 
 _TOO_SMALL = Kept(Reason.TOO_SMALL)
-
-
-def _task(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> PartTask:
-    return PartTask(part.span.of(body), part.role, part.tool_call, policy, encoding)
 
 
 def _stays(kept: Kept, size_bytes: int) -> PartOutcome:

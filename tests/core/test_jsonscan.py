@@ -53,7 +53,8 @@ def an_array(draw: Draw, depth: int) -> str:
 
 @st.composite
 def bodies(draw: Draw) -> bytes:
-    return (draw(SPACES) + an_object(draw, 3) + draw(SPACES)).encode()
+    body: str = draw(SPACES) + an_object(draw, 3) + draw(SPACES)
+    return body.encode()
 
 
 @st.composite
