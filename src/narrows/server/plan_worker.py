@@ -16,7 +16,7 @@ from multiprocessing import connection, parent_process
 
 from narrows.classifiers import load
 from narrows.compressors.types import Classifier
-from narrows.plan import PartOutcome, PartTask, decide_part, part_key, tasks_of
+from narrows.plan import PartOutcome, PartTask, decide_part, keys_of
 from narrows.policy import Policy
 from narrows.wire.registry import wire_named
 from narrows.wire.types import Located, Untouched
@@ -35,8 +35,7 @@ def survey(body: bytes, wire_name: str, policy: Policy) -> Survey | Untouched:
     located = wire_named(wire_name).locate(body, policy.scope)
     if isinstance(located, Untouched):
         return located
-    tasks = tasks_of(body, located, policy)
-    return Survey(located, tuple(task if isinstance(task, PartOutcome) else part_key(task) for task in tasks))
+    return Survey(located, keys_of(body, located, policy))
 
 
 def decide(tasks: tuple[PartTask, ...], classifier_name: str) -> tuple[PartOutcome, ...]:

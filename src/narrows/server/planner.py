@@ -27,8 +27,7 @@ from narrows.plan import (
     PartTask,
     Plan,
     assemble,
-    part_key,
-    tasks_of,
+    keys_of,
     untouched_plan,
 )
 from narrows.policy import Policy
@@ -74,11 +73,10 @@ class Planner:
         """The plan, where it needs no planning process, or what `finish` needs to make it."""
         if len(body) > self._settings.inline_scan_bytes:
             return Unfinished(body, wire, policy, None, ())
-        located = wire.locate(body, policy.scope)
+        located = wire.locate(body, policy.scope, self.cache.readings)
         if isinstance(located, Untouched):
             return untouched_plan(located)
-        tasks = tasks_of(body, located, policy)
-        parts = [task if isinstance(task, PartOutcome) else part_key(task) for task in tasks]
+        parts = keys_of(body, located, policy, self.cache)
         known, complete = self._remembered(parts)
         if complete:
             return _assembled(located, parts, known, set())
