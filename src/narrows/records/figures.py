@@ -8,12 +8,12 @@ from narrows.compressors.types import Compressed, Kept, Reason
 from narrows.plan import Plan, PlannedPart
 from narrows.policy import Kind
 from narrows.records.types import (
-    MAX_NAME_CHARS,
     BodyDecision,
     DecisionRecord,
     PartDecision,
     PlanFigures,
     ResponseFigures,
+    short_name,
 )
 from narrows.wire.types import ResponseRecord, Usage
 
@@ -104,7 +104,7 @@ def response_figures(record: ResponseRecord) -> ResponseFigures:
         id=_name(record.id),
         model=_name(record.model),
         finish_reasons=tuple(
-            choice.finish_reason[:MAX_NAME_CHARS] for choice in choices[:MAX_LISTED] if choice.finish_reason
+            short_name(choice.finish_reason) for choice in choices[:MAX_LISTED] if choice.finish_reason
         ),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -117,11 +117,11 @@ def response_figures(record: ResponseRecord) -> ResponseFigures:
         tool_calls=sum(len(choice.tool_calls) for choice in choices),
         chunks=record.chunks,
         done=record.done,
-        errors=tuple(error[:MAX_NAME_CHARS] for error in record.errors[:MAX_LISTED]),
+        errors=tuple(short_name(error) for error in record.errors[:MAX_LISTED]),
         unparsed=record.unparsed,
         dropped=record.dropped,
     )
 
 
 def _name(text: str | None) -> str | None:
-    return text if text is None else text[:MAX_NAME_CHARS]
+    return None if text is None else short_name(text)

@@ -195,5 +195,10 @@ class ExchangeRecord(
     def __post_init__(self) -> None:
         if len(self.path) > MAX_PATH_CHARS:
             force_setattr(self, "path", self.path[:MAX_PATH_CHARS])
-        if self.model is not None and len(self.model) > MAX_NAME_CHARS:
-            force_setattr(self, "model", self.model[:MAX_NAME_CHARS])
+        if self.model is not None and (len(self.model) > MAX_NAME_CHARS or not self.model.isascii()):
+            force_setattr(self, "model", short_name(self.model))
+
+
+def short_name(text: str) -> str:
+    """A name that others chose, cut to a name's length; halves of surrogate pairs become question marks."""
+    return text[:MAX_NAME_CHARS].encode("utf-8", "replace").decode()

@@ -1,0 +1,154 @@
+"""Puts a message together from its deltas, tolerating every dialect that servers of this format speak.
+
+Role, id and name: the first that is not empty wins, since some servers repeat them and some blank them later. Arguments
+are joined and never parsed. A tool call without an index is the one with its id, else a new one; without index, id and
+name it goes on with the last. The finish reason that comes last wins.
+
+Memory is bounded: all texts of one answer draw on one `TextBudget`. When it is spent, later pieces are dropped, the
+record says so, and ids, usage and finish reasons are still read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from narrows.wire.openai_chat.chunks import Delta, Function, ToolCallDelta, texts_of
+from narrows.wire.types import Choice, ObservedToolCall
+
+MAX_TOOL_CALLS = 256
+"""In one choice."""
+MAX_NAME_CHARS = 256
+"""Of an id, a name, a role, a finish reason."""
+
+_PIECE_OVERHEAD_BYTES = 60
+
+
+class TextBudget:
+    """What may still be kept of an answer's texts, in bytes of memory, a little over-counted."""
+
+    __slots__ = ("left_bytes", "spent")
+
+    def __init__(self, total_bytes: int) -> None:
+        self.left_bytes = total_bytes
+        self.spent = False
+
+    def keep(self, pieces: list[str], text: object) -> None:
+        """Append `text` to `pieces` if it is text, not empty, and there is room."""
+        if not text or not isinstance(text, str):
+            return
+        self.left_bytes -= len(text) + _PIECE_OVERHEAD_BYTES
+        if self.left_bytes >= 0:
+            pieces.append(text)
+        else:
+            self.spent = True
+
+
+class CallParts:
+    """One tool call under way."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def add(self, call_id: object, name: object, arguments: object, budget: TextBudget) -> None:
+        self.id = self.id or name_of(call_id)
+        self.name = self.name or name_of(name)
+        budget.keep(self.arguments, arguments)
+
+    def build(self) -> ObservedToolCall:
+        return ObservedToolCall(self.id, self.name, "".join(self.arguments))
+
+
+class ChoiceParts:
+    """One choice under way."""
+
+    __slots__ = ("_budget", "_calls", "_reasoning", "_refusal", "_role", "_text", "finish_reason", "index")
+
+    def __init__(self, index: int, budget: TextBudget) -> None:
+        self.index = index
+        self.finish_reason: str | None = None
+        self._budget = budget
+        self._role = ""
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+        self._calls: dict[int | str, CallParts] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing but perhaps a role has come."""
+        return not (self._text or self._reasoning or self._refusal or self._calls)
+
+    def add(self, delta: Delta) -> None:
+        """Take what a delta, or a whole message, says."""
+        budget = self._budget
+        content = delta.content
+        if isinstance(content, str):
+            budget.keep(self._text, content)
+        elif content is not None:
+            text, reasoning = texts_of(content)
+            budget.keep(self._text, text)
+            budget.keep(self._reasoning, reasoning)
+        self._role = self._role or name_of(delta.role)
+        budget.keep(self._reasoning, delta.reasoning_content or delta.reasoning)
+        budget.keep(self._refusal, delta.refusal)
+        for call in delta.tool_calls or ():
+            self._add_call(call)
+        if delta.function_call is not None:
+            self._call("function_call").add("", *_said(delta.function_call), budget)
+
+    def _add_call(self, delta: ToolCallDelta) -> None:
+        name, arguments = _said(delta.function)
+        if delta.custom is not None:
+            name, arguments = delta.custom.name, delta.custom.input
+        self._call(self._key(delta, name)).add(delta.id, name, arguments, self._budget)
+
+    def _key(self, delta: ToolCallDelta, name: object) -> int | str:
+        calls = self._calls
+        if isinstance(delta.index, int):
+            return delta.index
+        call_id = name_of(delta.id)
+        if call_id:
+            for key, call in calls.items():
+                if call.id == call_id:
+                    return key
+        elif not name and calls:
+            return next(reversed(calls))
+        free = len(calls)
+        while free in calls:
+            free += 1
+        return free
+
+    def _call(self, key: int | str) -> CallParts:
+        call = self._calls.get(key)
+        if call is None:
+            call = CallParts()
+            if len(self._calls) < MAX_TOOL_CALLS:
+                self._calls[key] = call
+            else:
+                self._budget.spent = True
+        return call
+
+    def build(self) -> Choice:
+        """The choice as far as it has come."""
+        return Choice(
+            index=self.index,
+            role=self._role,
+            text="".join(self._text),
+            reasoning="".join(self._reasoning),
+            refusal="".join(self._refusal),
+            tool_calls=tuple(call.build() for call in self._calls.values()),
+            finish_reason=self.finish_reason,
+        )
+
+
+def name_of(value: object) -> str:
+    """A short text, or nothing where it is none."""
+    return value[:MAX_NAME_CHARS] if isinstance(value, str) else ""
+
+
+def _said(function: Function | None) -> tuple[Any, Any]:
+    return (None, None) if function is None else (function.name, function.arguments)
