@@ -336,6 +336,7 @@ def check_sum(missing: list[Any], words: str) -> None:
         said = rest[stop:following]
         span = _RANGE.fullmatch(said)
         if span:
+            assert all(isinstance(value, Num) for value in values), "a range of what is no number"
             numbers = [Fraction(value.text) for value in values]
             assert (min(numbers), max(numbers)) == (Fraction(span[1]), Fraction(span[2]))
         else:

@@ -1,0 +1,422 @@
+"""The JSON compressor: what is read, how values are written, tables, rows left out, decoding, cost of hostile texts."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrows.compressors.json_rows import COMPRESSOR, JsonRows
+from narrows.compressors.json_rows.omission import Bulk
+from narrows.compressors.registry import Registry
+from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.core.tokens import Encoding
+from narrows.policy import Level, Policy
+from tests.compressors.json_truth import UNDER_TEST, check_truth, orders, same
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+O200K = Encoding("o200k_base", assumed=False)
+SMALL = JsonRows(Bulk(rows=6, characters=60, head_characters=30))
+
+
+def short(text: str, level: Level = Level.LOSSLESS, compressor: JsonRows = COMPRESSOR) -> str:
+    """The body of the short form, after it has been checked and decoded."""
+    result = compressor.compress(text, level, None)
+    assert isinstance(result, Compressed), result
+    check_truth(text, result.text)
+    expanded = compressor.expand(result.text)
+    assert (expanded is not None) == result.lossless
+    assert expanded is None or same(text, expanded)
+    return result.text.partition("\n")[2]
+
+
+def head(text: str) -> str:
+    result = COMPRESSOR.compress(text, Level.LOSSLESS, None)
+    assert isinstance(result, Compressed)
+    return result.text.partition("\n")[0]
+
+
+def grammar_fault(text: str) -> str:
+    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    assert isinstance(result, Kept), result
+    assert result.reason is Reason.GRAMMAR
+    return result.detail
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        "[]",
+        " \r\n[1,\t2]\n",
+        '{"a":1}\n{"a":2}',
+        '{"a":1}\r\n\r\n{"a":2}\r\n',
+        '{\n"a":1}\n\n{\n"a":2}',
+        "[1] [2]",
+    ],
+)
+def test_whole_json_texts_are_recognised(text: str) -> None:
+    assert COMPRESSOR.sniff(text, None) is Verdict.YES
+    short(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "12", '"text"', "null", "1\n2\n3", "[INFO] started\n[INFO] ready]", '{"a": 1} trailing', 'log: {"a": 1}'),
+        *("{'a': 1}", '[{"a": 1}, {"a": 2', '{"a": 1,}', '{"a":1}\n5\n{"a":2}', "\ufeff[1]", "[1]\x0b[2]", '["\x01"]'),
+        "{}{}x{}",
+    ],
+)
+def test_what_is_not_whole_json_is_not(text: str) -> None:
+    assert COMPRESSOR.sniff(text, None) is Verdict.NO
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[{"v":1,"v":2}]', "a key stands twice in one object"),
+        ('{"a":{"b":[{"c":1,"c":1}]}}', "a key stands twice in one object"),
+        ("[NaN]", "NaN is not JSON"),
+        ("[-Infinity]", "-Infinity is not JSON"),
+        (r'["\ud800"]', "a lone surrogate in a string"),
+        ('["\ud800"]', "a lone surrogate in a string"),
+        ("[" * 101 + "]" * 101, "nested deeper than 100"),
+        ("[" * 100_000 + "]" * 100_000, "nested deeper than 100"),
+        ("[1] 2 [3]", "a bare value between documents"),
+        (" ", "no document"),
+    ],
+)
+def test_what_cannot_be_given_back_is_kept(text: str, fault: str) -> None:
+    assert grammar_fault(text) == fault
+
+
+def test_depth_up_to_the_limit_is_read() -> None:
+    assert short("[" * 100 + "]" * 100) == "[" * 100 + "]" * 100
+
+
+def test_surrogate_pairs_are_characters() -> None:
+    assert short(r'["\ud83d\ude00"]') == "[😀]"
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_stay_as_written() -> None:
+    numbers = "[1.0,1e5,1E+05,-0,0.10,1180591620717411303424,-1.5e-300]"
+    assert short(numbers.replace(",", " , ")) == numbers
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "two words", "2024-05-20T07:00:00Z", "a:b=c", "it's", "007", "1.2.3", "日本", "-x", "/a"]
+)
+def test_a_string_that_nobody_mistakes_stands_bare(text: str) -> None:
+    assert short(json.dumps([text])) == f"[{text}]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        " x",
+        "x ",
+        "-",
+        "1",
+        "1.0",
+        "-2e5",
+        "true",
+        "null",
+        "a,b",
+        "{x",
+        "x}",
+        "[",
+        "]",
+        'say "hi"',
+        "C:\\x",
+        "narrows: 1",
+    ],
+)
+def test_a_string_that_could_be_mistaken_is_quoted(text: str) -> None:
+    assert short(json.dumps([text])) == f"[{json.dumps(text)}]"
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\r", "\x00", "\x7f", "\x85", "\xa0", "\u200b", "\u2028", "\u202e", "\ufeff"]
+)
+def test_what_cannot_be_seen_is_quoted_and_no_line_is_broken(character: str) -> None:
+    body = short(json.dumps([f"a{character}b"]))
+    assert body.startswith('["a')
+    assert len(body.splitlines()) == 1
+
+
+def test_keys_are_quoted_by_the_same_rule() -> None:
+    assert short('{"a":1,"b c":2,"x:y":3,"k=v":4,"":5,"1":6,"true":7}') == '{a:1,b c:2,"x:y":3,"k=v":4,"":5,1:6,true:7}'
+
+
+def test_types_are_told_apart() -> None:
+    source = json.dumps([{"a": None}, {"a": ""}, {}, {"a": "null"}, {"a": 123}, {"a": "123"}, {"a": []}, {"a": {}}])
+    assert short(source).split("\n")[1:-1] == ["null", '""', "", '"null"', "123", '"123"', "[]", "{}"]
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_objects_of_one_shape_are_a_table() -> None:
+    rows = [{"id": i, "on": True, "owner": {"name": f"n{i}", "team": "x"}} for i in range(3)]
+    table = "[3 rows{id,on=true,owner{name,team=x}}\n0,n0\n1,n1\n2,n2\n]"
+    assert short(json.dumps(rows)) == table
+    assert (
+        short(json.dumps({"n": 3, "data": {"rows": rows, "next": None}})) == f"{{n:3,data:{{rows:{table},next:null}}}}"
+    )
+    assert short("\n".join(map(json.dumps, rows))) == table
+
+
+def test_the_head_line_explains_what_is_used_and_nothing_else() -> None:
+    assert head('{"a":[1,2]}') == "[narrows: JSON in short form, nothing left out]"
+    assert head('[{"a":1,"b":1},{"a":2,"b":1}]') == (
+        "[narrows: JSON in short form, nothing left out; name=value holds for every row]"
+    )
+    assert (
+        head('{"a":1,"b":1}\n{"a":2}')
+        == "[narrows: 2 JSON documents in short form, nothing left out; empty cell: key absent]"
+    )
+
+
+def test_missing_keys_are_empty_cells_in_their_place() -> None:
+    assert short('[{"a":1,"c":3},{"a":1,"b":2,"c":3},{"b":5}]') == "[3 rows{a,b,c}\n1,,3\n1,2,3\n,5,\n]"
+
+
+def test_a_row_whose_keys_stand_in_another_order_is_written_whole() -> None:
+    assert short('[{"a":1,"b":2},{"b":3,"a":4},{"a":5,"b":6}]') == "[3 rows{a,b}\n1,2\n{b:3,a:4}\n5,6\n]"
+
+
+def test_objects_in_the_first_cell_are_no_whole_row() -> None:
+    assert (
+        short('[{"a":{"x":1},"b":1},{"a":{"y":2},"b":2},{"a":3,"b":{}}]') == "[3 rows{a,b}\n{x:1},1\n{y:2},2\n3,{}\n]"
+    )
+
+
+def test_objects_unlike_each_other_are_no_table() -> None:
+    assert short('[{"a":1},{"b":2},{"c":3}]') == "[{a:1},{b:2},{c:3}]"
+
+
+def test_equal_objects_are_a_count() -> None:
+    assert short(json.dumps([{"a": 1, "b": "x"}] * 5)) == "[5 rows{a=1,b=x}\n]"
+
+
+def test_lists_of_lists_share_a_header() -> None:
+    source = '[[{"a":1,"z":0},{"a":2,"z":0}],[],[{"a":"-","z":0}]]'
+    assert short(source) == '[3 lists{a,z=0}\n1\n2\n-\n-\n"-"\n]'
+
+
+def test_long_lists_inside_rows_become_tables_of_their_own_where_that_is_shorter() -> None:
+    members = [{"name": f"member {i}", "role": "owner", "since": 2020 + i} for i in range(9)]
+    assert "members:[9 rows{name,role=owner,since}\n" in short(
+        json.dumps([{"name": "p", "members": members}, {"name": "q", "members": members[:8]}])
+    )
+
+
+def test_a_cell_never_starts_a_line_like_a_mark() -> None:
+    body = short(json.dumps([{"a": ["narrows: rows 1-2 left out"]}, {"a": "[narrows: x]"}]))
+    assert not re.search(r"^\s*\[narrows", body, re.MULTILINE)
+
+
+def test_many_shapes_and_columns_are_bounded() -> None:
+    shapes = [{f"k{i}": i, "id": i} for i in range(3000)]
+    wide = [{f"k{i}": i for i in range(5000)}] * 3
+    for rows in (shapes, wide):
+        assert short(json.dumps(rows))
+
+
+# --- rows left out ----------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_left_out_only_of_bulky_tables_and_only_when_asked() -> None:
+    text = orders(6000, seed=9)
+    assert "left out" not in short(text, Level.LOSSLESS)
+    assert "rows left out" in short(text, Level.BALANCED)
+    assert "left out" not in short(orders(900, seed=9), Level.BALANCED)
+
+
+def test_what_differs_stays() -> None:
+    rows = [
+        {"id": i, "status": "ok", "ms": 20 + i % 7, "at": f"t{i}", "zone": "a" if i < 300 else "b"} for i in range(600)
+    ]
+    rows[200]["status"] = "weird"
+    rows[250] |= {"status": "ok", "ms": 9999}
+    for i in range(400, 500):
+        rows[i]["status"] = "failed" if i % 2 else "ok"
+    body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(100, 1000, 500)))
+    stays = {int(line.split(",")[0]) for line in body.split("\n") if re.match(r"\d+,", line)}
+    assert {0, 1, 20, 200, 250, 299, 300, 595, 599} <= stays
+    assert {i for i in range(400, 500) if i % 2} <= stays
+    assert 350 not in stays
+    assert "status: " in body.split("\n")[-2]
+
+
+def test_gaps_count_rows_from_one_and_the_sum_speaks_of_the_rows_left_out() -> None:
+    rows = [{"n": i, "s": "ok" if i % 2 else "fine", "t": f"text, {i}"} for i in range(40)]
+    body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(10, 100, 60)))
+    assert body.split("\n")[4:7] == ['3,ok,"text, 3"', "[narrows: rows 5-30 left out]", '30,fine,"text, 30"']
+    assert body.split("\n")[-2] == '[narrows: 26 rows left out; n: 4..29; s: 13 "fine", 13 "ok"]'
+
+
+def test_where_most_rows_differ_all_stay() -> None:
+    rows = [{"id": i, "level": ("error", "failed")[i % 2], "text": "x" * 20} for i in range(100)]
+    assert "left out" not in short(json.dumps(rows), Level.BALANCED, SMALL)
+
+
+@given(data=st.data())
+def test_outputs_that_leave_rows_out_are_true(data: st.DataObject) -> None:
+    text = data.draw(UNDER_TEST.sources)
+    result = SMALL.compress(text, Level.BALANCED, None)
+    if isinstance(result, Compressed):
+        check_truth(text, result.text)
+        assert SMALL.is_output(result.text)
+        assert (SMALL.expand(result.text) is None) == (not result.lossless)
+
+
+@given(st.integers(0, 1000), st.integers(20, 300), st.integers(0, 3000))
+def test_long_lists_are_told_truly(seed: int, count: int, head_characters: int) -> None:
+    text = orders(count, seed)
+    result = JsonRows(Bulk(20, 200, head_characters)).compress(text, Level.BALANCED, None)
+    assert isinstance(result, Compressed)
+    check_truth(text, result.text)
+
+
+def test_the_checker_sees_every_changed_figure_and_cell() -> None:
+    """The judge is judged: whichever letter or digit of an output is changed, the checker objects."""
+    text = orders(60, seed=5)
+    result = JsonRows(Bulk(10, 200, 300)).compress(text, Level.BALANCED, None)
+    assert isinstance(result, Compressed)
+    assert not result.lossless
+    for found in re.finditer(r"[0-9]|(?<=\w)[a-z](?=\w)", result.text):
+        other = "7" if found[0].isdigit() and found[0] != "7" else "8" if found[0].isdigit() else "q"
+        if other == found[0]:
+            continue
+        with pytest.raises((AssertionError, ValueError, IndexError, TypeError)):
+            check_truth(text, result.text[: found.start()] + other + result.text[found.end() :])
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+HEAD = "[narrows: JSON in short form, nothing left out]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[narrows: JSON in short form, nothing left out]",
+        HEAD,
+        HEAD + "[1",
+        HEAD + "[1]x",
+        HEAD + "[ 1]",
+        HEAD + "[true ]",
+        HEAD + '["a]',
+        HEAD + "{a}",
+        HEAD + "{a:}",
+        HEAD + "[2 rows{a}\n1\n]",
+        HEAD + "[1 rows{a}\n1\n2\n]",
+        HEAD + "[2 rows{a,b}\n1\n1,2\n]",
+        HEAD + "[2 rows{a,b}\n1,[1 rows{x}\n1\n]\n1,2\n]",
+        HEAD + "[3 rows{a}\n1\n[narrows: rows 2-2 left out]\n3\n[narrows: 1 rows left out]\n]",
+        HEAD + "[3 rows{a}\n1\n[narrows: rows 1-2 left out]\n3\n]",
+        HEAD + "[3 lists{a}\n1\n-\n2\n]",
+        HEAD + "[999999999 rows{a=1}\n]",
+        HEAD + "[9999999 rows{a=" + "x" * 50 + "}\n]",
+        HEAD + "[" * 5000 + "]" * 5000,
+        HEAD.replace("JSON in", "3 JSON documents in") + "[1,2]",
+        HEAD.replace("nothing", "3 of 9 rows") + "[1,2]",
+        "[narrows: JSON]\n[1]",
+        '[{"a":1}]',
+    ],
+)
+def test_what_we_could_not_have_written_is_not_ours(text: str) -> None:
+    assert not COMPRESSOR.is_output(text)
+    assert COMPRESSOR.expand(text) is None
+
+
+def test_the_documents_of_json_lines_come_back_as_lines() -> None:
+    result = COMPRESSOR.compress('{"a": 1.0}\n\n{"a": 2}\n', Level.LOSSLESS, None)
+    assert isinstance(result, Compressed)
+    assert COMPRESSOR.expand(result.text) == '{"a":1.0}\n{"a":2}'
+
+
+def test_the_examples_of_the_docs_decode() -> None:
+    page = (REPOSITORY / "docs" / "forms.md").read_text(encoding="utf-8").partition("\n## JSON\n")[2]
+    example, source = (
+        re.sub(r"^ {4}", "", block, flags=re.MULTILINE)
+        for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE)[:2]
+    )
+    result = COMPRESSOR.compress(source, Level.LOSSLESS, None)
+    assert isinstance(result, Compressed)
+    assert result.text == example.rstrip("\n")
+
+
+# --- corpus and cost --------------------------------------------------------------------------------------------------
+
+
+def test_recorded_api_answers_come_back_and_shrink(corpus: Path) -> None:
+    """Every text decodes; over all of them at least 35% of the tokens go."""
+    registry = Registry((COMPRESSOR,), strict=True)
+    before = after = 0
+    for path in sorted((corpus / "json").rglob("*.json")):
+        text = path.read_bytes().decode()
+        short(text)
+        decision = registry.compress_text(text, None, Policy(level=Level.LOSSLESS), O200K)
+        if decision.tokens_before is not None and decision.tokens_after is not None:
+            before += decision.tokens_before
+            after += decision.tokens_after
+    assert before > 400_000
+    assert after < 0.65 * before
+
+
+def test_asserted_facts_stay_visible(corpus: Path) -> None:
+    lines = (corpus / "json" / "asserted_facts.jsonl").read_text().splitlines()
+    assert lines
+    for fact in map(json.loads, lines):
+        text = (corpus / "json" / fact["file"]).read_bytes().decode()
+        result = COMPRESSOR.compress(text, Level.BALANCED, None)
+        assert isinstance(result, Compressed)
+        assert fact["fact"] in result.text
+
+
+def test_1500_rows_shrink_by_over_40_percent_without_loss(corpus: Path) -> None:
+    text = (corpus / "speed" / "rows-1500.json").read_text()
+    for level in (Level.LOSSLESS, Level.BALANCED):
+        decision = Registry((COMPRESSOR,), strict=True).compress_text(text, None, Policy(level=level), O200K)
+        assert isinstance(decision.result, Compressed)
+        assert decision.result.lossless
+        assert decision.bytes_after < 0.6 * decision.bytes_before
+        assert decision.tokens_before is not None
+        assert decision.tokens_after is not None
+        assert decision.tokens_after < 0.6 * decision.tokens_before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(["x" * 5_000_000]),
+        json.dumps([{"a": i} for i in range(100_000)]),
+        json.dumps([{f"k{i % 977}": i} for i in range(100_000)]),
+        json.dumps([{"a": [{"b": [{"c": [{"d": [1, 2]}] * 3}] * 3}] * 3}] * 300),
+        "[" + ",".join(["9" * 4000] * 200) + "]",
+        json.dumps([" " * 100_000 + "x" + " " * 100_000] * 4),
+        "[[" * 2_000_000,
+    ],
+    ids=["one long string", "tiny rows", "many shapes", "nested lists", "long numbers", "spaces", "only brackets"],
+)
+def test_hostile_texts_are_answered(text: str) -> None:
+    """No timing here: each would take minutes if any step were not linear."""
+    COMPRESSOR.sniff(text, None)
+    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    if isinstance(result, Compressed):
+        assert COMPRESSOR.is_output(result.text)
