@@ -76,7 +76,7 @@ def test_no_module_has_state_to_change() -> None:
 
 
 def test_every_ignore_carries_its_reason() -> None:
-    ignores = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma)[^#\n]*?(?P<reason>(?:#| - ).*)?$", re.MULTILINE)
+    ignores = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma)[^#\n]*?(?P<reason>(?:#| --? ).*)?$", re.MULTILINE)
     bare = [
         (module.name, found[0])
         for module in MODULES

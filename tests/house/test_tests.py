@@ -7,21 +7,21 @@ from tests.house.source_tree import MODULES, REPOSITORY, Module, has_behaviour
 TESTS = REPOSITORY / "tests"
 
 
-def files_of(module: Module) -> list[str]:
-    """Where the tests of a module may stand: beside its place in the package, under its own name; a package of one
-    subject (compressors/search/) may have them under the package's name instead."""
-    parts = module.name.split(".")
-    own = "/".join([*parts[:-1], f"test_{parts[-1]}"])
-    inside = "/".join([*parts, "test_"])
-    package = "/".join([*parts[:-2], f"test_{parts[-2]}"]) if len(parts) > 2 else own
-    return [
-        str(path.relative_to(TESTS))
-        for path in TESTS.rglob("test_*.py")
-        if str(path.relative_to(TESTS).with_suffix("")) in (own, package)
-        or str(path.relative_to(TESTS)).startswith(inside)
-    ]
+def places_of(module: Module) -> set[str]:
+    """Where the tests of a module may stand. `a.b.c`: a/b/test_c, or a/test_b_c, or, for a package of one subject, the
+    package's own test file a/test_b. A package itself: a/test_b, or any file in a/b/."""
+    *folders, name = module.name.split(".")
+    places = {"/".join([*folders, f"test_{name}"])}
+    if len(folders) > 1:
+        *outer, package = folders
+        places |= {"/".join([*outer, f"test_{package}_{name}"]), "/".join([*outer, f"test_{package}"])}
+    if module.path.name == "__init__.py":
+        inside = [*TESTS.joinpath(*folders, name).glob("test_*"), *TESTS.joinpath(*folders).glob(f"test_{name}_*")]
+        places |= {str(path.with_suffix("").relative_to(TESTS)) for path in inside}
+    return places
 
 
 def test_every_module_has_its_test_file() -> None:
-    untested = [module.name for module in MODULES if has_behaviour(module) and not files_of(module)]
+    there = {str(path.relative_to(TESTS).with_suffix("")) for path in TESTS.rglob("test_*.py")}
+    untested = [module.name for module in MODULES if has_behaviour(module) and not places_of(module) & there]
     assert untested == []

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from narrows import errors
+from narrows.errors import GatewayError, SettingsError
+
+LEAVES = [
+    error
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, GatewayError) and error is not SettingsError
+]
+
+
+@pytest.mark.parametrize("error", LEAVES)
+def test_the_status_says_who_is_to_blame(error: type[GatewayError]) -> None:
+    if error.source == "downstream":
+        assert 400 <= error.status < 500 or error.status == 508
+        assert error.type == "invalid_request_error"
+    else:
+        assert 500 <= error.status < 600
+        assert error.type == "server_error"
+
+
+@pytest.mark.parametrize("error", [error for error in LEAVES if error is not GatewayError])
+def test_every_error_stands_in_the_tree_with_its_status(error: type[GatewayError]) -> None:
+    line = next(line for line in (errors.__doc__ or "").splitlines() if f"-- {error.__name__} " in line)
+    if not error.__subclasses__():
+        assert str(error.status) in line
+
+
+def test_an_error_carries_what_a_client_needs() -> None:
+    error = errors.Overloaded("no room; try again", param="messages", retry_after_s=2)
+    assert (str(error), error.message, error.param, error.retry_after_s) == (
+        "no room; try again",
+        "no room; try again",
+        "messages",
+        2,
+    )
+
+
+def test_all_problems_of_settings_are_in_one_error() -> None:
+    error = SettingsError(("one", "two"))
+    assert error.problems == ("one", "two")
+    assert str(error) == "one; two"

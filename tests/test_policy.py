@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+
+import pytest
+
+from narrows.policy import Kind, Level, Policy, Scope
+
+OTHERS = {
+    "level": Level.LOSSLESS,
+    "scope": Scope.LATEST,
+    "json_min_bytes": 1,
+    "log_min_bytes": 1,
+    "search_min_bytes": 1,
+    "diff_min_bytes": 1,
+    "min_saved_tokens": 1,
+    "min_saved_share": 0.5,
+    "min_saved_share_assumed": 0.5,
+    "classifier": "other",
+    "tokenizer": "other",
+}
+
+
+def test_the_table_of_other_values_is_whole() -> None:
+    assert set(OTHERS) == {field.name for field in fields(Policy)}
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name != "scope"])
+def test_whatever_an_edit_depends_on_changes_the_version(name: str) -> None:
+    assert replace(Policy(), **{name: OTHERS[name]}).version != Policy().version  # type: ignore[arg-type] # by name
+
+
+def test_the_scope_only_chooses_parts() -> None:
+    assert replace(Policy(), scope=Scope.LATEST).version == Policy().version
+
+
+def test_the_version_is_the_same_in_every_process() -> None:
+    assert Policy().version == Policy().version
+    assert re.fullmatch(r"[0-9a-f]{16}", Policy().version)
+
+
+def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
+    policy = Policy(json_min_bytes=1, log_min_bytes=2, search_min_bytes=3, diff_min_bytes=4)
+    thresholds = {kind: policy.min_bytes(kind) for kind in Kind}
+    assert {kind: size for kind, size in thresholds.items() if size is not None} == {
+        Kind.JSON: 1,
+        Kind.LOG: 2,
+        Kind.SEARCH: 3,
+        Kind.DIFF: 4,
+    }
+
+
+def test_the_default_thresholds() -> None:
+    policy = Policy()
+    assert [policy.min_bytes(kind) for kind in (Kind.JSON, Kind.LOG, Kind.SEARCH, Kind.DIFF)] == [1024, 512, 1024, 1024]
+    assert policy.smallest_min_bytes == 512
