@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from narrows.policy import Scope
-from narrows.wire.openai_chat import request
+from narrows.wire.openai_chat import request, response
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, ResponseObserver, Untouched, Wire
 
@@ -20,8 +20,6 @@ class OpenAIChat:
         return request.locate(body, scope, memory)
 
     def observer(self, content_type: str) -> ResponseObserver:
-        from narrows.wire.openai_chat import response
-
         return response.observer(content_type)
 
 
