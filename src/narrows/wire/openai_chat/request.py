@@ -197,7 +197,8 @@ class _Reader:
 
     def _call_of(self, role: str, fields: _Fields) -> ToolCall | None:
         if role == "tool":
-            return self.calls.get(_text(self.body, fields.get("tool_call_id")) or "")
+            identity = _text(self.body, fields.get("tool_call_id"))
+            return None if identity is None else self.calls.get(identity)
         name = _text(self.body, fields.get("name"))
         return None if name is None else self.functions.get(name, ToolCall(name))
 
