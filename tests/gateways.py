@@ -1,0 +1,63 @@
+"""Running gateways for tests: in this process, or as `python -m narrows serve` in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from narrows.classifiers import check_loadable
+from narrows.core.tokens import TOKENIZER
+from narrows.server.app import serve
+from narrows.settings import ClassifierName, LogLevel, Settings
+
+_LISTENS = re.compile(rb"listens on (http://\S+)")
+
+
+def settings_for(upstream_url: str, **changes: Any) -> Settings:
+    """Settings of a quiet gateway on a free port; without the classifier, whose model takes a second to load."""
+    chosen: dict[str, Any] = {"port": 0, "classifier": ClassifierName.NONE, "log_level": LogLevel.ERROR}
+    return Settings(upstream=upstream_url, **(chosen | changes))
+
+
+@asynccontextmanager
+async def running_gateway(upstream_url: str, **changes: Any) -> AsyncIterator[str]:
+    """A gateway on this event loop; its base URL."""
+    settings = settings_for(upstream_url, **changes)
+    gateway = await serve(settings, settings.policy(check_loadable(settings.classifier), TOKENIZER))
+    try:
+        yield f"http://127.0.0.1:{gateway.port}"
+    finally:
+        await gateway.close()
+
+
+@asynccontextmanager
+async def gateway_process(upstream_url: str, *flags: str) -> AsyncIterator[str]:
+    """A gateway in its own process, as users start it; its base URL. Ends with SIGTERM, and must end well."""
+    command = [sys.executable, "-m", "narrows", "serve", "--upstream", upstream_url, "--port", "0"]
+    quiet = ["--classifier", "none", "--log-level", "error", "--log-format", "text"]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        *command, *quiet, *flags, stderr=asyncio.subprocess.PIPE, env=environment
+    )
+    assert process.stderr is not None
+    written = b""
+    async with asyncio.timeout(30):
+        while (found := _LISTENS.search(written)) is None:
+            line = await process.stderr.readline()
+            if not line:
+                raise RuntimeError(f"the gateway did not start: {written.decode()}")
+            written += line
+    reading = asyncio.create_task(process.stderr.read())
+    try:
+        yield found.group(1).decode()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        written += await asyncio.wait_for(reading, 30)
+        if await asyncio.wait_for(process.wait(), 30) != 0:
+            raise RuntimeError(f"the gateway did not end well: {written.decode()}")
