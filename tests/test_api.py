@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+import narrows
+from narrows.api import compress, compress_body, compress_text, expand
+from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.core.tokens import TOKENIZER
+from narrows.policy import Kind, Level, Policy, Scope
+from tests.laws.conversations import SHORTENED, Message, body_of, conversations
+
+
+class Prose:
+    """A classifier that calls every text prose."""
+
+    version = "prose-1"
+
+    def classify(self, text: str) -> Kind | None:
+        return Kind.PROSE
+
+
+def tool(content: object) -> Message:
+    return {"role": "tool", "tool_call_id": "c", "content": content}
+
+
+def text_of(decision_result: Compressed | Kept) -> str:
+    assert isinstance(decision_result, Compressed)
+    return decision_result.text
+
+
+@given(conversations)
+def test_messages_given_are_never_changed(messages: list[Message]) -> None:
+    before = deepcopy(messages)
+    result = compress(messages, model="gpt-4o", policy=Policy(json_min_bytes=1))
+    assert messages == before
+    assert len(result.messages) == len(messages)
+    assert all(one is not other for one, other in zip(result.messages, messages, strict=True))
+
+
+def test_texts_are_shortened_where_they_stand() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,x"}}
+    messages = [tool(SHORTENED), tool([image, {"type": "text", "text": SHORTENED, "x": 1}]), tool("ok")]
+    result = compress(messages, model="gpt-4o")
+    shorter = text_of(compress_text(SHORTENED, model="gpt-4o").result)
+    assert [one["content"] for one in result.messages] == [
+        shorter,
+        [image, {"type": "text", "text": shorter, "x": 1}],
+        "ok",
+    ]
+    assert [one.pointer for one in result.decisions] == [
+        "/messages/0/content",
+        "/messages/1/content/1/text",
+        "/messages/2/content",
+    ]
+    assert expand(shorter) == SHORTENED or json.loads(expand(shorter) or "") == json.loads(SHORTENED)
+
+
+def test_every_turn_gets_the_same_texts_again() -> None:
+    messages = [tool(SHORTENED), {"role": "assistant", "content": "done"}, {"role": "user", "content": "next"}]
+    turns = [compress(messages[:count], model="gpt-4o").messages for count in (1, 2, 3)]
+    assert turns[2][:2] == turns[1]
+    assert turns[1][:1] == turns[0] != messages[:1]
+
+
+def test_a_text_is_decided_with_the_call_that_made_it() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "read_file", "arguments": '{"path": "a.json"}'}}
+    called = compress([{"role": "assistant", "content": None, "tool_calls": [call]}, tool(SHORTENED)], model="gpt-4o")
+    assert [one.decision.result for one in called.decisions] == [
+        compress_text(SHORTENED, tool="read_file", arguments='{"path": "a.json"}', model="gpt-4o").result
+    ]
+
+
+def test_lone_surrogates_cost_their_own_text_only() -> None:
+    broken = "\ud800" + "x" * 2_000
+    result = compress([tool(broken), tool(SHORTENED)], model="gpt-4o")
+    assert result.messages[0]["content"] == broken
+    assert result.messages[1]["content"] != SHORTENED
+    kept = result.decisions[0].decision.result
+    assert isinstance(kept, Kept)
+    assert kept.reason is Reason.UNREADABLE
+
+
+def test_elements_in_a_tuple_are_elements() -> None:
+    elements = ({"type": "text", "text": SHORTENED},)
+    result = compress([tool(elements)], model="gpt-4o")
+    assert result.messages[0]["content"][0]["text"] != SHORTENED
+    assert elements == ({"type": "text", "text": SHORTENED},)
+
+
+class Model:
+    """A message object, as clients return it."""
+
+    role = "tool"
+
+
+@pytest.mark.parametrize(
+    ("messages", "match"),
+    [([tool("x"), Model()], r"messages\[1\] is a Model"), (["x"], r"\[0\]"), ([tool(Model())], "Model")],
+)
+def test_what_is_no_message_is_a_type_error(messages: list[Any], match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        compress(messages)
+
+
+def test_what_json_cannot_say_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match=r"Out of range|not JSON compliant"):
+        compress([{"role": "user", "content": "x", "score": float("nan")}])
+
+
+def test_bodies_come_back_as_the_same_object_or_shorter() -> None:
+    body = body_of([json.dumps(tool(SHORTENED))])
+    result = compress_body(body)
+    assert len(result.body) < len(body)
+    assert result.plan.edits
+    assert compress_body(result.body).body is result.body
+    assert compress_body(body, policy=Policy(level=Level.OFF)).body is body
+    with pytest.raises(ValueError, match="no wire"):
+        compress_body(body, wire="smoke")
+
+
+def test_scope_latest_reads_the_latest_tool_message_only() -> None:
+    result = compress([tool(SHORTENED), tool(SHORTENED)], model="gpt-4o", policy=Policy(scope=Scope.LATEST))
+    assert [one["content"] == SHORTENED for one in result.messages] == [True, False]
+
+
+def test_a_text_alone() -> None:
+    decision = compress_text(SHORTENED)
+    assert decision.encoding_assumed
+    assert isinstance(decision.result, Compressed)
+    assert decision.result.kind is Kind.JSON
+    assert not compress_text(SHORTENED, model="gpt-4o").encoding_assumed
+    assert expand("no output of ours") is None
+
+
+def test_the_classifier_is_asked_and_named_in_the_policy() -> None:
+    kept = compress_text("It was the best of times. " * 80, classifier=Prose()).result
+    assert kept == Kept(Reason.NEVER_SHORTENED, Kind.PROSE)
+
+
+def test_what_the_package_offers() -> None:
+    assert narrows.compress is compress
+    assert all(hasattr(narrows, name) for name in narrows.__all__)
+    assert Policy(tokenizer=TOKENIZER).version != Policy().version
