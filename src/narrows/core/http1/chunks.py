@@ -32,7 +32,9 @@ class _Stage(Enum):
 
 _QUOTED = rb'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
 _EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?"
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+\r\n")
+# Not possessive: in Python before 3.11.5 (gh-106052) the failed last round of a possessive group keeps what it consumed,
+# and `5;` was a line.
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*\r\n")
 _CHUNK_LINE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;[\t -~]*+)?\r?")
 _TRAILER_LINE = re.compile(rb"(" + TOKEN + rb"++):" + TEXT + rb"*+\r\n")
 _TRAILER_LINE_SO_FAR = re.compile(TEXT + rb"*+\r?")
