@@ -32,7 +32,7 @@ class _Stage(Enum):
 
 _QUOTED = rb'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
 _EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?"
-# Not possessive: in Python before 3.11.5 (gh-106052) the failed last round of a possessive group keeps what it consumed,
+# Not possessive: before Python 3.11.5 (gh-106052) the failed last round of a possessive group keeps what it consumed,
 # and `5;` was a line.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*\r\n")
 _CHUNK_LINE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;[\t -~]*+)?\r?")
