@@ -22,7 +22,7 @@ MAX_BLANK_BYTES = 65_536
 MAX_CHOICES = 128
 MAX_ERRORS = 16
 
-TEXT_CAPPED = "text_capped"
+CAPPED = "capped"
 BODY_TOO_LARGE = "body_too_large"
 
 _STREAM_TYPE = "text/event-stream"
@@ -191,5 +191,5 @@ class _Answer:
             done=self.done,
             errors=tuple(self._errors),
             unparsed=self.unparsed + self.skipped,
-            dropped=self.dropped or (TEXT_CAPPED if self._budget.spent else None),
+            dropped=self.dropped or (CAPPED if self._budget.spent else None),
         )
