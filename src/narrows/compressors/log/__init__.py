@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from narrows.compressors import marks, tools
 from narrows.compressors.log import render, sniffing
-from narrows.compressors.log.decide import decide, mentions_trouble
+from narrows.compressors.log.decide import decide
 from narrows.compressors.log.repeats import Gap, Piece, pieces
 from narrows.compressors.log.terminal import Screen, raw_lines, resolved
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
@@ -61,8 +61,7 @@ def _balanced(text: str) -> Compressed | Kept:
         return Kept(Reason.LOOKS_LIKE_OURS, Kind.LOG)
     shown = decide(screen.lines)
     found = pieces(screen.lines, shown.show)
-    lines = screen.lines
-    output = render.write(screen, found, shown.label, lambda number: mentions_trouble(lines[number]))
+    output = render.write(screen, found, shown.label, shown.mentions_trouble)
     return _compressed(screen, found, output)
 
 

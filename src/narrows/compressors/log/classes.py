@@ -34,7 +34,7 @@ def _words(text: str) -> frozenset[str]:
 
 _LEVELS = {
     "TRACE": "TRACE", "DEBUG": "DEBUG", "VERBOSE": "VERBOSE", "FINE": "DEBUG", "FINER": "TRACE", "FINEST": "TRACE",
-    "INFO": "INFO", "INFORMATION": "INFO", "CONFIG": "INFO", "NOTICE": "NOTICE", "LOG": "INFO", "HTTP": "INFO",
+    "INFO": "INFO", "INFORMATION": "INFO", "CONFIG": "INFO", "NOTICE": "NOTICE", "LOG": "INFO",
     "WARN": "WARNING", "WARNING": "WARNING",
     "ERROR": "ERROR", "ERR": "ERROR", "ERR!": "ERROR", "FATAL": "ERROR", "CRITICAL": "ERROR", "CRIT": "ERROR",
     "SEVERE": "ERROR", "PANIC": "ERROR", "ALERT": "ERROR", "EMERG": "ERROR", "FAILURE": "ERROR",
@@ -43,9 +43,18 @@ _LETTERS = {"V": "VERBOSE", "D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERR
 _LEVEL_WORDS = 9
 """Within how many words a level in capitals counts; the longest known prefix (supercomputer RAS logs) has eight."""
 
+_FRAMED_WORDS = 5
+"""Within how many words a level counts that is marked as one, in any case."""
+_LEVEL_REACH = 200
+
 _FRAMED = re.compile(r"(?:level|lvl|severity|loglevel)[=:]\"?(\w+)|[\[<(|](\w+)[\])>|]:?|(\w+)[:!]", re.IGNORECASE)
 _STAMP = re.compile(r"[^A-Za-z]*::|[A-Z][a-z]{2} +::")
-_GLOG = re.compile(r"([IWEF]) +::")
+_LETTER = re.compile(r"[^A-Za-z]*::\S*\s+(?:[^A-Za-z\s]\S*\s+){0,3}([VDIWEF])[\s/]|([IWEF]) +::")
+"""Levels of one letter, as Android and glog write them."""
+_LEVEL_SIGNS = (
+    "INFO", "DEBUG", "WARN", "ERR", "TRACE", "FATAL", "CRIT", "NOTICE", "VERB", "SEVERE", "FINE", "CONFIG", "LOG",
+    "PANIC", "ALERT", "EMERG", "FAILURE",
+)  # fmt: skip
 
 _PASSED = re.compile(
     r"\s*[✓✔√] "
@@ -71,7 +80,7 @@ _FAILED_MARK = re.compile(
     r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
     r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"
 )
-_DIAGNOSTIC = re.compile(r"\s*[^\s:(]+(?:::+|\(,\):) *[A-Z]+(?:\s|:)")
+_DIAGNOSTIC = re.compile(r"\s*[^\s:(]*[./][^\s:(]*(?:::+|\(,\):) *[A-Z]+(?:\s|:)")
 """A linter's `path:line:column: CODE message`."""
 _SPEAKS_UP = re.compile(
     r"\s*(?:[^\s:]+:\s?)?(?:fatal |internal |build )?"
@@ -100,7 +109,8 @@ _TROUBLE_WORDS = _words(
     deadlock stuck unhealthy unavailable"""
 )
 _TROUBLE_PHRASES = ("not found", "no such", "could not", "timed out", "time out", "core dumped", " reset ")
-_TROUBLE_NAME = re.compile(r"\w(?:Error|Exception|Warning|Failure)\b")
+_TROUBLE_NAME = re.compile(r"\w(?:Error|Exception|Warning|Failure|Interrupt)\b")
+_TROUBLE_NAME_SIGNS = ("Error", "Exception", "Warning", "Failure", "Interrupt")
 _BREAKS = str.maketrans(dict.fromkeys(":,;()[]{}'\"`<>|=!?*\u2018\u2019\u201c\u201d", " "))
 
 _LONG = 600
@@ -108,27 +118,35 @@ _LONG = 600
 
 def level(key: str) -> str:
     """The level in level position, in the common names (`TRACE` ... `ERROR`); "" where there is none."""
+    if key.startswith("npm "):
+        word = key[4:].partition(" ")[0].upper()
+        return _LEVELS.get(word, "INFO" if word == "HTTP" else "")
+    upper = key[:_LEVEL_REACH].upper()
+    if any(sign in upper for sign in _LEVEL_SIGNS):
+        found = _level_by_words(key)
+        if found:
+            return found
+    letter = _LETTER.match(key)
+    return _LETTERS[letter.group(1) or letter.group(2)] if letter is not None else ""
+
+
+def _level_by_words(key: str) -> str:
     words = key.split(None, _LEVEL_WORDS)[:_LEVEL_WORDS]
     stamped = _STAMP.match(key) is not None
     for place, word in enumerate(words):
         bare = word.strip("[](){}<>|:;,-*")
         found = _LEVELS.get(bare)
-        if found is not None and (place or bare != word or key[:1] not in " \t"):
+        if found is not None:
             return found
-        framed = _FRAMED.match(word) if place < 5 else None
+        if place >= _FRAMED_WORDS:
+            continue
+        framed = _FRAMED.match(word)
         if framed is not None:
             found = _LEVELS.get((framed.group(1) or framed.group(2) or framed.group(3)).upper())
             if found is not None and (place == 0 or stamped or framed.group(3) is None or len(words) > place + 1):
                 return found
-        if stamped and place and place < 5:
-            found = _LETTERS.get(word) or (_LEVELS.get(word.upper()) if word.istitle() else None)
-            if found is not None:
-                return found
-    glog = _GLOG.match(key)
-    if glog is not None:
-        return _LETTERS[glog.group(1)]
-    if words[:1] == ["npm"] and len(words) > 1:
-        return _LEVELS.get(words[1].upper(), "")
+        if stamped and place and word.istitle() and word.upper() in _LEVELS:
+            return _LEVELS[word.upper()]
     return ""
 
 
@@ -175,5 +193,5 @@ def _mentions(key: str) -> bool:
     return (
         not _TROUBLE_WORDS.isdisjoint(words)
         or any(phrase in lower for phrase in _TROUBLE_PHRASES)
-        or (("rror" in key or "xception" in key or "arning" in key) and _TROUBLE_NAME.search(key) is not None)
+        or (any(sign in key for sign in _TROUBLE_NAME_SIGNS) and _TROUBLE_NAME.search(key) is not None)
     )

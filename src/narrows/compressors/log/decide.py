@@ -23,6 +23,8 @@ BEFORE_ERROR = 1
 AFTER_ERROR = 2
 FEW_ALIKE = 3
 """Up to so many lines alike are all shown."""
+ERRORS_APART = 8
+"""Where errors stand closer than this on average, the lines around them are not shown for their sake."""
 MENTIONS_ALIKE = 40
 """Up to so many lines alike that mention trouble are all shown."""
 WARNINGS_IN_FULL = 3
@@ -33,9 +35,13 @@ LONGEST_TAIL = 60
 SMALLEST_GAP = 100
 """A gap of fewer characters is not worth a mark; its lines are shown."""
 
+_PLAIN, _PASSED, _SKIPPED = Tone.PLAIN, Tone.PASSED, Tone.SKIPPED
 _DIGITS = b"0123456789"
 _STATUS = re.compile(r'" [45]\d\d ')
 _STAMP = re.compile(r"^[^A-Za-z\n]{0,12}\d\d:\d\d|^[A-Z][a-z]{2} +\d+ \d\d:\d\d|^[^A-Za-z\n]{0,4}\d{4}[-/]\d\d[-/]\d\d")
+_PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
+"""Where a warning points, on the line below it."""
+_TEST_NAME = re.compile(r"\w+ \([\w.]+\)$")
 _TIME = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} +\d+ (?=\d\d:)"
     r"|(?<=[a-z])\[\d+\](?=:)|^\[? *\d+\.\d{3,}\]?"
@@ -44,19 +50,36 @@ _TIME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`show[i]` is 1 where line i is shown. `labels` names the class of each text without digits (see `label`);
-    `repeated` holds the numbers of the left-out lines that repeat a shown one, times aside."""
+    """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
+    The other two map each text without digits to its tone and, once asked for, to its class and whether it can hold a
+    stem of trouble."""
 
+    lines: Sequence[str]
+    keys: Sequence[str]
     show: bytearray
-    keys: list[str]
-    labels: dict[str, str]
-    repeated: frozenset[int]
+    repeated: set[int]
+    tones: dict[str, Tone]
+    known: dict[str, tuple[str, bool]]
 
     def label(self, number: int) -> str:
         """The class under which a left-out line is counted."""
-        if number in self.repeated:
-            return "repeated"
-        return self.labels[self.keys[number]]
+        return "repeated" if number in self.repeated else self._known(self.keys[number])[0]
+
+    def mentions_trouble(self, number: int) -> bool:
+        """Whether a left-out line holds a stem of an error, a failure or a warning; passed and repeated ones aside."""
+        label, possible = self._known(self.keys[number])
+        return possible and label != "passed" and number not in self.repeated and _holds_stem(self.lines[number])
+
+    def _known(self, key: str) -> tuple[str, bool]:
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = (_label(key, self.tones[key]), _holds_stem(key))
+        return found
+
+
+def _holds_stem(line: str) -> bool:
+    lower = line.lower()
+    return any(stem in lower for stem in TROUBLE)
 
 
 def without_digits(lines: Sequence[str]) -> list[str]:
@@ -79,13 +102,7 @@ def decide(lines: Sequence[str]) -> Shown:
     _show_mentions(log)
     _show_examples(log)
     _close_small_gaps(log)
-    return Shown(log.shown, keys, {key: _label(key, found) for key, found in tones.items()}, frozenset(log.repeated))
-
-
-def mentions_trouble(line: str) -> bool:
-    """Whether a line holds one of the stems of an error, a failure or a warning."""
-    lower = line.lower()
-    return any(stem in lower for stem in TROUBLE)
+    return Shown(lines, keys, log.shown, log.repeated, tones, {})
 
 
 def _label(key: str, found: Tone) -> str:
@@ -119,8 +136,11 @@ class _Log:
 
 def _judge_statuses(log: _Log) -> None:
     """An access log's line with a status of 400 or more speaks of trouble."""
-    for number, line in enumerate(log.lines):
-        if ('" 4' in line or '" 5' in line) and _STATUS.search(line) is not None:
+    candidates = {key for key in set(log.keys) if '"  ' in key}
+    if not candidates:
+        return
+    for number, key in enumerate(log.keys):
+        if key in candidates and _STATUS.search(log.lines[number]) is not None:
             log.tones[number] = max(log.tones[number], Tone.MENTION)
 
 
@@ -148,27 +168,40 @@ def _show_reports(log: _Log) -> None:
 def _show_alarms(log: _Log) -> None:
     """Errors and warnings with what belongs to them, but only a few of those that are equal, times aside."""
     stamped = _is_stamped(log)
-    alarms = [number for number, found in enumerate(log.tones) if found >= Tone.WARNING]
-    alike = Counter(log.shapes[number] for number in alarms)
-    equal: defaultdict[str, list[int]] = defaultdict(list)
+    alarms = [number for number, found in enumerate(log.tones) if found >= Tone.WARNING and not log.shown[number]]
+    log.repeated.update(_repeats(log, alarms))
+    sparse = ERRORS_APART * log.tones.count(Tone.ERROR) <= len(log.lines)
     seen: Counter[str] = Counter()
     for number in alarms:
-        if log.shown[number]:
+        if number in log.repeated:
             continue
-        shape = log.shapes[number]
-        if alike[shape] > FEW_ALIKE:
-            equal[_TIME.sub("", log.lines[number])].append(number)
         log.show(number, number + 1)
-        seen[shape] += 1
+        seen[log.shapes[number]] += 1
         if log.tones[number] is Tone.ERROR:
-            log.show(number - BEFORE_ERROR, number + 1 + AFTER_ERROR)
+            if sparse:
+                _show_around(log, number)
             log.show(number, _tail(log, number, stamped))
-        elif seen[shape] <= WARNINGS_IN_FULL:
+        elif seen[log.shapes[number]] <= WARNINGS_IN_FULL:
             log.show(number, _tail(log, number, stamped))
-    for numbers in equal.values():
-        for number in numbers[REPEATS_SHOWN:-1]:
-            log.shown[number] = 0
-            log.repeated.add(number)
+        elif number + 1 < len(log.lines) and _PLACE.match(log.lines[number + 1]) is not None:
+            log.show(number, number + 2)
+
+
+def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
+    """The alarms that equal others, times aside, and are neither among the first of them nor the last."""
+    alike = Counter(log.shapes[number] for number in alarms)
+    equal: defaultdict[str, list[int]] = defaultdict(list)
+    for number in alarms:
+        if alike[log.shapes[number]] > FEW_ALIKE:
+            equal[_TIME.sub("", log.lines[number])].append(number)
+    return [number for numbers in equal.values() for number in numbers[REPEATS_SHOWN:-1]]
+
+
+def _show_around(log: _Log, number: int) -> None:
+    """Show the neighbours of an error, unless they only say that something else went well."""
+    for near in range(max(0, number - BEFORE_ERROR), min(len(log.lines), number + 1 + AFTER_ERROR)):
+        if log.tones[near] is not Tone.PASSED:
+            log.shown[near] = 1
 
 
 def _is_stamped(log: _Log) -> bool:
@@ -180,14 +213,18 @@ def _is_stamped(log: _Log) -> bool:
 def _tail(log: _Log, number: int, stamped: bool) -> int:
     """The line after the last one that belongs to the error at `number`: deeper ones, or ones without a time."""
     depth = _depth(log.lines[number])
-    last = min(len(log.lines), number + 1 + LONGEST_TAIL)
-    for following in range(number + 1, last):
+    after = number + 1
+    for following in range(number + 1, min(len(log.lines), number + 1 + LONGEST_TAIL)):
         line = log.lines[following]
         if stamped and _STAMP.match(line) is None:
-            continue
-        if not line or line.isspace() or _depth(line) <= depth:
-            return following
-    return last
+            after = following + 1
+        elif line and not line.isspace():
+            if _depth(line) <= depth:
+                break
+            after = following + 1
+        elif following > after:
+            break
+    return after
 
 
 def _depth(line: str) -> int:
@@ -207,15 +244,27 @@ def _show_mentions(log: _Log) -> None:
 
 def _show_examples(log: _Log) -> None:
     """Lines alike: all of a few, else the first and the last. Passed tests and nested shell traces need no example."""
-    traced = any(key.startswith("+ ") for key in log.keys)
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
-    for number, (shape, found) in enumerate(zip(log.shapes, log.tones, strict=True)):
-        if found in (Tone.PLAIN, Tone.SKIPPED) and not (traced and log.keys[number].startswith(("++ ", "+++ "))):
-            by_shape[shape].append(number)
+    for number, found in enumerate(log.tones):
+        if found is _PLAIN or found is _SKIPPED:
+            by_shape[log.shapes[number]].append(number)
+    silent = _needs_no_example(log)
     for numbers in by_shape.values():
         chosen = numbers if len(numbers) <= FEW_ALIKE else (numbers[0], numbers[-1])
         for number in chosen:
-            log.shown[number] = 1
+            if number not in silent:
+                log.shown[number] = 1
+
+
+def _needs_no_example(log: _Log) -> set[int]:
+    """Lines of a shell's trace below its first level, and the name of a passed test on the line above its verdict."""
+    silent: set[int] = set()
+    if any(key.startswith("+ ") for key in log.keys):
+        silent.update(number for number, key in enumerate(log.keys) if key.startswith(("++ ", "+++ ")))
+    passed = [number for number, found in enumerate(log.tones) if found is _PASSED]
+    above = [number - 1 for number in passed if number and log.tones[number - 1] is _PLAIN]
+    silent.update(number for number in above if _TEST_NAME.match(log.lines[number]) is not None)
+    return silent
 
 
 def _close_small_gaps(log: _Log) -> None:
@@ -227,4 +276,3 @@ def _close_small_gaps(log: _Log) -> None:
             position = len(log.shown)
         if sum(map(len, log.lines[start:position])) + position - start < SMALLEST_GAP:
             log.show(start, position)
-            log.repeated.difference_update(range(start, position))

@@ -28,7 +28,7 @@ _TIMES = (
 )
 _LEVELS = (
     rf"[\[(<]?{_LEVEL}[\])>]?(?:[:\s|]|$)",
-    rf"\S+ [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]",
+    rf"\S*\w\S* [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]",
     r"npm (?:ERR!|WARN|error|warn|info|http|verbose|notice|sill|timing)\b",
     r"(?:\S+ ){0,3}(?:level|lvl|severity)=\w",
 )
@@ -36,7 +36,7 @@ _TESTS = (
     r"=+ .*(?:test session starts|FAILURES|ERRORS|PASSES|short test summary info|warnings summary|slowest) ",
     r"=* ?(?:\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?)(?:, )?)+ in [\d.]+s",
     r"collected \d+ items?|platform \w+ -- Python|rootdir: |plugins: |configfile: |cachedir: ",
-    r"(?:\S+ )?[.FEsxX]{3,} *(?:\[ *\d+%\])?$",
+    r"(?:\S+ )?(?=[FEsxX]*\.)[.FEsxX]{3,} *(?:\[ *\d+%\])?$",
     r"(?:FAILED|PASSED|ERROR|SKIPPED|XFAIL|XPASS) \S",
     r"\S+::\S.* (?:PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)\b",
     r".*\.\.\. (?:ok|OK|FAIL|FAILED|ERROR|ignored|skipped\b.*|expected failure)$",
@@ -47,7 +47,7 @@ _TESTS = (
     r"\s+duration_ms|\d+\.\.\d+$|\s+(?:---|\.\.\.)$",
     r"\s*[✓✔✖✕✗▶\u2139●] ?\S|(?:PASS|FAIL)\s+\S+|(?:Tests?|Test Suites|Snapshots|Test Files):? +\d",
     r"=== (?:RUN|PAUSE|CONT|NAME) |\s*--- (?:PASS|FAIL|SKIP): |(?:ok|FAIL|\?) +\t?\S+\s+[\d.(\[]|goroutine \d+ \[",
-    r"\[[ =-]{2,}(?:RUN|OK|FAILED|PASSED|SKIPPED|DISABLED)?[ =-]*\] ?",
+    r"\[[ =-]+(?:RUN|OK|FAILED|PASSED|SKIPPED|DISABLED)?[ =-]*\] ?",
     r"\d+ (?:passing|failing|pending|examples?)\b|Finished in [\d.]+",
 )
 _BUILDS = (
@@ -64,7 +64,7 @@ _BUILDS = (
 )
 _DIAGNOSTICS = (
     r"[^\s:(][^:(\n]*(?::\d+(?::\d+)?:|\(\d+,\d+\):) *(?:fatal )?(?:error|warning|note|info|remark|[A-Z]+\d+)\b",
-    r"(?:error|warning|note|help)(?:\[\w+\])?: |\s+--> \S+:\d+|\s*\d* +[|=](?: |$)|\s*\|[ \t]",
+    r"(?:error|warning|note|help)(?:\[\w+\])?: |\s+--> \S+:\d+|\s*\d* +[|=](?: |$)|\s+\|[ \t]",
     r"\S+: In (?:function|member|constructor|instantiation|substitution)|In file included from |\s+from \S+:\d+",
     r"\s+\d+:\d+\s+(?:error|warning)\s|✖ \d+ problems|Found \d+ errors?|\s*[\^~]+(?:\s|$)",
 )
@@ -83,7 +83,7 @@ _TRACES = (
     r"(?:[\w.-]+ +)?[| +]*(?:Exception Group )?Traceback \(most recent call last\)|[| ]+File \".*\", line \d+",
     r"\s+at [\w.$<>/ ]+[\[(:]|\s+at \S+:\d+|Caused by: |\s+\.\.\. \d+ more",
     r"(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception)(?::|$)",
-    r"Exception in thread |thread '.*' panicked|stack backtrace:|panic: |\s+\d+: +\S+::",
+    r"Exception in thread |thread '.*' panicked|stack backtrace:|panic: |\s+\d+: +\S+::|\s+#\d+ 0x",
 )
 
 
@@ -94,11 +94,18 @@ def _alternatives(*groups: tuple[str, ...]) -> re.Pattern[str]:
 EXPLAINED = _alternatives(_TIMES, _LEVELS, _TESTS, _BUILDS, _DIAGNOSTICS, _PACKAGES, _TRACES)
 """Matches a line that only a program's log holds."""
 
+REPORT_END = re.compile(r"=+ (?:short test summary info|warnings summary|\d+ .* in [\d.]+s.*) =+$")
+"""A heading that can only stand after pytest's failure reports."""
+
+RULE = re.compile(r"=+ .* =+$")
+"""Any of pytest's headings."""
+
 CONTAINER = re.compile(r"[\w.-]+ +\| ")
 """The prefix that `docker compose logs` puts before each line."""
 
 PLACE = re.compile(
-    r"(?!\d{4}-\d\d-\d\d|\d\d:\d\d)[^\s:]+[:-]\d+[:-](?! *(?:(?:fatal )?(?:error|warning|note|info|remark)\b|\d+: |\d*:? *[A-Z]+\d+ ))"
+    r"(?![\[(]?(?:\d{4}-\d\d-\d\d|\d\d:\d\d))[^\s:]+[:-]\d+[:-]"
+    r"(?! *(?:(?:fatal )?(?:error|warning|note|info|remark)\b|\d+: |\d*:? *[A-Z]+\d+ ))"
 )
 """A search result's line, or a host and port: a name, a number, and no diagnostic after them."""
 

@@ -29,14 +29,15 @@ _EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as li
 
 
 def write(screen: Screen, found: Sequence[Piece], label: Callable[[int], str], mentions: Callable[[int], bool]) -> str:
-    """The output. `label` names the class of a left-out line, `mentions` says whether it mentions trouble."""
-    output = [head(screen, found, label, mentions)]
+    """The output. `label` names the class of a left-out line, `mentions` says whether the head line counts it
+    as mentioning an error, a failure or a warning."""
+    output = [head(screen, found, mentions)]
     for piece in found:
         match piece:
             case Lines(start, stop):
                 output += screen.lines[start:stop]
             case Gap(start, stop):
-                classes = Counter(label(number) for number in range(start, stop))
+                classes = Counter(map(label, range(start, stop)))
                 counted = ", ".join(f"{count} {name}" for name, count in classes.most_common())
                 output.append(marks.mark(f"{_lines(start, stop)} left out: {counted}"))
             case Same(start, stop, source):
@@ -48,14 +49,14 @@ def write(screen: Screen, found: Sequence[Piece], label: Callable[[int], str], m
     return "\n".join(output) + ("\n" if screen.ended else "")
 
 
-def head(screen: Screen, found: Sequence[Piece], label: Callable[[int], str], mentions: Callable[[int], bool]) -> str:
+def head(screen: Screen, found: Sequence[Piece], mentions: Callable[[int], bool]) -> str:
     """The head line."""
     total = len(screen.lines)
     left_out = [number for piece in found if isinstance(piece, Gap) for number in range(piece.start, piece.stop)]
     words = f"log of {total} lines"
     if left_out:
         places = sum(isinstance(piece, Gap) for piece in found)
-        trouble = sum(mentions(number) and label(number) not in ("passed", "repeated") for number in left_out)
+        trouble = sum(map(mentions, left_out))
         words += (
             f", {total - len(left_out)} shown here; {len(left_out)} left out in {places} places, each marked"
             f"; {trouble or 'none'} of those, passed and repeated ones aside,"

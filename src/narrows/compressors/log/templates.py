@@ -42,7 +42,7 @@ def shape(key: str) -> str:
     """The first step for one text; of a very long one only the beginning counts, and its length class."""
     if len(key) > _LONG:
         return f"{shape(key[:_LONG])} ...{len(key).bit_length()}"
-    masked = _VARIABLE.sub("*", key)
+    masked = " ".join(_VARIABLE.sub("*", key).split())
     if not any(character.isalpha() for character in masked):
         return _skeleton(key)
     return masked

@@ -1,0 +1,303 @@
+"""What the laws need to know of logs: texts to try, and a checker that reads an output without the compressor's help.
+
+Places, equalities and counts of lines are recomputed exactly. Classes are recomputed within bounds: a class may count
+no more lines than could possibly belong to it, and no fewer than belong to it beyond doubt; for the lines that the
+strategies make the two bounds are one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from narrows.compressors import marks
+from narrows.compressors.log import COMPRESSOR
+from tests.laws.kinds import KindUnderTest
+
+STEMS = ("error", "fail", "warn", "fatal", "panic", "exception", "traceback", "critical")
+ANSI = re.compile(
+    r"\x1b(?:\[[0-9;:<=>?]*[ !-/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])"
+)
+HEAD = re.compile(
+    r"\[narrows: log of (?P<total>\d+) lines(?:, (?P<shown>\d+) shown here; (?P<left>\d+) left out in (?P<places>\d+)"
+    r" places, each marked; (?P<trouble>none|\d+) of those, passed and repeated ones aside, mentions? an error, failure"
+    r" or warning|; nothing left out)(?P<repeats>; lines that repeat earlier ones are named by line number)?"
+    r"(?P<colours>; terminal control codes removed)?(?P<redrawn>; lines redrawn in place shown in their last state)?"
+    r"(?P<crlf>; CRLF line ends written as LF)?\]"
+)
+LEFT_OUT = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? left out: (.*)\]")
+SAME = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? (?:is|are) the same as lines? (\d+)(?:-(\d+))?\]")
+EACH = re.compile(r"\[narrows: lines (\d+)-(\d+) are each the same as line (\d+)\]")
+
+LEVELS = ("TRACE", "DEBUG", "VERBOSE", "INFO", "NOTICE", "WARNING", "ERROR")
+ALIASES = {
+    "DEBUG": "DEBUG|FINE|D",
+    "TRACE": "TRACE|FINER|FINEST",
+    "VERBOSE": "VERBOSE|V",
+    "INFO": "INFO|INFORMATION|CONFIG|LOG|HTTP|I",
+    "WARNING": "WARN|WARNING|W",
+    "ERROR": "ERROR|ERR|FATAL|CRITICAL|CRIT|SEVERE|PANIC|ALERT|EMERG|FAILURE|E|F",
+    "NOTICE": "NOTICE",
+}
+CAN_BE_LEVEL = {
+    name: re.compile(rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])", re.IGNORECASE) for name, words in ALIASES.items()
+}
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
+IS_LEVEL = re.compile(rf"(?:{STAMP})?(TRACE|DEBUG|INFO|NOTICE) \w")
+CAN_BE_PASSED = re.compile(r"ok|OK|[Pp]ass|PASS|[✓✔√]")
+IS_PASSED = re.compile(r"\S+::\w+ PASSED$|ok \d+ - \w+$|test_\w+ \([\w.]+\) \.\.\. ok$")
+CAN_BE_SKIPPED = re.compile(r"skip|SKIP|xfail|XFAIL|ignored|expected failure|todo|TODO|[↓﹣]")
+ALARM = re.compile(
+    rf"(?:{STAMP})?(?:ERROR|FATAL|CRITICAL|WARN|WARNING) |Traceback \(most|E   |FAILED \w|\S+::\w+ FAILED$"
+)
+TIME = re.compile(
+    r"\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} +\d+ (?=\d\d:)|(?<=[a-z])\[\d+\](?=:)"
+)
+UPTIME = re.compile(r"^\[? *\d+\.\d{3,}\]?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source as the head line says it was read: for each line what may stand in the output for it."""
+
+    choices: list[tuple[str, ...]]
+
+    def allows(self, number: int, line: str) -> bool:
+        return line in self.choices[number]
+
+    def text(self, number: int) -> str:
+        return self.choices[number][-1]
+
+
+def read_source(source: str, head: re.Match[str]) -> Source:
+    if head["colours"]:
+        assert ANSI.search(source), "claims colours that are not there"
+        source = ANSI.sub("", source)
+    elif head["shown"]:
+        assert not ANSI.search(source), "removes colours without saying so"
+    if head["crlf"]:
+        assert "\r\n" in source
+        source = source.replace("\r\n", "\n")
+    lines = source.split("\n")
+    if len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    return Source([states(line) if head["redrawn"] else (line,) for line in lines])
+
+
+def states(line: str) -> tuple[str, ...]:
+    """What may be shown of a line that was perhaps redrawn in place: itself, or the last state that is not blank."""
+    if "\r" not in line:
+        return (line,)
+    last = ([""] + [state for state in line.split("\r") if state.strip()])[-1]
+    lost = [state for state in line.split("\r") if state.strip() and state.strip() not in last]
+    trouble = any(stem in state.lower() for state in lost for stem in (*STEMS, "abort"))
+    return (line,) if trouble and last != line else (last,)
+
+
+def timeless(line: str) -> str:
+    return TIME.sub("", UPTIME.sub("", line))
+
+
+def check_truth(source: str, output: str) -> None:
+    first, _, rest = output.partition("\n")
+    head = HEAD.fullmatch(first)
+    assert head is not None, first
+    assert output.endswith("\n") == (source.endswith("\n") and source != "\n")
+    body = rest.removesuffix("\n").split("\n") if output.endswith("\n") else rest.split("\n")
+    lines = read_source(source, head)
+    shown: dict[int, str] = {}
+    gaps: list[tuple[int, int, str]] = []
+    position, repeats = 0, 0
+    for line in body:
+        if not line.startswith("[narrows:"):
+            assert lines.allows(position, line), (position + 1, line)
+            shown[position] = line
+            position += 1
+            continue
+        assert marks.is_mark(line)
+        if (left := LEFT_OUT.fullmatch(line)) is not None:
+            start, stop = int(left[1]) - 1, int(left[2] or left[1])
+            gaps.append((start, stop, left[3]))
+        else:
+            start, stop = check_repeat(lines, shown, line)
+            repeats += 1
+        assert start == position < stop, line
+        position = stop
+    assert position == len(lines.choices) == int(head["total"]), "lines are unaccounted for"
+    assert bool(repeats) == bool(head["repeats"])
+    check_gaps(lines, head, shown, gaps)
+
+
+def check_repeat(lines: Source, shown: dict[int, str], line: str) -> tuple[int, int]:
+    """A repeat names earlier lines that the output shows, or that repeat such lines, and equals them."""
+    if (each := EACH.fullmatch(line)) is not None:
+        start, stop, named = int(each[1]) - 1, int(each[2]), int(each[3]) - 1
+        assert named == start - 1
+        pairs = [(number, named) for number in range(start, stop)]
+    else:
+        same = SAME.fullmatch(line)
+        assert same is not None, line
+        start, stop = int(same[1]) - 1, int(same[2] or same[1])
+        named, until = int(same[3]) - 1, int(same[4] or same[3])
+        assert until - named == stop - start
+        assert until <= start
+        pairs = [(start + offset, named + offset) for offset in range(stop - start)]
+    for number, earlier in pairs:
+        assert lines.allows(number, shown[earlier]), (line, number + 1)
+        shown[number] = shown[earlier]
+    return start, stop
+
+
+def check_gaps(lines: Source, head: re.Match[str], shown: dict[int, str], gaps: list[tuple[int, int, str]]) -> None:
+    left_out = [number for start, stop, _ in gaps for number in range(start, stop)]
+    if not gaps:
+        assert head["shown"] is None
+        return
+    assert int(head["left"]) == len(left_out)
+    assert int(head["shown"]) == len(lines.choices) - len(left_out)
+    assert int(head["places"]) == len(gaps)
+    twins = {timeless(line) for line in shown.values()}
+    for start, stop, counted in gaps:
+        check_classes([lines.text(number) for number in range(start, stop)], counted, twins)
+    texts = [lines.text(number) for number in left_out]
+    holding = [text for text in texts if any(stem in text.lower() for stem in STEMS)]
+    certain = [text for text in holding if not CAN_BE_PASSED.search(text) and timeless(text) not in twins]
+    claimed = 0 if head["trouble"] == "none" else int(head["trouble"])
+    assert len(certain) <= claimed <= len(holding)
+    lost = [text for text in texts if ALARM.match(text) and timeless(text) not in twins]
+    assert not lost, f"alarms left out: {lost[:3]}"
+
+
+def check_classes(texts: list[str], counted: str, twins: set[str]) -> None:
+    claims = {name: int(count) for count, name in (item.split(" ") for item in counted.split(", "))}
+    assert sum(claims.values()) == len(texts), counted
+    assert all(claims.values())
+    for name, count in claims.items():
+        certain, possible = bounds(name, texts, twins)
+        assert certain <= count <= possible, (name, count, certain, possible)
+    for name in {"blank", "passed", *LEVELS} - claims.keys():
+        assert bounds(name, texts, twins)[0] == 0, f"{name} is not counted"
+
+
+def bounds(name: str, texts: list[str], twins: set[str]) -> tuple[int, int]:
+    """How many of the lines belong to a class beyond doubt, and how many could."""
+    if name == "blank":
+        blank = sum(not text.strip() for text in texts)
+        return blank, blank
+    if name == "repeated":
+        return 0, sum(timeless(text) in twins for text in texts)
+    if name == "passed":
+        return sum(bool(IS_PASSED.match(text)) for text in texts), sum(
+            bool(CAN_BE_PASSED.search(text)) for text in texts
+        )
+    if name == "skipped":
+        return 0, sum(bool(CAN_BE_SKIPPED.search(text)) for text in texts)
+    certain = sum(leveled(text) == name for text in texts if timeless(text) not in twins)
+    if name == "other":
+        return 0, sum(bool(text.strip()) and leveled(text) is None for text in texts)
+    assert name in LEVELS, name
+    return certain, sum(bool(CAN_BE_LEVEL[name].search(text)) for text in texts)
+
+
+def leveled(text: str) -> str | None:
+    """The level of a line that has one beyond doubt and reports no test."""
+    found = IS_LEVEL.match(text)
+    return found[1] if found and not CAN_BE_PASSED.search(text) and not CAN_BE_SKIPPED.search(text) else None
+
+
+def stamp(number: int) -> str:
+    return f"2024-05-01T12:{number // 60 % 60:02d}:{number % 60:02d}Z "
+
+
+NAMES = ("alpha", "beta", "gamma", "delta", "épsilon", "zeta")
+Family = Callable[[int, str], str]
+FAMILIES: tuple[Family, ...] = (
+    lambda i, n: f"{stamp(i)}INFO worker-{i % 7} processed job id={i * 37} for {n}",
+    lambda i, n: f"{stamp(i)}DEBUG cache hit ratio 0.{i} for {n}",
+    lambda i, n: f"{stamp(i)}ERROR job {i // 2} of {n} failed with code E{i // 3}",
+    lambda i, n: f"{stamp(i)}WARN queue {n} is slow: {i % 3} ms",
+    lambda i, n: f"{stamp(i)}INFO {n}: retry after a failure, attempt {i}",
+    lambda i, n: f"INFO step {i} of {n} in {i % 90} ms",
+    lambda i, n: f"tests/test_{n}.py::test_error_{i} PASSED",
+    lambda i, n: f"tests/test_{n}.py::test_{i} FAILED",
+    lambda i, n: f"ok {i + 1} - parses",
+    lambda i, n: f"test_{n} (tests.{n}.Case{i}.test_it) ... ok",
+    lambda i, n: f"[ {i % 100:2d}%] Building CXX object {n}.dir/src/file_{i}.cc.o",
+    lambda i, n: f"Requirement already satisfied: {n}{i}>=1.{i} in /opt/lib ({i}.0)",
+    lambda i, n: (
+        f"{n}.c:{i}:7: warning: unused variable 'v{i}' [-Wunused-variable]\n    {i} |   int v{i};\n      |       ^"
+    ),
+    lambda i, n: f'127.0.0.1 - - [01/May/2024 12:00:{i % 60:02d}] "GET /{n}/{i} HTTP/1.1" {(200, 200, 404)[i % 3]} {i}',
+    lambda i, n: f"\x1b[3{i % 8}m{stamp(i)}INFO coloured {n} {i}\x1b[0m",
+    lambda i, n: "\r".join(f"Downloading {n} {k}%" for k in range(i % 4 + 1)),
+    lambda i, n: f"{stamp(i)}INFO started\r",
+    lambda i, n: "",
+    lambda i, n: f"    at com.example.{n}.run({n}.java:{i % 5})",
+    lambda i, n: f"unstructured words about {n} and nothing else",
+)
+TRACEBACK = """Traceback (most recent call last):
+  File "/app/main.py", line {i}, in run
+    step({i})
+    ~~~~^^^
+{n}.errors.StepError: step {i} of {n} went wrong
+"""
+
+
+@st.composite
+def families(draw: st.DrawFn) -> str:
+    """A run of lines of one family, numbered from anywhere, sometimes all the same."""
+    family = draw(st.sampled_from(FAMILIES))
+    name = draw(st.sampled_from(NAMES))
+    begin = draw(st.integers(0, 50))
+    step = draw(st.sampled_from((0, 1, 1, 1)))
+    count = draw(st.integers(1, 60))
+    return "\n".join(family(begin + step * offset, name) for offset in range(count))
+
+
+TRACES = st.builds(lambda i, n: TRACEBACK.format(i=i, n=n), st.integers(0, 3), st.sampled_from(NAMES))
+PYTEST = st.builds(
+    lambda i: (
+        f"=== FAILURES ===\n___ test_{i} ___\n\n    def test_{i}():\n>       assert {i} == 0\nE       assert {i} == 0"
+        f"\n\nt.py:{i}: AssertionError\n=== short test summary info ===\nFAILED t.py::test_{i} - assert {i} == 0"
+    ),
+    st.integers(0, 9),
+)
+WORDS = st.text(
+    st.one_of(st.sampled_from("abc 019:-[]()|.*/\\\"'\t\r\x0b\x85\u2028\x1b\x00é🚀"), st.characters(codec="utf-8")),
+    max_size=60,
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> str:
+    chunks = draw(
+        st.lists(st.one_of(families(), families(), families(), TRACES, PYTEST, WORDS), min_size=1, max_size=9)
+    )
+    if draw(st.booleans()):
+        chunks += chunks[: draw(st.integers(1, 3))]
+    text = "\n".join(chunks) + draw(st.sampled_from(("", "\n", "\n\n")))
+    return text.replace("\n", "\r\n") if draw(st.sampled_from((False, False, False, True))) else text
+
+
+MIXED = "\n".join(family(i, name) for family in FAMILIES[:6] for i in range(40) for name in NAMES[:2])
+WOVEN = "\n".join(FAMILIES[i * i % 7 % 2](i, NAMES[i % 3]) for i in range(300))
+TESTS = "\n".join(f"tests/test_{i % 9}.py::test_{i} {'FAILED' if i == 77 else 'PASSED'}" for i in range(300))
+SAME_TRACE = "\n".join(f"{stamp(i)}ERROR request {i} failed\n{TRACEBACK.format(i=1, n='app')}" for i in range(20))
+COLOURED = "\n".join(FAMILIES[14](i, "x") for i in range(80)) + "\n" + FAMILIES[15](3, "y") + "\nDone in 3s\n"
+
+UNDER_TEST = KindUnderTest(
+    compressor=COMPRESSOR,
+    sources=logs(),
+    examples=(
+        (MIXED, "balanced"),
+        (WOVEN, "balanced"),
+        (TESTS, "balanced"),
+        (COLOURED, "balanced"),
+        (SAME_TRACE, "lossless"),
+    ),
+    check_truth=check_truth,
+    same=lambda source, expanded: source == expanded,
+)

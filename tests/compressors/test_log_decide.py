@@ -1,0 +1,140 @@
+"""Which lines are shown."""
+
+from __future__ import annotations
+
+from narrows.compressors.log.decide import FEW_ALIKE, MENTIONS_ALIKE, WARNINGS_IN_FULL, Shown, decide
+
+
+def info(number: int) -> str:
+    return f"2024-05-01T12:00:{number % 60:02d}Z INFO worker-{number % 5} processed job id={number}"
+
+
+def kept(lines: list[str]) -> list[str]:
+    shown = decide(lines)
+    return [line for line, show in zip(lines, shown.show, strict=True) if show]
+
+
+def left_out(shown: Shown) -> list[int]:
+    return [number for number, show in enumerate(shown.show) if not show]
+
+
+def test_of_lines_alike_the_first_and_last_are_shown() -> None:
+    lines = [info(number) for number in range(100)]
+    assert kept(lines) == [*lines[:2], *lines[-3:]]
+
+
+def test_a_few_lines_alike_are_all_shown() -> None:
+    odd = [f"2024-05-01T12:00:00Z INFO rotated key number {number}" for number in range(FEW_ALIKE)]
+    lines = [info(number) for number in range(40)]
+    for place, line in zip((10, 20, 30), odd, strict=True):
+        lines[place] = line
+    assert set(odd) <= set(kept(lines))
+
+
+def test_distinct_errors_are_never_left_out() -> None:
+    lines = [info(number) for number in range(400)]
+    for number in range(0, 400, 10):
+        lines[number] = f"2024-05-01T12:00:00Z ERROR item {number} failed with code E{number}"
+    assert {line for line in lines if "ERROR" in line} <= set(kept(lines))
+
+
+def test_exact_repeats_of_an_error_are_folded_and_counted_as_such() -> None:
+    lines = [info(number) for number in range(200)]
+    for number in range(5, 200, 10):
+        lines[number] = f"2024-05-01T12:00:{number % 60:02d}Z ERROR disk full on /data"
+    shown = decide(lines)
+    errors = [number for number, line in enumerate(lines) if "ERROR" in line]
+    assert [number for number in errors if shown.show[number]] == [errors[0], errors[1], errors[-1]]
+    assert {shown.label(number) for number in left_out(shown)} == {"repeated", "INFO"}
+    assert not any(shown.mentions_trouble(number) for number in left_out(shown))
+
+
+def test_lines_around_an_error_are_shown() -> None:
+    lines = [info(number) for number in range(100)]
+    lines[50] = "2024-05-01T12:00:00Z ERROR boom"
+    assert {*lines[49:53]} <= set(kept(lines))
+
+
+def test_what_belongs_to_an_error_is_shown() -> None:
+    lines = [info(number) for number in range(60)]
+    tail = ["    detail 1", "    detail 2", "", "    detail 3", "unstamped words"]
+    lines[30:30] = ["2024-05-01T12:00:00Z ERROR boom", *tail]
+    assert {"2024-05-01T12:00:00Z ERROR boom", *tail} <= set(kept(lines))
+
+
+def test_mentions_of_trouble_are_shown_while_few() -> None:
+    few = [f"2024-05-01T12:00:00Z INFO retry {number} after a timeout" for number in range(MENTIONS_ALIKE)]
+    base = [info(number) for number in range(300)]
+    assert set(few) <= set(kept([*base, *few, *base]))
+    many = [f"2024-05-01T12:00:00Z INFO retry {number} after a timeout" for number in range(MENTIONS_ALIKE + 1)]
+    assert len(set(many) & set(kept([*base, *many, *base]))) == 2
+
+
+def test_statuses_of_requests_that_failed_are_shown() -> None:
+    lines = [f'127.0.0.1 - - [01/May/2024 12:00:00] "GET /f{number} HTTP/1.1" 200 -' for number in range(100)]
+    lines[40] = '127.0.0.1 - - [01/May/2024 12:00:00] "GET /f40 HTTP/1.1" 404 -'
+    lines[60] = '127.0.0.1 - - [01/May/2024 12:00:00] "GET /f60 HTTP/1.1" 503 -'
+    assert {lines[40], lines[60]} <= set(kept(lines))
+
+
+def test_every_warning_is_shown_but_its_source_only_for_the_first_ones() -> None:
+    lines: list[str] = []
+    for number in range(20):
+        lines += [
+            f"m{number}.c:5:41: warning: unused variable 'v{number}' [-Wunused-variable]",
+            f"    5 |     struct rec_{number} r; unsigned u = 3; int shadow = a + {number} + {number};",
+            "      |                                         ^~~~~~",
+        ]
+    shown = kept(lines)
+    assert set(lines[::3]) <= set(shown)
+    assert set(lines[: 3 * WARNINGS_IN_FULL]) <= set(shown)
+    assert len(shown) < 45
+
+
+def test_where_a_warning_points_stays_with_it() -> None:
+    lines: list[str] = []
+    for number in range(20):
+        lines += [f"warning: unused variable: `v{number}`", f" --> src/lib.rs:{number}:32", "  |"]
+        lines += [f"{number} | pub fn f{number}(x: u32) -> u32 {{ let unused_{number} = x; x.wrapping_mul(0) }}", ""]
+    assert {line for line in lines if "-->" in line} <= set(kept(lines))
+
+
+def test_passed_tests_are_counted_and_failed_ones_shown() -> None:
+    lines = [f"tests/test_x.py::test_error_{number} PASSED" for number in range(100)]
+    lines[50] = "tests/test_x.py::test_error_50 FAILED"
+    shown = decide(lines)
+    assert lines[50] in kept(lines)
+    assert {shown.label(number) for number in left_out(shown)} == {"passed"}
+    assert len(left_out(shown)) > 90
+
+
+def test_the_name_of_a_passed_test_goes_with_its_verdict() -> None:
+    lines: list[str] = []
+    for number in range(40):
+        lines += [f"test_n{number}_{'x' * (number % 7)} (m.C{number}.test_n{number})", f"It does thing {number} ... ok"]
+    lines += ["test_bad (m.C.test_bad)", "It breaks ... FAIL"]
+    shown = kept(lines)
+    assert {"test_bad (m.C.test_bad)", "It breaks ... FAIL"} <= set(shown)
+    assert len(shown) < 10
+
+
+def test_a_nested_shell_trace_is_left_out_but_its_first_level_shown() -> None:
+    lines = ["+ source activate", *(f"++ _step_{'abcdefghij'[number % 10]} {'x' * number}" for number in range(60))]
+    lines += ["+ pytest -q", "Ran 3 tests in 1s", "OK"]
+    shown = kept(lines)
+    assert {"+ source activate", "+ pytest -q"} <= set(shown)
+    assert len(shown) < 10
+
+
+def test_small_gaps_are_closed() -> None:
+    lines = [info(number) for number in range(30)]
+    lines[4] = "2024-05-01T12:00:00Z ERROR boom"
+    shown = decide(lines)
+    assert all(shown.show[:7])
+
+
+def test_a_lone_mention_is_counted_by_its_line() -> None:
+    lines = [f"INFO copied /srv/error_pages/{number}.html to {number}" for number in range(50)]
+    shown = decide(lines)
+    assert all(shown.mentions_trouble(number) for number in left_out(shown))
+    assert left_out(shown)

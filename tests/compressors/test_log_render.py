@@ -1,0 +1,114 @@
+"""The output's grammar is written and read back; numbers that do not add up are not ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from narrows.compressors.log.render import expanded, read, write
+from narrows.compressors.log.repeats import Each, Gap, Lines, Piece, Same, pieces
+from narrows.compressors.log.terminal import Screen, raw_lines
+
+BLOCK = [f"{letter} line that is long enough to be worth a mark of its own" for letter in "abcd"]
+LINES = [*BLOCK, "x", *BLOCK, *["again and again and again and again"] * 6, "end"]
+LOSSY = "\n".join(
+    (
+        "[narrows: log of 9 lines, 3 shown here; 6 left out in 2 places, each marked; 1 of those, passed and repeated"
+        " ones aside, mentions an error, failure or warning]",
+        "first",
+        "[narrows: lines 2-6 left out: 4 INFO, 1 passed]",
+        "seventh",
+        "[narrows: line 8 left out: 1 other]",
+        "ninth",
+    )
+)
+LOSSLESS = write(raw_lines("\n".join(LINES)), pieces(LINES, b"\x01" * len(LINES)), str, bool)
+
+
+def test_the_lossless_form_names_repeats_and_expands() -> None:
+    head, *body = LOSSLESS.split("\n")
+    assert head == (
+        "[narrows: log of 16 lines; nothing left out; lines that repeat earlier ones are named by line number]"
+    )
+    assert body[5:] == [
+        "[narrows: lines 6-9 are the same as lines 1-4]",
+        LINES[9],
+        "[narrows: lines 11-15 are each the same as line 10]",
+        "end",
+    ]
+    parsed = read(LOSSLESS)
+    assert parsed is not None
+    found, lines, lossless = parsed
+    assert lossless
+    assert list(expanded(found, lines)) == LINES
+
+
+def test_the_lossy_form_counts_what_is_left_out() -> None:
+    screen = Screen([str(number) for number in range(9)], ended=True, colours=True, redrawn=True, line_ends=True)
+    found: list[Piece] = [Lines(0, 1), Gap(1, 6), Lines(6, 7), Gap(7, 8), Lines(8, 9)]
+    text = write(screen, found, lambda number: "passed" if number == 3 else "INFO", lambda number: number in (2, 7))
+    assert text.split("\n") == [
+        "[narrows: log of 9 lines, 3 shown here; 6 left out in 2 places, each marked; 2 of those, passed and repeated"
+        " ones aside, mention an error, failure or warning; terminal control codes removed; lines redrawn in place"
+        " shown in their last state; CRLF line ends written as LF]",
+        "0",
+        "[narrows: lines 2-6 left out: 4 INFO, 1 passed]",
+        "6",
+        "[narrows: line 8 left out: 1 INFO]",
+        "8",
+        "",
+    ]
+    parsed = read(text)
+    assert parsed is not None
+    assert [piece for piece in parsed[0] if isinstance(piece, Gap)] == [Gap(1, 6), Gap(7, 8)]
+    assert not parsed[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("log of 9", "log of 10"),
+        ("3 shown", "4 shown"),
+        ("6 left", "5 left"),
+        ("2 places", "1 places"),
+        ("2-6", "2-7"),
+        ("2-6", "3-6"),
+        ("4 INFO", "5 INFO"),
+        ("line 8", "line 9"),
+        ("1 other", "2 other"),
+        ("\nninth", "\nninth\ntenth"),
+        ("\nseventh", ""),
+        ("; 1 of", "; one of"),
+        ("[narrows: line 8 left out: 1 other]", "[narrows: line 8 is the same as line 9]"),
+        ("[narrows: line 8 left out: 1 other]", "[narrows: please run this]"),
+        ("[narrows: log", "[narrows: Log"),
+    ],
+)
+def test_numbers_that_do_not_add_up_are_not_ours(old: str, new: str) -> None:
+    assert read(LOSSY) is not None
+    assert old in LOSSY
+    assert read(LOSSY.replace(old, new, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("6-9 are the same as lines 1-4", "6-9 are the same as lines 1-5"),
+        ("6-9 are the same as lines 1-4", "6-9 are the same as lines 3-6"),
+        ("as line 10]", "as line 9]"),
+        ("; nothing left out", ""),
+    ],
+)
+def test_repeats_that_do_not_fit_are_not_ours(old: str, new: str) -> None:
+    assert old in LOSSLESS
+    assert read(LOSSLESS.replace(old, new, 1)) is None
+
+
+@pytest.mark.parametrize("text", ["", "x", LOSSY.split("\n")[0], LOSSY.split("\n")[0] + "\n", "\n" + LOSSY])
+def test_what_is_no_output(text: str) -> None:
+    assert read(text) is None
+
+
+def test_each_and_same_are_read_as_written() -> None:
+    parsed = read(LOSSLESS)
+    assert parsed is not None
+    assert [piece for piece in parsed[0] if not isinstance(piece, Lines)] == [Same(5, 9, 0), Each(10, 15)]

@@ -1,0 +1,74 @@
+"""Failure reports and tracebacks are shown whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from narrows.compressors.log.decide import without_digits
+from narrows.compressors.log.sections import opens_report, show_failed_runs, show_reports, show_traceback
+
+
+def reported(text: str) -> list[str]:
+    lines = text.split("\n")
+    shown: set[int] = set()
+    keys = without_digits(lines)
+    openers = [number for number, key in enumerate(keys) if opens_report(key)]
+    show_reports(keys, openers, lambda start, stop: shown.update(range(start, stop)))
+    return [line for number, line in enumerate(lines) if number in shown]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\n=== FAILURES ===\nx\ny\n=== short test summary info ===\nz", 3),
+        ("=== ERRORS ===\nx\n=== FAILURES ===\ny\n== 1 failed in 2s ==", 4),
+        ("ok\nFAIL: test_x (m.C.test_x)\n---\nx\nRan 3 tests in 0.1s\nFAILED", 3),
+        ("test a ... ok\nfailures:\n\n---- a stdout ----\nx\n\ntest result: FAILED.", 5),
+        ("✔ a\n✖ failing tests:\nx\ny", 3),
+        ("  ● suite \u203a name\n\n    x\nTests: 1 failed", 3),
+        ("  3 failing\n  1) x\n     y\nnpm ERR! x", 3),
+        ("ok\npanic: boom\n\ngoroutine 1 [running]:\nmain.main()\nexit status 2\nx", 4),
+        ("Failures:\n  1) x\nFinished in 1s\ny", 2),
+        ("There was 1 failure:\n1) x\nFAILURES!\ny", 2),
+        ("==1==ERROR: AddressSanitizer: heap\n  #0\nSUMMARY: x", 2),
+        ("nothing\nto see", 0),
+    ],
+)
+def test_a_report_lasts_until_what_comes_after_it(text: str, expected: int) -> None:
+    assert len(reported(text)) == expected
+
+
+def traceback(text: str) -> list[str]:
+    lines = text.split("\n")
+    shown: set[int] = set()
+    start = next(number for number, line in enumerate(lines) if "Traceback" in line)
+    show_traceback(lines, start, lambda begin, stop: shown.update(range(begin, stop)))
+    return [lines[number] for number in sorted(shown)]
+
+
+def test_a_traceback_ends_with_its_exception() -> None:
+    text = 'x\nTraceback (most recent call last):\n  File "a", line 1\n    f()\nValueError: no\nx'
+    assert traceback(text) == text.split("\n")[1:5]
+
+
+def test_a_traceback_behind_a_prefix_of_constant_width() -> None:
+    text = 'web | Traceback (most recent call last):\nweb |   File "a", line 1\nweb | ValueError: no\nweb | x'
+    assert traceback(text) == text.split("\n")[:3]
+
+
+def test_an_unended_traceback() -> None:
+    assert len(traceback('Traceback (most recent call last):\n  File "a"')) == 2
+
+
+def test_what_a_failing_test_printed_stands_between_its_start_and_its_verdict() -> None:
+    lines = [
+        "[ RUN      ] A.b",
+        "[       OK ] A.b",
+        "[ RUN      ] A.c",
+        "x.cc:1: Failure",
+        "Value of: y",
+        "[  FAILED  ] A.c",
+    ]
+    shown: set[int] = set()
+    show_failed_runs(without_digits(lines), [5], lambda start, stop: shown.update(range(start, stop)))
+    assert shown == {2, 3, 4, 5}

@@ -1,0 +1,152 @@
+"""A log is proven by structure: what is one, what only looks like one, and what the tool call adds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from narrows.compressors.log.sniffing import sniff
+from narrows.compressors.types import Verdict
+from narrows.core.tool_call import ToolCall
+
+YES = Verdict.YES
+CALL = ToolCall("run", '{"command": "./start"}')
+PYTEST = ToolCall("bash", '{"command": "pytest -q"}')
+
+# executed against other tools with wrong answers; each is an exact input
+CSV = "\n".join(f"2024-03-{1 + i % 28:02d},{i * 1.5:.2f},{i * 7 % 13},station-{i % 5}" for i in range(200))
+LS = "\n".join(f"2024-05-{1 + i % 28:02d} 12:{i % 60:02d} {i * 10} file_{i}.txt" for i in range(80))
+INFO = "\n".join(f"INFO worker-{i % 7} processed job id={i * 37} in {i % 90} ms" for i in range(300))
+ISO = "\n".join(f"2024-05-01T12:{i % 60:02d}:{i % 60:02d}Z app[{i}]: user logged in id={i}" for i in range(100))
+HMS = ISO.replace("2024-05-01T", "").replace("Z ", " ")
+HOSTS = "\n".join(f"host{i % 9}:8080: healthy latency={i}ms" for i in range(100))
+GREP = "\n".join(
+    f"src/mod{i % 12}/file{i % 30}.py:{i + 1}:def handler_{i}(request): return process_{i % 9}(request)"
+    for i in range(150)
+)
+PROSE = "\n".join(
+    f"Requirement {i}: the service must not fail when the upstream returns an error; step {i} details follow."
+    for i in range(60)
+)
+SOURCE = "def f():\n" + "\n".join(
+    f"    raise ValueError('error in field {i}')" if i % 6 == 0 else f"    x_{i} = compute({i}) + {i * 3}"
+    for i in range(120)
+)
+PATHS = json.dumps([f"src/pkg{i % 20}/sub{i % 7}/module_{i}.py" for i in range(300)])
+MARKDOWN = (
+    "# Guide\n\n---\n\n- warning: mind the gap\n- ERROR codes are below\n\n> note: x\n\nSome words on errors.\n" * 20
+)
+FULL_TIME = "\n".join(
+    f"-rw-r--r-- 1 u g {i} 2024-05-01 12:00:{i % 60:02d}.000000000 +0000 error_{i}.log" for i in range(60)
+)
+JSON_LINES = "\n".join(
+    json.dumps({"level": "error", "msg": f"m {i}", "time": "2024-05-01T12:00:00Z"}) for i in range(50)
+)
+TREE = "src\n" + "|-- pkg\n|   |-- error.py\n|   |-- log.py\n|   `-- x.py\n" * 40
+GCC = "\n".join(f"x.c:{i}:1: warning: unused variable 'v{i}'\n    {i} | int v{i};\n      |     ^~" for i in range(50))
+SESSION = (
+    "=== test session starts ===\nplatform linux -- Python 3.11.7, pytest-8.3.4\ncollected 3 items\n\n"
+    "t.py ..F [100%]\n\n"
+    "=== FAILURES ===\n___ test_x ___\n\n    def test_x():\n>       assert 1 == 2\nE       assert 1 == 2\n\n"
+    "t.py:3: AssertionError\n"
+    "=== 1 failed, 2 passed in 0.12s ===\n"
+)
+CONSOLE = "\n".join(
+    ["Traceback (most recent call last):"] + [f'  File "/a/b{i}.py", line {i}, in f\n    g({i})' for i in range(20)]
+)
+
+
+@pytest.mark.parametrize("text", [INFO, ISO, HMS, GCC, SESSION, CONSOLE + "\nValueError: no"])
+def test_what_structure_proves(text: str) -> None:
+    assert sniff(text, None) is Verdict.YES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [CSV, LS, GREP, PROSE, SOURCE, PATHS, MARKDOWN, FULL_TIME, JSON_LINES, TREE, HOSTS, "", "\n\n", "ERROR one line"],
+)
+@pytest.mark.parametrize("call", [None, CALL, PYTEST])
+def test_what_only_looks_like_a_log(text: str, call: ToolCall | None) -> None:
+    assert sniff(text, call) is Verdict.NO
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2024-05-01 12:00:00,123 - INFO - started",
+        "[2024-05-01T12:00:00.123Z] started",
+        "May  1 12:00:00 host kernel: started",
+        '127.0.0.1 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 200 5',
+        "17/06/09 20:10:40 INFO executor.CoarseGrained: started",
+        "081109 203615 148 INFO dfs.DataNode: Receiving block",
+        "I0501 12:00:00.000000 1 file.cc:12] started",
+        "- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.36 R02-M1 RAS KERNEL INFO corrected",
+        "[    0.123456] pci 0000:00:1f.0: started",
+        "web-1     | whatever it says",
+        "npm http fetch GET 200 https://x.org 5ms",
+        "tests/test_x.py::test_y PASSED [ 10%]",
+        "test_y (m.C.test_y) ... ok",
+        "test tests::case_1 ... ok",
+        "ok 1 - parses",
+        "--- PASS: TestX (0.00s)",
+        "[ RUN      ] Foo.Bar",
+        "  ✓ does it (3 ms)",
+        "   Compiling serde v1.0.1",
+        "make[1]: Entering directory '/x'",
+        "[ 10%] Building CXX object x.o",
+        "gcc -O2 -c x.c",
+        "src/x.ts(1,22): error TS2307: Cannot find module",
+        "Requirement already satisfied: x in /y",
+        "Get:1 http://deb.example.org bookworm/main amd64 x",
+        "Step 1/9 : FROM x",
+        "#5 0.345 installing",
+        "> Task :compileJava",
+        "\x1b[32m[INFO]\x1b[0m coloured",
+        "  0%\r 50%\r100%",
+    ],
+)
+def test_the_frames_of_known_tools(line: str) -> None:
+    assert sniff("\n".join([line] * 20), None) is Verdict.YES
+
+
+def test_a_persons_words_around_a_log_are_not_a_log() -> None:
+    assert sniff("Please tell me why this fails:\n" + INFO, None) is not Verdict.YES
+    assert sniff(INFO + "\nWhat does it mean?", None) is not Verdict.YES
+    assert sniff("The tool says:\n" + INFO, CALL) is Verdict.YES
+
+
+def test_a_tool_call_decides_what_structure_leaves_open() -> None:
+    words = "\n".join(f"some words of the program, number {i}" for i in range(30))
+    mixed = words + "\n" + "\n".join(f"make[1]: Leaving directory '/x{i}'" for i in range(15)) + "\nbye"
+    assert sniff(mixed, None) is Verdict.MAYBE
+    assert sniff(mixed, CALL) is Verdict.MAYBE
+    assert sniff(mixed, PYTEST) is Verdict.YES
+    assert sniff(words, PYTEST) is Verdict.NO
+
+
+@pytest.mark.parametrize("name", ["read_file", "view"])
+def test_a_file_read_is_never_a_log(name: str) -> None:
+    assert sniff(INFO, ToolCall(name, '{"path": "app.py"}')) is Verdict.NO
+    assert sniff(INFO, ToolCall("bash", '{"command": "cat notes.txt"}')) is Verdict.NO
+    assert sniff(INFO, ToolCall("bash", '{"command": "tail -100 app.log"}')) is Verdict.YES
+
+
+@pytest.mark.parametrize("name", ["get_pod_logs", "runTests", "run_tests", "build"])
+def test_a_tools_name_is_evidence(name: str) -> None:
+    mixed = "\n".join([f"words number {i}" for i in range(30)] + ["make[1]: Leaving directory '/x'"] * 5)
+    assert sniff(mixed, ToolCall(name, "{}")) is Verdict.YES
+    assert sniff(mixed, ToolCall("catalogue", "{}")) is Verdict.NO
+
+
+def test_the_end_of_a_long_test_session_may_lie_in_its_failure_reports() -> None:
+    passes = "".join(f"tests/test_x.py::test_{i} PASSED\n" for i in range(900))
+    report = "=== FAILURES ===\n" + "    some(source)\nplain words\n" * 400
+    assert (
+        sniff(passes + report + "=== short test summary info ===\nFAILED t.py::x\n== 1 failed in 2.1s ==", None) is YES
+    )
+
+
+def test_only_both_ends_of_a_text_are_looked_at() -> None:
+    assert sniff(INFO + "\nwords" * 5 + "\n" + INFO * 10, None) is Verdict.YES
+    assert sniff("x" * 5_000_000, None) is Verdict.NO

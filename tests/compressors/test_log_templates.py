@@ -1,0 +1,73 @@
+"""Lines alike are equal but for numbers, names and paths."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrows.compressors.log.templates import SMALLEST_FAMILY, shape, shapes
+
+
+def shapes_of(*lines: str) -> list[str]:
+    keys = ["".join(character for character in line if not character.isdigit()) for line in lines]
+    counts = {key: keys.count(key) for key in keys}
+    found = shapes(counts)
+    return [found[key] for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("GET /v1/orders/12 200 3ms", "GET /v1/orders/x/y 200 14ms"),
+        ("Building CXX object a.dir/x.o", "Building CXX object b.dir/y/z.o"),
+        ("job id=3 done", "job id=abc done"),
+        ("[  9%] Linking", "[ 10%] Linking"),
+        ("/usr/include/x", "/usr/local/include/y.h"),
+    ],
+)
+def test_lines_that_differ_in_values_are_alike(first: str, second: str) -> None:
+    assert len(set(shapes_of(first, second))) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("service started", "service stopped"),
+        ("connection opened by remote", "connection closed by remote"),
+        ("INFO cache hit", "DEBUG cache hit"),
+        ("{", "}"),
+        ("  ---", "  ..."),
+    ],
+)
+def test_lines_that_differ_in_words_are_not(first: str, second: str) -> None:
+    assert len(set(shapes_of(first, second))) == 2
+
+
+def test_names_that_are_rare_in_a_frequent_sentence_are_values() -> None:
+    names = ["zlib", "curl", "gcc", "make", "bash", "perl"]
+    assert len(set(shapes_of(*(f"Unpacking {name} over old" for name in names)))) == 1
+
+
+def test_a_family_must_be_large_enough() -> None:
+    names = ["zlib", "curl", "gcc", "make", "bash", "perl"][: SMALLEST_FAMILY - 1]
+    found = shapes_of(*(f"Unpacking {name} now" for name in names))
+    assert len(set(found)) == len(names)
+
+
+def test_an_unusual_message_never_joins_a_usual_one() -> None:
+    usual = ["connection opened by remote"] * 50 + [f"connection opened by {name}" for name in ("ann", "bob", "eve")]
+    found = shapes_of(*usual, "connection closed by remote")
+    assert found[-1] not in found[:-1]
+
+
+def test_a_very_long_line_costs_no_more_than_its_beginning() -> None:
+    assert shape("x" * 100_000) == shape("x" * 100_001)
+    assert shape("x" * 100_000) != shape("x" * 10)
+
+
+@given(st.lists(st.text(max_size=30), max_size=30))
+def test_every_line_has_a_shape_and_equal_lines_have_equal_ones(lines: list[str]) -> None:
+    assert len(shapes_of(*lines, *lines)) == 2 * len(lines)
+    counts = dict.fromkeys(lines, 1)
+    assert shapes(counts).keys() == counts.keys()
