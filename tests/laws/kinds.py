@@ -21,7 +21,7 @@ from hypothesis.strategies import SearchStrategy
 
 from narrows.compressors.types import Compressor
 from narrows.core.tool_call import ToolCall
-from narrows.policy import Policy
+from narrows.policy import Kind, Policy
 
 EVERY_SIZE = Policy(
     json_min_bytes=1, log_min_bytes=1, search_min_bytes=1, diff_min_bytes=1, min_saved_tokens=1, min_saved_share=0.0
@@ -29,7 +29,16 @@ EVERY_SIZE = Policy(
 """A policy that lets small texts through, so that generated ones reach the compressors."""
 
 
-@dataclass(frozen=True, slots=True)
+class NeverVetoes:
+    """The most permissive classifier: every candidate may try, so the laws also hold for what grammars only suspect."""
+
+    version = "never-vetoes-1"
+
+    def classify(self, text: str) -> Kind | None:
+        return Kind.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class KindUnderTest:
     """One kind's part in the laws.
 
@@ -46,3 +55,7 @@ class KindUnderTest:
     check_truth: Callable[[str, str], None]
     same: Callable[[str, str], bool]
     tool_call: ToolCall | None = None
+
+    def __repr__(self) -> str:
+        """Short: a failing test prints it, and the examples are long."""
+        return f"KindUnderTest({self.compressor.kind})"

@@ -16,9 +16,9 @@ from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level, Policy
 from tests.laws.all_kinds import KINDS
-from tests.laws.kinds import EVERY_SIZE, KindUnderTest
+from tests.laws.kinds import EVERY_SIZE, KindUnderTest, NeverVetoes
 
-REGISTRY = Registry(COMPRESSORS, strict=True)
+REGISTRY = Registry(COMPRESSORS, NeverVetoes(), strict=True)
 ENCODING = Encoding("o200k_base", assumed=False)
 LEVELS = (Level.LOSSLESS, Level.BALANCED)
 by_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.compressor.kind)

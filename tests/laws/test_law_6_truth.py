@@ -13,9 +13,9 @@ from narrows.compressors.types import Compressed
 from narrows.core.tokens import Encoding
 from narrows.policy import Level, Policy
 from tests.laws.all_kinds import KINDS
-from tests.laws.kinds import EVERY_SIZE, KindUnderTest
+from tests.laws.kinds import EVERY_SIZE, KindUnderTest, NeverVetoes
 
-REGISTRY = Registry(COMPRESSORS, strict=True)
+REGISTRY = Registry(COMPRESSORS, NeverVetoes(), strict=True)
 ENCODING = Encoding("o200k_base", assumed=False)
 by_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.compressor.kind)
 
