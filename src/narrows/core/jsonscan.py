@@ -33,7 +33,8 @@ _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _REFUSALS = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 _WS = rb"[ \t\n\r]*+"
-_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+# Its group is not possessive: before Python 3.11.5 (gh-106052) the failed last round would keep what it consumed.
+_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*"'
 _NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _SPACE = re.compile(_WS)
 _VALUE = re.compile(_WS + rb"(?:(?P<scalar>" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)|[\[{])")
