@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-MAX_DEPTH = 100
+MAX_DEPTH = 64
 """Deeper texts are kept. Far under the interpreter's own limit, so that the answer never depends on the caller."""
 
 SPACE = " \t\r\n"
