@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -61,3 +62,14 @@ async def gateway_process(upstream_url: str, *flags: str) -> AsyncIterator[str]:
         written += await asyncio.wait_for(reading, 30)
         if await asyncio.wait_for(process.wait(), 30) != 0:
             raise RuntimeError(f"the gateway did not end well: {written.decode()}")
+
+
+async def exchanges(gateway: str) -> list[dict[str, Any]]:
+    """A gateway's records of its exchanges, the newest first."""
+    name, _, port = gateway.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(name, int(port))
+    writer.write(b"GET /narrows/exchanges HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    received = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    found: list[dict[str, Any]] = json.loads(received.partition(b"\r\n\r\n")[2])["exchanges"]
+    return found

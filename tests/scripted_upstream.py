@@ -166,7 +166,7 @@ def plain_answer(request: Recorded) -> Answer:
     """A completion, or a stream to a request that asks for one."""
     try:
         asked = json.loads(request.body) if request.body else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         asked = {}
     if isinstance(asked, dict) and asked.get("stream") is True:
         options = asked.get("stream_options") or {}
@@ -215,6 +215,19 @@ class ScriptedUpstream:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def set_reading(self, reading: bool) -> None:
+        """Let the open connections read on, or leave what arrives in the network."""
+        for connection in self._sockets:
+            connection.set_reading(reading)
+
+    def unsent_bytes(self) -> int:
+        """What the open connections have not been able to send yet."""
+        return sum(connection._transport.get_write_buffer_size() for connection in self._sockets)
+
+    def unread(self) -> bytes:
+        """What has arrived on the open connections and belongs to no request."""
+        return b"".join(bytes(connection._received) for connection in self._sockets)
 
     def stop_listening(self) -> None:
         """Refuse new connections; the open ones stay."""
@@ -285,6 +298,12 @@ class _Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         self._transport.abort()
+
+    def set_reading(self, reading: bool) -> None:
+        if reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def _served(self, task: asyncio.Task[None]) -> None:
         failure = None if task.cancelled() else task.exception()

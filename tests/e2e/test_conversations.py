@@ -109,14 +109,18 @@ async def test_the_edits_are_not_few(conversations: list[Conversation], expected
     assert any(one.name.startswith("tau-airline") for one in edited)
 
 
-@pytest.mark.parametrize("plan_workers", [1, 2])
+@pytest.mark.parametrize(
+    "settings",
+    [{"plan_workers": 1}, {"plan_workers": 2}, {"plan_workers": 1, "inline_scan_bytes": 20_000, "cache_bytes": 50_000}],
+    ids=["one planning process", "two", "read off the loop once they are long, and a cache that forgets"],
+)
 async def test_re_sent_messages_keep_their_bytes(
     conversations: list[Conversation],
     expected: dict[str, bytes],
     scripted_upstream: ScriptedUpstream,
-    plan_workers: int,
+    settings: dict[str, int],
 ) -> None:
-    async with running_gateway(quietly(scripted_upstream).url, plan_workers=plan_workers) as gateway:
+    async with running_gateway(quietly(scripted_upstream).url, **settings) as gateway:
         await send_turns([gateway], conversations)
     check(conversations, forwarded_by_label(scripted_upstream), expected)
 

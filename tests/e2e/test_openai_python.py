@@ -16,6 +16,7 @@ from openai import AsyncOpenAI, OpenAI
 from narrows.compressors.marks import has_mark
 from tests.e2e.material import TOOLS, orders, tool_turn
 from tests.e2e.recordings import assert_same_request
+from tests.gateways import exchanges
 from tests.scripted_upstream import (
     DONE,
     STALL,
@@ -118,7 +119,7 @@ async def test_a_stream(pair: Pair) -> None:
     assert_same_request(pair.forwarded, pair.sent)
 
 
-async def test_include_usage_is_preserved(pair: Pair) -> None:
+async def test_include_usage_is_preserved(pair: Pair, gateway: str) -> None:
     through, straight = await pair.both(
         lambda client: chunks_of(client, messages=HELLO, stream_options={"include_usage": True})
     )
@@ -127,6 +128,7 @@ async def test_include_usage_is_preserved(pair: Pair) -> None:
     assert_same_request(pair.forwarded, pair.sent)
     assert through[-1]["choices"] == []
     assert {name: through[-1]["usage"][name] for name in USAGE} == USAGE
+    assert (await exchanges(gateway))[0]["response"]["gen_ai.usage.input_tokens"] == USAGE["prompt_tokens"]
 
 
 async def test_tool_message_is_compressed_by_at_least_40_percent(pair: Pair) -> None:
@@ -198,9 +200,10 @@ async def test_refusal_is_handled(pair: Pair, gateway: str) -> None:
     )
     assert through == straight
     assert (through.choices[0].message.refusal, through.choices[0].message.content) == (refusal, None)
+    assert (await exchanges(gateway))[0]["response"]["refusal_chars"] == len(refusal)
 
 
-async def test_refusal_is_handled_in_a_stream(pair: Pair) -> None:
+async def test_refusal_is_handled_in_a_stream(pair: Pair, gateway: str) -> None:
     pieces = ["I cannot", " help with", " that."]
 
     async def call(client: AsyncOpenAI) -> Any:
@@ -210,9 +213,10 @@ async def test_refusal_is_handled_in_a_stream(pair: Pair) -> None:
     through, straight = await pair.both(call, stream(*({"refusal": piece} for piece in pieces)))
     assert through == straight
     assert through.choices[0].message.refusal == "".join(pieces)
+    assert (await exchanges(gateway))[0]["response"]["refusal_chars"] == len("".join(pieces))
 
 
-async def test_tool_call_arguments_accumulate_over_three_chunks(pair: Pair) -> None:
+async def test_tool_call_arguments_accumulate_over_three_chunks(pair: Pair, gateway: str) -> None:
     pieces = ['{"limit"', ": 15", "00}"]
     named = {"index": 0, "id": "call_9", "type": "function", "function": {"name": "list_orders", "arguments": ""}}
     deltas = [{"tool_calls": [named]}, *({"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in pieces)]
@@ -225,6 +229,8 @@ async def test_tool_call_arguments_accumulate_over_three_chunks(pair: Pair) -> N
     assert through == straight
     made = through.choices[0].message.tool_calls[0]
     assert (made.id, made.function.name, made.function.arguments) == ("call_9", "list_orders", "".join(pieces))
+    observed = (await exchanges(gateway))[0]["response"]
+    assert (observed["tool_calls"], observed["gen_ai.response.finish_reasons"]) == (1, ["tool_calls"])
 
 
 async def test_cancel_in_the_middle_of_a_stream_closes_the_upstream(pair: Pair) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.gateways import exchanges
 from tests.scripted_upstream import (
     EVENT_STREAM,
     LAST_CHUNK,
@@ -50,17 +51,6 @@ async def ask(gateway: str) -> tuple[bytes, bytes]:
     writer.close()
     answer_head, _, body = received.partition(b"\r\n\r\n")
     return answer_head, body
-
-
-async def records(gateway: str) -> list[dict[str, Any]]:
-    """The gateway's records of exchanges, the newest first."""
-    name, _, port = gateway.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(name, int(port))
-    writer.write(b"GET /narrows/exchanges HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    received = await asyncio.wait_for(reader.read(), 20)
-    writer.close()
-    exchanges: list[dict[str, Any]] = json.loads(received.partition(b"\r\n\r\n")[2])["exchanges"]
-    return exchanges
 
 
 def frames(data: bytes) -> Iterator[bytes]:
@@ -111,7 +101,7 @@ async def test_other_framings(corpus: Path, scripted_upstream: ScriptedUpstream,
     answer_head, body = await ask(gateway)
     assert answer_head.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n")
     assert body == expected
-    newest = (await records(gateway))[0]
+    newest = (await exchanges(gateway))[0]
     assert newest["outcome"] == ("truncated" if framing == "cut" else "answered")
     assert newest["response"]["done"] is (framing != "cut")
 
@@ -123,7 +113,7 @@ async def test_the_records_say_what_the_recordings_hold(
         scripted_upstream.play(events(*in_pieces(path.read_bytes(), 4_001)))
         await ask(gateway)
         expected = json.loads(path.with_suffix(".expected.json").read_bytes())["expected"]
-        found = (await records(gateway))[0]["response"]
+        found = (await exchanges(gateway))[0]["response"]
         assert figures_of(found) == figures_expected(expected), path.name
 
 
