@@ -125,6 +125,8 @@ class _Reader:
     """By id; of two with one id the nearer wins."""
     functions: dict[str, ToolCall] = field(default_factory=dict)
     """Legacy calls, by name."""
+    calls_bytes: int = 0
+    """About what the calls take in memory."""
     index: int = -1
     latest_tool: int = -1
     latest_user: int = -1
@@ -137,9 +139,8 @@ class _Reader:
 
     @property
     def size_bytes(self) -> int:
-        """About what this takes in memory. A call's arguments count in full, though parts and calls share them."""
-        arguments = sum(len(call.arguments) for call in self.calls.values())
-        return arguments + PART_BYTES * len(self.parts) + CALL_BYTES * (len(self.calls) + len(self.functions))
+        """About what this takes in memory."""
+        return PART_BYTES * len(self.parts) + self.calls_bytes
 
     def read(self, messages: Sequence[jsonscan.Element]) -> _Reader:
         for start, stop in messages:
@@ -218,7 +219,11 @@ class _Reader:
     def _call(self, place: tuple[int, int] | None) -> ToolCall | None:
         fields = self._object(*place) if place else {}
         name = _text(self.body, fields.get("name"))
-        return None if name is None else ToolCall(name, self._arguments(fields.get("arguments")))
+        if name is None:
+            return None
+        call = ToolCall(name, self._arguments(fields.get("arguments")))
+        self.calls_bytes += len(call.arguments) + CALL_BYTES
+        return call
 
     def _arguments(self, place: tuple[int, int] | None) -> str:
         """As text; some clients send the object itself. Unreadable ones are no evidence."""
