@@ -15,8 +15,9 @@ from narrows.compressors.log.terminal import raw_lines, resolved
 from narrows.compressors.types import Compressed, Kept, Reason
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
-from tests.compressors.log_truth import COLOURED, MIXED, SAME_TRACE, TESTS, WOVEN, check_truth
+from tests.compressors.log_truth import COLOURED, LEVELS, MIXED, SAME_TRACE, TESTS, WOVEN, check_truth
 from tests.compressors.test_log_sniffing import CSV, INFO, ISO, LS, PROSE, SOURCE
+from tests.conftest import REPOSITORY
 
 
 def shortened(text: str, level: Level = Level.BALANCED) -> Compressed:
@@ -138,6 +139,15 @@ def test_hostile_texts_cost_linear_work_and_add_up(hostile: str) -> None:
             output = write(screen, found, shown.label, shown.mentions_trouble)
             assert COMPRESSOR.is_output(output)
             assert len(output) < len(hostile) + 400
+
+
+def test_the_page_on_forms_shows_an_output_that_adds_up() -> None:
+    page = (REPOSITORY / "docs" / "forms.md").read_text(encoding="utf-8").partition("\n## Logs\n")[2]
+    block = page.partition("\n    [narrows: log")[2].partition("\n\n")[0]
+    example = "[narrows: log" + block.replace("\n    ", "\n")
+    assert COMPRESSOR.is_output(example)
+    named = set(re.findall(r'"([A-Z]+|[a-z]+)"', page.partition("    class     = ")[2].partition("\n\n")[0]))
+    assert named == {*LEVELS, "passed", "skipped", "repeated", "blank", "other"}
 
 
 LIES = (

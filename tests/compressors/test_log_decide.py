@@ -70,6 +70,16 @@ def test_mentions_of_trouble_are_shown_while_few() -> None:
     assert len(set(many) & set(kept([*base, *many, *base]))) == 2
 
 
+def test_mentions_without_a_level_are_all_shown_while_they_are_a_small_part() -> None:
+    def lines_of(others: int) -> list[str]:
+        hosts = [f"May  1 12:00:00 host sshd[{i}]: Failed password for root from 10.0.0.{i}" for i in range(60)]
+        rest = [f"May  1 12:00:00 host cron[{i}]: session opened for root by uid={i}" for i in range(others)]
+        return [*rest, *hosts, *rest]
+
+    assert sum("Failed" in line for line in kept(lines_of(200))) == 60
+    assert sum("Failed" in line for line in kept(lines_of(50))) == 2
+
+
 def test_statuses_of_requests_that_failed_are_shown() -> None:
     lines = [f'127.0.0.1 - - [01/May/2024 12:00:00] "GET /f{number} HTTP/1.1" 200 -' for number in range(100)]
     lines[40] = '127.0.0.1 - - [01/May/2024 12:00:00] "GET /f40 HTTP/1.1" 404 -'

@@ -23,10 +23,12 @@ BEFORE_ERROR = 1
 AFTER_ERROR = 2
 FEW_ALIKE = 3
 """Up to so many lines alike are all shown."""
-ERRORS_APART = 8
+ERRORS_APART = 16
 """Where errors stand closer than this on average, the lines around them are not shown for their sake."""
 MENTIONS_ALIKE = 40
 """Up to so many lines alike that mention trouble are all shown."""
+MENTIONS_SHARE = 5
+"""Lines without a level that mention trouble are all shown while they are at most one line in so many."""
 WARNINGS_IN_FULL = 3
 """The source lines and carets below so many warnings alike are shown; below further ones they are left out."""
 REPEATS_SHOWN = 2
@@ -232,13 +234,16 @@ def _depth(line: str) -> int:
 
 
 def _show_mentions(log: _Log) -> None:
+    """Lines that mention trouble: all of a few alike, and all that have no level while they are a small part."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
     for number, found in enumerate(log.tones):
         if found is Tone.MENTION:
             by_shape[log.shapes[number]].append(number)
-    for numbers in by_shape.values():
-        chosen = numbers if len(numbers) <= MENTIONS_ALIKE else (numbers[0], numbers[-1])
-        for number in chosen:
+    plain = {shape for shape, numbers in by_shape.items() if not level(log.keys[numbers[0]])}
+    few = MENTIONS_SHARE * sum(len(by_shape[shape]) for shape in plain) <= len(log.lines)
+    for shape, numbers in by_shape.items():
+        shown = len(numbers) <= MENTIONS_ALIKE or (few and shape in plain)
+        for number in numbers if shown else (numbers[0], numbers[-1]):
             log.show(number, number + 1)
 
 
