@@ -18,15 +18,32 @@ from tests.e2e.material import orders
 from tests.scripted_upstream import Answer, Recorded, ScriptedUpstream, completion, stream, whole
 
 ORDERS = orders(1_500)
-BUILD_LOG = "\n".join(
+FAILURE = "FAILED tests/test_module_412.py::test_limit - assert 11 == 12"
+TEST_LOG = "\n".join(
     [
-        "$ make all",
-        *(f"[{number:4}/900] compiling src/module_{number}.c -o build/module_{number}.o" for number in range(900)),
-        "src/module_412.c:88:13: error: 'limit' undeclared (first use in this function)",
-        "make: *** [Makefile:12: build/module_412.o] Error 1",
+        "============================= test session starts ==============================",
+        "platform linux -- Python 3.11.7, pytest-9.2.0, pluggy-1.6.0",
+        "collected 900 items",
+        "",
+        *(
+            f"tests/test_module_{n}.py::test_limit {'FAILED' if n == 412 else 'PASSED'} [{n // 9:3}%]"
+            for n in range(900)
+        ),
+        "",
+        "=================================== FAILURES ===================================",
+        "__________________________________ test_limit __________________________________",
+        "",
+        "    def test_limit():",
+        ">       assert limit() == 12",
+        "E       assert 11 == 12",
+        "",
+        "tests/test_module_412.py:88: AssertionError",
+        "=========================== short test summary info ============================",
+        FAILURE,
+        "======================== 1 failed, 899 passed in 3.21s =========================",
     ]
 )
-PLAN = ("list_orders", "build")
+PLAN = ("list_orders", "run_tests")
 """The tools the model asks for, one a turn; after them it answers."""
 
 
@@ -58,9 +75,9 @@ def agent_at(base_url: str) -> Agent[None, str]:
         return ORDERS
 
     @agent.tool_plain
-    def build() -> str:
-        """Build all, and say what happened."""
-        return BUILD_LOG
+    def run_tests() -> str:
+        """Run all tests, and say what happened."""
+        return TEST_LOG
 
     return agent
 
@@ -88,8 +105,8 @@ async def test_a_whole_tool_loop_and_its_continuation(
     for earlier, later in pairwise(turns):
         assert later[: len(earlier)] == earlier
     said = [message["content"] for message in map(json.loads, turns[-1]) if message["role"] == "tool"]
-    for content, original in zip(said, (ORDERS, BUILD_LOG) * 2, strict=True):
+    for content, original in zip(said, (ORDERS, TEST_LOG) * 2, strict=True):
         assert has_mark(content)
         assert len(content) < 0.6 * len(original)
-    assert "module_412.c:88:13: error: 'limit' undeclared" in said[1]
+    assert FAILURE in said[1]
     assert said[2:] == said[:2]
