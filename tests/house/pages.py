@@ -5,12 +5,16 @@ A table stands between `<!-- NAME: written by make docs -->` and `<!-- end of NA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from narrows.cli.words import why_kept, why_untouched
 from narrows.compressors.types import Reason
 from narrows.settings import SETTINGS, Group, Setting
+from narrows.telemetry.events import EVENTS
+from narrows.telemetry.metric_table import METRICS
 from narrows.wire.types import Refusal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -50,7 +54,48 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"settings": settings, "reasons": reasons, "refusals": refusals}
+def metrics() -> str:
+    """What `/metrics` shows."""
+    rows = [
+        (f"`{one.name}`", one.type.value, ", ".join(f"`{label}`" for label in one.labels), one.help) for one in METRICS
+    ]
+    return table(("name", "type", "labels", "meaning"), rows)
+
+
+def events() -> str:
+    """What is logged: a table of fields for each event."""
+    return "\n\n".join(
+        f"### {row.name}\n\n{(row.type.__doc__ or '').strip()} Level: `{row.level}`.\n\n"
+        + table(("field", "", "meaning"), event_fields(row.type))
+        for row in EVENTS
+    )
+
+
+def event_fields(event: type, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """The fields of an event as they are written, those of inner objects after their own name."""
+    described = msgspec.inspect.type_info(event)
+    assert isinstance(described, msgspec.inspect.StructType)
+    for one in described.fields:
+        assert isinstance(one.type, msgspec.inspect.Metadata), f"{event.__name__}.{one.name} has no meaning"
+        meaning = (one.type.extra_json_schema or {})["description"]
+        inner = [part for part in type_parts(one.type.type) if isinstance(part, msgspec.inspect.StructType)]
+        yield f"`{prefix}{one.encode_name}`", "always" if one.required else "", meaning
+        for part in inner:
+            yield from event_fields(part.cls, f"{prefix}{one.encode_name}.")
+
+
+def type_parts(one: msgspec.inspect.Type) -> tuple[msgspec.inspect.Type, ...]:
+    """The members of a union, or the type itself."""
+    return one.types if isinstance(one, msgspec.inspect.UnionType) else (one,)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "reasons": reasons,
+    "refusals": refusals,
+    "metrics": metrics,
+    "events": events,
+}
 
 
 def written_anew(text: str) -> str:

@@ -22,6 +22,7 @@ from narrows.compressors.types import Reason
 from narrows.errors import GatewayError, SettingsError
 from narrows.records.types import BodyDecision, Outcome
 from narrows.server.admission import PassReason
+from narrows.server.observing import Dropped
 from narrows.server.own_routes import ROUTES
 from narrows.settings import SETTINGS
 from narrows.wire.types import Refusal
@@ -147,7 +148,7 @@ def test_every_error_has_its_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "closed_set", [Reason, Refusal, PassReason, BodyDecision, Outcome], ids=lambda one: one.__name__
+    "closed_set", [Reason, Refusal, PassReason, BodyDecision, Outcome, Dropped], ids=lambda one: one.__name__
 )
 def test_every_word_of_a_closed_set_is_in_the_docs(closed_set: Any) -> None:
     missing = [str(word) for word in closed_set if f"`{word}`" not in EVERYTHING]

@@ -86,12 +86,12 @@ def _text_line(time: str, level: LogLevel, event: msgspec.Struct) -> bytes:
 
 
 def _flattened(fields: dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:
-    """Fields of fields under `outer.inner`; what OpenTelemetry named already stands in a name space of its own."""
+    """Fields of fields under `outer.inner`."""
     for key, value in fields.items():
         if isinstance(value, dict):
             yield from _flattened(value, f"{prefix}{key}.")
         else:
-            yield (key if key.startswith("gen_ai.") else prefix + key), value
+            yield prefix + key, value
 
 
 def _text_value(value: object) -> str:
