@@ -136,7 +136,7 @@ def test_hostile_texts_cost_linear_work_and_add_up(hostile: str) -> None:
     for screen in (raw_lines(hostile), resolved(hostile)):
         shown = decide(screen.lines)
         for found in (pieces(screen.lines, shown.show), pieces(screen.lines, b"\x01" * len(screen.lines))):
-            output = write(screen, found, shown.label, shown.mentions_trouble)
+            output = write(screen, found, shown.count)
             assert COMPRESSOR.is_output(output)
             assert len(output) < len(hostile) + 400
 

@@ -6,11 +6,15 @@ import re
 
 import pytest
 
-from narrows.compressors.log.classes import Tone, level, tone
+from narrows.compressors.log.classes import Tone, level, tones
 
 
 def key(line: str) -> str:
     return re.sub("[0-9]", "", line)
+
+
+def tone(line: str) -> Tone:
+    return tones([line])[line]
 
 
 @pytest.mark.parametrize(
@@ -148,3 +152,8 @@ def test_a_long_line_is_judged_by_its_ends() -> None:
     assert tone("x" * 10_000 + ": connection refused") is Tone.MENTION
     assert tone("error: " + "x" * 10_000) is Tone.ERROR
     assert tone("x " * 5_000 + "refused" + " x" * 5_000) is Tone.PLAIN
+
+
+def test_a_line_says_the_same_in_any_company() -> None:
+    keys = [key(line) for line in (*ERRORS, *WARNINGS, *MENTIONS, *PASSED, *SKIPPED, *PLAIN)]
+    assert tones(keys) == {line: tone(line) for line in keys}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from narrows.compressors.log.decide import FEW_ALIKE, MENTIONS_ALIKE, WARNINGS_IN_FULL, Shown, decide
+from narrows.compressors.log.repeats import LeftOut
 
 
 def info(number: int) -> str:
@@ -14,8 +17,13 @@ def kept(lines: list[str]) -> list[str]:
     return [line for line, show in zip(lines, shown.show, strict=True) if show]
 
 
-def left_out(shown: Shown) -> list[int]:
-    return [number for number, show in enumerate(shown.show) if not show]
+def left_out(shown: Shown) -> LeftOut:
+    """Everything left out, counted as if it stood in one place."""
+    numbers = [number for number, show in enumerate(shown.show) if not show]
+    held = [shown.count(number, number + 1) for number in numbers]
+    together = LeftOut(sum((one.classes for one in held), Counter()), sum(one.trouble for one in held))
+    assert together.classes.total() == len(numbers)
+    return together
 
 
 def test_of_lines_alike_the_first_and_last_are_shown() -> None:
@@ -45,8 +53,9 @@ def test_exact_repeats_of_an_error_are_folded_and_counted_as_such() -> None:
     shown = decide(lines)
     errors = [number for number, line in enumerate(lines) if "ERROR" in line]
     assert [number for number in errors if shown.show[number]] == [errors[0], errors[1], errors[-1]]
-    assert {shown.label(number) for number in left_out(shown)} == {"repeated", "INFO"}
-    assert not any(shown.mentions_trouble(number) for number in left_out(shown))
+    assert left_out(shown).classes.keys() == {"repeated", "INFO"}
+    assert left_out(shown).classes["repeated"] == len(errors) - 3
+    assert left_out(shown).trouble == 0
 
 
 def test_lines_around_an_error_are_shown() -> None:
@@ -114,8 +123,9 @@ def test_passed_tests_are_counted_and_failed_ones_shown() -> None:
     lines[50] = "tests/test_x.py::test_error_50 FAILED"
     shown = decide(lines)
     assert lines[50] in kept(lines)
-    assert {shown.label(number) for number in left_out(shown)} == {"passed"}
-    assert len(left_out(shown)) > 90
+    assert left_out(shown).classes.keys() == {"passed"}
+    assert left_out(shown).classes["passed"] > 90
+    assert left_out(shown).trouble == 0
 
 
 def test_the_name_of_a_passed_test_goes_with_its_verdict() -> None:
@@ -146,5 +156,4 @@ def test_small_gaps_are_closed() -> None:
 def test_a_lone_mention_is_counted_by_its_line() -> None:
     lines = [f"INFO copied /srv/error_pages/{number}.html to {number}" for number in range(50)]
     shown = decide(lines)
-    assert all(shown.mentions_trouble(number) for number in left_out(shown))
-    assert left_out(shown)
+    assert left_out(shown).trouble == left_out(shown).classes.total() > 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from narrows.compressors.log.render import expanded, read, write
-from narrows.compressors.log.repeats import Each, Gap, Lines, Piece, Same, pieces
+from narrows.compressors.log.repeats import Each, Gap, LeftOut, Lines, Piece, Same, pieces
 from narrows.compressors.log.terminal import Screen, raw_lines
 
 BLOCK = [f"{letter} line that is long enough to be worth a mark of its own" for letter in "abcd"]
@@ -21,7 +23,13 @@ LOSSY = "\n".join(
         "ninth",
     )
 )
-LOSSLESS = write(raw_lines("\n".join(LINES)), pieces(LINES, b"\x01" * len(LINES)), str, bool)
+
+
+def no_gaps(start: int, stop: int) -> LeftOut:
+    raise AssertionError((start, stop))
+
+
+LOSSLESS = write(raw_lines("\n".join(LINES)), pieces(LINES, b"\x01" * len(LINES)), no_gaps)
 
 
 def test_the_lossless_form_names_repeats_and_expands() -> None:
@@ -45,7 +53,8 @@ def test_the_lossless_form_names_repeats_and_expands() -> None:
 def test_the_lossy_form_counts_what_is_left_out() -> None:
     screen = Screen([str(number) for number in range(9)], ended=True, colours=True, redrawn=True, line_ends=True)
     found: list[Piece] = [Lines(0, 1), Gap(1, 6), Lines(6, 7), Gap(7, 8), Lines(8, 9)]
-    text = write(screen, found, lambda number: "passed" if number == 3 else "INFO", lambda number: number in (2, 7))
+    held = {1: LeftOut(Counter(INFO=4, passed=1), 1), 7: LeftOut(Counter(INFO=1), 1)}
+    text = write(screen, found, lambda start, _: held[start])
     assert text.split("\n") == [
         "[narrows: log of 9 lines, 3 shown here; 6 left out in 2 places, each marked; 2 of those, passed and repeated"
         " ones aside, mention an error, failure or warning; terminal control codes removed; lines redrawn in place"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from narrows.compressors import marks, tools
 from narrows.compressors.log import render, sniffing
 from narrows.compressors.log.decide import decide
-from narrows.compressors.log.repeats import Gap, Piece, pieces
+from narrows.compressors.log.repeats import Gap, LeftOut, Piece, pieces
 from narrows.compressors.log.terminal import Screen, raw_lines, resolved
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
@@ -52,7 +52,11 @@ class LogCompressor:
 def _lossless(text: str) -> Compressed | Kept:
     screen = raw_lines(text)
     found = pieces(screen.lines, b"\x01" * len(screen.lines))
-    return _compressed(screen, found, render.write(screen, found, lambda _: "", lambda _: False))
+    return _compressed(screen, found, render.write(screen, found, _nothing))
+
+
+def _nothing(start: int, stop: int) -> LeftOut:
+    raise AssertionError(f"the lossless form left out lines {start}-{stop}")
 
 
 def _balanced(text: str) -> Compressed | Kept:
@@ -61,8 +65,7 @@ def _balanced(text: str) -> Compressed | Kept:
         return Kept(Reason.LOOKS_LIKE_OURS, Kind.LOG)
     shown = decide(screen.lines)
     found = pieces(screen.lines, shown.show)
-    output = render.write(screen, found, shown.label, shown.mentions_trouble)
-    return _compressed(screen, found, output)
+    return _compressed(screen, found, render.write(screen, found, shown.count))
 
 
 def _compressed(screen: Screen, found: list[Piece], output: str) -> Compressed | Kept:

@@ -11,6 +11,8 @@ A level counts only in level position: one of the first words, in capitals or ma
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -121,8 +123,7 @@ def level(key: str) -> str:
     if key.startswith("npm "):
         word = key[4:].partition(" ")[0].upper()
         return _LEVELS.get(word, "INFO" if word == "HTTP" else "")
-    upper = key[:_LEVEL_REACH].upper()
-    if any(sign in upper for sign in _LEVEL_SIGNS):
+    if _holds_any(key[:_LEVEL_REACH].upper(), _LEVEL_SIGNS):
         found = _level_by_words(key)
         if found:
             return found
@@ -150,17 +151,44 @@ def _level_by_words(key: str) -> str:
     return ""
 
 
-def tone(key: str) -> Tone:
-    """What a line says; `key` is the line without its digits. Of a very long one its beginning and end are read."""
+def tones(keys: Collection[str]) -> dict[str, Tone]:
+    """What each line says; a key is a line without its digits. Of a very long one its beginning and end are read.
+
+    Signs that stand nowhere in the log are not looked for line by line."""
+    text = "\n".join(keys)
+    signs = _Signs(*(tuple(sign for sign in known if sign in text) for known in _KNOWN_SIGNS))
+    return {key: _tone(key, signs) for key in keys}
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """Of each group of signs those that this log holds."""
+
+    failed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    passed: tuple[str, ...]
+
+
+_KNOWN_SIGNS = (_FAILED_SIGNS, _SKIPPED_SIGNS, _PASSED_SIGNS)
+
+
+def _holds_any(text: str, signs: tuple[str, ...]) -> bool:
+    for sign in signs:  # noqa: SIM110 -- half the cost of any() over a generator, once for each distinct line
+        if sign in text:
+            return True
+    return False
+
+
+def _tone(key: str, signs: _Signs) -> Tone:
     if not key or key.isspace():
         return Tone.BLANK
     if len(key) > _LONG:
         key = f"{key[:400]} {key[-200:]}"
-    if _holds(key, _FAILED_SIGNS, _FAILED) or _FAILED_MARK.match(key):
+    if (_holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
         return Tone.ERROR
-    if _holds(key, _SKIPPED_SIGNS, _SKIPPED):
+    if _holds_any(key, signs.skipped) and _SKIPPED.match(key):
         return Tone.SKIPPED
-    if _holds(key, _PASSED_SIGNS, _PASSED):
+    if _holds_any(key, signs.passed) and _PASSED.match(key):
         return Tone.PASSED
     return _spoken(key)
 
@@ -182,16 +210,12 @@ def _spoken(key: str) -> Tone:
     return Tone.MENTION
 
 
-def _holds(key: str, signs: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
-    return any(sign in key for sign in signs) and pattern.match(key) is not None
-
-
 def _mentions(key: str) -> bool:
     """Whether a word (not a part of a path or a name) speaks of trouble."""
     lower = key.lower()
     words = lower.translate(_BREAKS).replace(". ", " ").rstrip(".").split()
     return (
         not _TROUBLE_WORDS.isdisjoint(words)
-        or any(phrase in lower for phrase in _TROUBLE_PHRASES)
-        or (any(sign in key for sign in _TROUBLE_NAME_SIGNS) and _TROUBLE_NAME.search(key) is not None)
+        or _holds_any(lower, _TROUBLE_PHRASES)
+        or (_holds_any(key, _TROUBLE_NAME_SIGNS) and _TROUBLE_NAME.search(key) is not None)
     )

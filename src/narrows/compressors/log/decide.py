@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from narrows.compressors.log import sections
-from narrows.compressors.log.classes import TROUBLE, Tone, level, tone
+from narrows.compressors.log.classes import TROUBLE, Tone, level, tones
+from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.templates import shapes
 
 FIRST_LINES = 2
@@ -63,14 +64,23 @@ class Shown:
     tones: dict[str, Tone]
     known: dict[str, tuple[str, bool]]
 
-    def label(self, number: int) -> str:
-        """The class under which a left-out line is counted."""
-        return "repeated" if number in self.repeated else self._known(self.keys[number])[0]
-
-    def mentions_trouble(self, number: int) -> bool:
-        """Whether a left-out line holds a stem of an error, a failure or a warning; passed and repeated ones aside."""
-        label, possible = self._known(self.keys[number])
-        return possible and label != "passed" and number not in self.repeated and _holds_stem(self.lines[number])
+    def count(self, start: int, stop: int) -> LeftOut:
+        """What is left out where the lines `start <= i < stop` are."""
+        classes: Counter[str] = Counter()
+        suspects: set[str] = set()
+        for key, count in Counter(self.keys[start:stop]).items():
+            label, possible = self._known(key)
+            classes[label] += count
+            if possible and label != "passed":
+                suspects.add(key)
+        repeated = self.repeated.intersection(range(start, stop)) if self.repeated else set()
+        for number in repeated:
+            classes[self._known(self.keys[number])[0]] -= 1
+        trouble = 0
+        if suspects:
+            numbers = (number for number in range(start, stop) if self.keys[number] in suspects)
+            trouble = sum(_holds_stem(self.lines[number]) for number in numbers if number not in repeated)
+        return LeftOut(+classes + Counter({"repeated": len(repeated)}), trouble)
 
     def _known(self, key: str) -> tuple[str, bool]:
         found = self.known.get(key)
@@ -94,9 +104,11 @@ def decide(lines: Sequence[str]) -> Shown:
     """The lines to show, before repeats of shown blocks are looked for."""
     keys = without_digits(lines)
     counts = Counter(keys)
-    tones = {key: tone(key) for key in counts}
+    tone_of = tones(counts)
     shape_of = shapes(counts)
-    log = _Log(lines, keys, [tones[key] for key in keys], [shape_of[key] for key in keys], bytearray(len(lines)), set())
+    log = _Log(
+        lines, keys, [tone_of[key] for key in keys], [shape_of[key] for key in keys], bytearray(len(lines)), set()
+    )
     _judge_statuses(log)
     _show_ends(log)
     _show_reports(log)
@@ -104,7 +116,7 @@ def decide(lines: Sequence[str]) -> Shown:
     _show_mentions(log)
     _show_examples(log)
     _close_small_gaps(log)
-    return Shown(lines, keys, log.shown, log.repeated, tones, {})
+    return Shown(lines, keys, log.shown, log.repeated, tone_of, {})
 
 
 def _label(key: str, found: Tone) -> str:

@@ -7,11 +7,10 @@ every line of it. That is checked when an output is recognised: a text whose num
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from narrows.compressors import marks
-from narrows.compressors.log.repeats import Each, Gap, Lines, Piece, Same
+from narrows.compressors.log.repeats import Each, Gap, LeftOut, Lines, Piece, Same
 from narrows.compressors.log.terminal import Screen
 
 _COUNT = r"([1-9]\d*)"
@@ -28,44 +27,42 @@ _SAME = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? (?:is|are) the sa
 _EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as line {_COUNT}\]$")
 
 
-def write(screen: Screen, found: Sequence[Piece], label: Callable[[int], str], mentions: Callable[[int], bool]) -> str:
-    """The output. `label` names the class of a left-out line, `mentions` says whether the head line counts it
-    as mentioning an error, a failure or a warning."""
-    output = [head(screen, found, mentions)]
+def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], LeftOut]) -> str:
+    """The output; `count` says what the lines `start <= i < stop` of a gap are."""
+    body: list[str] = []
+    left_out: list[LeftOut] = []
     for piece in found:
         match piece:
             case Lines(start, stop):
-                output += screen.lines[start:stop]
+                body += screen.lines[start:stop]
             case Gap(start, stop):
-                classes = Counter(map(label, range(start, stop)))
-                counted = ", ".join(f"{count} {name}" for name, count in classes.most_common())
-                output.append(marks.mark(f"{_lines(start, stop)} left out: {counted}"))
+                left_out.append(count(start, stop))
+                counted = ", ".join(f"{number} {name}" for name, number in left_out[-1].classes.most_common())
+                body.append(marks.mark(f"{_lines(start, stop)} left out: {counted}"))
             case Same(start, stop, source):
                 verb = "is" if stop - start == 1 else "are"
                 named = _lines(source, source + stop - start)
-                output.append(marks.mark(f"{_lines(start, stop)} {verb} the same as {named}"))
+                body.append(marks.mark(f"{_lines(start, stop)} {verb} the same as {named}"))
             case Each(start, stop):
-                output.append(marks.mark(f"lines {start + 1}-{stop} are each the same as line {start}"))
-    return "\n".join(output) + ("\n" if screen.ended else "")
+                body.append(marks.mark(f"lines {start + 1}-{stop} are each the same as line {start}"))
+    repeats = any(isinstance(piece, Same | Each) for piece in found)
+    return "\n".join([_head(screen, left_out, repeats=repeats), *body]) + ("\n" if screen.ended else "")
 
 
-def head(screen: Screen, found: Sequence[Piece], mentions: Callable[[int], bool]) -> str:
-    """The head line."""
+def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:
     total = len(screen.lines)
-    left_out = [number for piece in found if isinstance(piece, Gap) for number in range(piece.start, piece.stop)]
     words = f"log of {total} lines"
     if left_out:
-        places = sum(isinstance(piece, Gap) for piece in found)
-        trouble = sum(map(mentions, left_out))
+        missing = sum(gap.classes.total() for gap in left_out)
+        trouble = sum(gap.trouble for gap in left_out)
         words += (
-            f", {total - len(left_out)} shown here; {len(left_out)} left out in {places} places, each marked"
+            f", {total - missing} shown here; {missing} left out in {len(left_out)} places, each marked"
             f"; {trouble or 'none'} of those, passed and repeated ones aside,"
             f" {'mentions' if trouble < 2 else 'mention'} an error, failure or warning"
         )
     else:
         words += "; nothing left out"
-    if any(isinstance(piece, Same | Each) for piece in found):
-        words += "; lines that repeat earlier ones are named by line number"
+    words += "; lines that repeat earlier ones are named by line number" if repeats else ""
     words += "; terminal control codes removed" if screen.colours else ""
     words += "; lines redrawn in place shown in their last state" if screen.redrawn else ""
     words += "; CRLF line ends written as LF" if screen.line_ends else ""

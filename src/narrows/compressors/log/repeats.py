@@ -8,6 +8,7 @@ names the line above it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,14 @@ class Gap:
 
     start: int
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a gap holds: its lines by class, and how many of them mention trouble (passed and repeated ones aside)."""
+
+    classes: Counter[str]
+    trouble: int
 
 
 Piece = Lines | Same | Each | Gap
