@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 from secrets import token_hex
+from typing import Any
 
 from narrows.policy import Level, Policy
 from narrows.records.ring import ExchangeRing
@@ -25,10 +26,11 @@ from narrows.server.gateway import Gateway, Telling
 from narrows.server.limits import Limits
 from narrows.server.plan_pool import PlanPool
 from narrows.server.planner import Planner
-from narrows.settings import LogFormat, Settings
+from narrows.settings import Settings
 from narrows.telemetry.events import Started, Stopped, Stopping
 from narrows.telemetry.log import EventLog
 from narrows.telemetry.metrics import Metrics
+from narrows.upstream.connection import Connection
 from narrows.upstream.pool import Pool
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
@@ -42,10 +44,13 @@ DEFAULT_LIMITS = Limits()
 class RunningGateway:
     """A gateway that listens on `port`."""
 
-    def __init__(self, gateway: Gateway, server: asyncio.Server, deadlines: Deadlines) -> None:
+    def __init__(self, gateway: Gateway, server: asyncio.Server, deadlines: Deadlines, *, owns_log: bool) -> None:
         self.gateway = gateway
         self._server = server
         self._deadlines = deadlines
+        self._owns_log = owns_log
+        self._handler_before = gateway.loop.get_exception_handler()
+        gateway.loop.set_exception_handler(self._on_fault)
         self._closing: asyncio.Task[None] | None = None
         self.port: int = server.sockets[0].getsockname()[1]
 
@@ -74,14 +79,27 @@ class RunningGateway:
         gateway.planner.close()
         self._deadlines.stop()
         gateway.afterwards.finish()
+        gateway.loop.set_exception_handler(self._handler_before)
         log.event(Stopped(aborted=aborted))
-        await asyncio.to_thread(log.close)
+        if self._owns_log:
+            await asyncio.to_thread(log.close)
+
+    def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A fault in one of our protocols goes to our log; the loop has closed the connection. Others are not ours."""
+        error = context.get("exception")
+        if isinstance(context.get("protocol"), (Downstream, Connection)) and isinstance(error, Exception):
+            self.gateway.fault(error, None)
+        elif self._handler_before is not None:
+            self._handler_before(loop, context)
+        else:
+            loop.default_exception_handler(context)
 
 
 async def serve(
     settings: Settings, policy: Policy, *, limits: Limits = DEFAULT_LIMITS, log: EventLog | None = None
 ) -> RunningGateway:
-    """Start a gateway; `policy` is what the settings make with the classifier and the tokenizer in force.
+    """Start a gateway; `policy` is what the settings make with the classifier and the tokenizer in force. Without a
+    `log` of the caller's it writes one to standard error.
 
     Raises:
         SettingsError: the upstream or the CA bundle cannot be used.
@@ -99,7 +117,7 @@ async def serve(
     server = await gateway.loop.create_server(
         lambda: Downstream(gateway), settings.host, settings.port, backlog=_BACKLOG
     )
-    running = RunningGateway(gateway, server, deadlines)
+    running = RunningGateway(gateway, server, deadlines, owns_log=log is None)
     telling.log.event(_started(settings, policy, running.port))
     return running
 
@@ -113,9 +131,8 @@ def tune_process() -> None:
 
 
 def _standard_log(settings: Settings) -> EventLog:
-    stream = sys.stderr
-    as_text = settings.log_format is LogFormat.TEXT or (settings.log_format is LogFormat.AUTO and stream.isatty())
-    return EventLog(stream.buffer, time.time, level=settings.log_level, text=as_text)
+    text = settings.logs_as_text(terminal=sys.stderr.isatty())
+    return EventLog(sys.stderr.buffer, time.time, level=settings.log_level, text=text)
 
 
 def _started(settings: Settings, policy: Policy, port: int) -> Started:

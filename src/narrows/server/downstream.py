@@ -162,6 +162,11 @@ class Downstream(asyncio.Protocol):
         """What was written and the client has not taken yet."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
+    def taken_ahead(self) -> bytes:
+        """The bytes that came behind the request, and are nobody's now."""
+        data, self._buffer = self._buffer, b""
+        return data
+
     def exchange_ended(self, *, keep_alive: bool) -> None:
         """The answer is complete; go on to the next request, or close."""
         self._exchange = None

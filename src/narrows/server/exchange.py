@@ -71,6 +71,8 @@ class Exchange:
                 self._client.write(CONTINUE)
             if isinstance(admitted, Passed):
                 self._forward(admitted, None)
+            elif self._held is not None and self._complete:
+                self._plan(*self._held)
             else:
                 self._client.deadline_s = self._loop.time() + self._settings.idle_timeout_s
         except GatewayError as error:
@@ -181,7 +183,7 @@ class Exchange:
         """The client has left."""
         if not self._ended:
             self._release()
-            self._tell(Outcome.CANCELLED)
+            self._tell(Outcome.ANSWERED if self.tunnelling else Outcome.CANCELLED)
 
     def expired(self) -> None:
         """The time limit of whatever is waited for has passed."""

@@ -43,6 +43,10 @@ class Client(Sink, Protocol):
 
     def unsent_bytes(self) -> int: ...
 
+    def taken_ahead(self) -> bytes:
+        """The bytes that came behind the request, and are nobody's now."""
+        ...
+
     def exchange_ended(self, *, keep_alive: bool) -> None: ...
 
     def abort(self) -> None: ...
@@ -161,7 +165,7 @@ class Forwarding:
             self._connecting.cancel()
             self._connecting = None
         if self._connection is not None:
-            self._connection.abort()
+            self._connection.close() if self.tunnelling else self._connection.abort()
             self._connection = None
         self._hold_client(False)
 
@@ -218,6 +222,7 @@ class Forwarding:
         self.tunnelling = True
         self._answer_begins(head)
         self._relay.switch(head, field(head.fields, b"upgrade") or b"websocket", rest)
+        self.tunnel_data(self._client.taken_ahead())
 
     def response_started(self, head: ResponseHead, data: bytes, *, ended: bool) -> None:
         self._answer_begins(head)

@@ -24,6 +24,7 @@ class HeldBody:
         "_framed",
         "_limit",
         "_payload",
+        "_released",
         "_replaced",
         "_taken",
         "forwarded_bytes",
@@ -38,6 +39,7 @@ class HeldBody:
         self._payload: list[bytes] = self._framed
         self._decoder: ChunkDecoder | None = None
         self._replaced: bytes | None = None
+        self._released = False
         self._taken = 0
         self.size = 0
         self.forwarded_bytes = 0
@@ -97,7 +99,7 @@ class HeldBody:
     @property
     def replayable(self) -> bool:
         """Whether `outgoing` is there to be sent again: always, until it is released."""
-        return self._replaced is not None or bool(self._framed)
+        return not self._released
 
     def sent(self) -> None:
         """What there is has been given to a connection; it is still held, in case that was a dead one."""
@@ -106,6 +108,7 @@ class HeldBody:
         """Hold nothing more."""
         self._budget.give_back(self._taken)
         self._taken = 0
+        self._released = True
         self._replaced = None
         self._framed.clear()
         self._payload.clear()

@@ -28,6 +28,7 @@ from narrows.core.http1 import (
 )
 from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamUnreachable
 
+CLOSE_TIMEOUT_S = 10.0
 MAX_INTERIM_HEADS = 16
 """1xx heads in front of one answer; more are refused."""
 
@@ -115,11 +116,6 @@ class Connection(asyncio.Protocol):
         if self.transport is not None and not self.closed:
             self.transport.write(data)
 
-    def write_eof(self) -> None:
-        """Half-close, for a tunnel whose client has said all it will."""
-        if self.transport is not None and not self.closed and self.transport.can_write_eof():
-            self.transport.write_eof()
-
     def set_reading(self, reading: bool) -> None:
         """Back-pressure: whether more of the response may come in."""
         if self.transport is None or self.closed:
@@ -136,6 +132,14 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def close(self) -> None:
+        """Close when everything has been sent, or after a while; the receiver hears nothing more."""
+        self._receiver = None
+        self.closed = True
+        if self.transport is not None:
+            self.transport.close()
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,7 +147,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:
-            self.abort()
+            if not self.closed:
+                self.abort()
             return
         try:
             match self._stage:

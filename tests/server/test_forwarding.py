@@ -1,0 +1,394 @@
+"""To the upstream and back: dead connections, silence, leaving clients, slow readers, tunnels."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from narrows.records.types import Outcome
+from narrows.server.app import RunningGateway
+from narrows.server.limits import Limits
+from tests.raw_client import RawClient, chat, request, rows, tool_turn
+from tests.scripted_upstream import EVENT_STREAM, STALL, Answer, Ending, chunk, events, head, raw, whole
+from tests.stage import Stage
+
+CHAT = "/v1/chat/completions"
+DEAD = [Ending.CLOSE, Ending.RESET]
+
+
+def silence(ending: Ending) -> Answer:
+    return raw(ending=ending)
+
+
+async def one_exchange(stage: Stage, gateway: RunningGateway) -> RawClient:
+    """A client whose first exchange has left one connection in the pool."""
+    client = await stage.client(gateway)
+    await client.send(request())
+    assert (await client.answer()).status == 200
+    return client
+
+
+@pytest.mark.parametrize("ending", DEAD)
+@pytest.mark.parametrize("sent", ["held", "passed", "empty"])
+async def test_a_pooled_connection_that_dies_in_silence_is_replaced(stage: Stage, ending: Ending, sent: str) -> None:
+    gateway = await stage.gateway()
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(silence(ending))
+    body = None if sent == "empty" else chat()
+    await client.send(request("POST", CHAT if sent == "held" else "/v1/embeddings", body=body))
+    assert (await client.answer()).status == 200
+    _, first, second = stage.upstream.requests
+    assert (first.head, first.body) == (second.head, second.body)
+    assert second.body == (body or b"")
+    assert (gateway.gateway.pool.retried, gateway.gateway.pool.opened, gateway.gateway.pool.reused) == (1, 2, 1)
+
+
+async def test_a_connection_that_the_upstream_closed_while_idle_is_not_used(stage: Stage) -> None:
+    stage.upstream.play(Answer((*whole(b"x").steps, 0.05), Ending.CLOSE))
+    gateway = await stage.gateway()
+    client = await one_exchange(stage, gateway)
+    await stage.upstream.all_closed()
+    await asyncio.sleep(0.05)
+    await client.send(request("POST", "/v1/files", body=b"x" * 1_000_000))
+    assert (await client.answer()).status == 200
+    assert gateway.gateway.pool.retried == 0
+
+
+@pytest.mark.parametrize("ending", DEAD)
+async def test_a_fresh_connection_that_dies_in_silence_is_an_error(stage: Stage, ending: Ending) -> None:
+    """The upstream may have acted on the request: it is not sent again."""
+    stage.upstream.play(silence(ending))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("POST", CHAT, body=chat()))
+    answer = await client.answer()
+    assert (answer.status, answer.error_code) == (502, "upstream_unreachable")
+    assert len(stage.upstream.requests) == 1
+
+
+async def test_a_request_is_sent_again_once_at_most(stage: Stage) -> None:
+    gateway = await stage.gateway()
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(silence(Ending.CLOSE), silence(Ending.CLOSE))
+    await client.send(request("POST", CHAT, body=chat()))
+    assert (await client.answer()).error_code == "upstream_unreachable"
+    assert len(stage.upstream.requests) == 3
+
+
+NOT_REPLAYED = {
+    "something was answered": raw(b"HTTP/1.1 2", ending=Ending.CLOSE),
+    "an interim head came": raw(b"HTTP/1.1 102 Processing\r\n\r\n", ending=Ending.CLOSE),
+    "it took too long": raw(0.2, ending=Ending.CLOSE),
+}
+
+
+@pytest.mark.parametrize("name", NOT_REPLAYED)
+async def test_a_request_that_may_have_been_acted_on_is_not_sent_again(stage: Stage, name: str) -> None:
+    gateway = await stage.gateway(limits=Limits(stale_s=0.1))
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(NOT_REPLAYED[name])
+    await client.send(request("POST", CHAT, body=chat()))
+    assert (await client.answer()).error_code == "upstream_unreachable"
+    assert len(stage.upstream.requests) == 2
+
+
+async def test_a_passed_body_that_is_not_here_any_more_is_not_sent_again(stage: Stage) -> None:
+    gateway = await stage.gateway(limits=Limits(replay_bytes=1000))
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(silence(Ending.CLOSE))
+    await client.send(request("POST", "/v1/files", body=b"x" * 2000))
+    assert (await client.answer()).error_code == "upstream_unreachable"
+    assert len(stage.upstream.requests) == 2
+
+
+GARBAGE = {
+    "no head": b"garbage\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+    "endless head": b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 70_000,
+    "a protocol nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "too many interim heads": b"HTTP/1.1 100 Continue\r\n\r\n" * 20,
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+async def test_an_answer_that_is_none_is_an_error(stage: Stage, name: str) -> None:
+    stage.upstream.play(raw(GARBAGE[name], ending=Ending.STALL))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request())
+    answer = await client.answer()
+    assert (answer.status, answer.error_code) == (502, "upstream_malformed")
+    await stage.upstream.all_closed()
+
+
+async def test_garbage_in_the_middle_cuts_the_answer(stage: Stage) -> None:
+    gate = asyncio.Event()
+    good = head([("Transfer-Encoding", "chunked")]) + chunk(b"good")
+    stage.upstream.play(raw(good, gate, b"zz\r\n", ending=Ending.STALL))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request())
+    await client.reader.readuntil(chunk(b"good"))
+    gate.set()
+    assert await client.rest() == b""
+    assert (await stage.record(gateway)).outcome is Outcome.TRUNCATED
+
+
+async def test_bytes_behind_an_answer_belong_to_nobody(stage: Stage) -> None:
+    """They must not become the answer to the next request."""
+    stage.upstream.play(raw(*whole(b"mine").steps, *whole(b"injected").steps, ending=Ending.KEEP))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    for expected in (b"mine", b"next"):
+        await client.send(request())
+        assert (await client.answer()).raw_body == expected
+        stage.upstream.play(whole(b"next"))
+    assert stage.upstream.connections == 2
+
+
+async def test_an_upstream_that_is_not_there_is_502(stage: Stage) -> None:
+    gateway = await stage.gateway(upstream="http://127.0.0.1:9")
+    client = await stage.client(gateway)
+    for path in (CHAT, "/v1/files"):
+        await client.send(request("POST", path, body=chat()))
+        answer = await client.answer()
+        assert (answer.status, answer.error_code) == (502, "upstream_unreachable")
+        assert "127.0.0.1:9" in answer.json["error"]["message"]
+
+
+async def test_no_first_byte_in_time_is_504(stage: Stage) -> None:
+    stage.upstream.play(STALL)
+    gateway = await stage.gateway(first_byte_timeout_s=0.2)
+    client = await stage.client(gateway)
+    await client.send(request("POST", CHAT, body=chat()))
+    answer = await client.answer()
+    assert (answer.status, answer.error_code) == (504, "upstream_timeout")
+    await stage.upstream.all_closed()
+    await client.send(request())
+    assert (await client.answer()).status == 200
+
+
+async def test_there_is_an_idle_limit_and_no_total_one(stage: Stage) -> None:
+    pieces = [step for _ in range(8) for step in (b": still here\n\n", 0.1)]
+    stage.upstream.play(events(*pieces), events(b"data: 1\n\n", ending=Ending.STALL))
+    gateway = await stage.gateway(idle_timeout_s=0.3)
+    client = await stage.client(gateway)
+    await client.send(request())
+    assert (await client.answer()).complete
+    await client.send(request())
+    answer = await client.answer()
+    assert (answer.status, answer.complete) == (200, False)
+    await stage.upstream.all_closed()
+
+
+AT_EACH_STAGE = {
+    "before the first byte": STALL,
+    "in the head": raw(b"HTTP/1.1 200", ending=Ending.STALL),
+    "after the head": raw(head([("Content-Length", "10")]), ending=Ending.STALL),
+    "in a stream": events(b"data: 1\n\n", ending=Ending.STALL),
+    "in an answer that its close ends": raw(head(EVENT_STREAM) + b"data: 1\n\n", ending=Ending.STALL),
+}
+
+
+@pytest.mark.parametrize("name", AT_EACH_STAGE)
+@pytest.mark.parametrize("leave", ["close", "reset"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/other"])
+async def test_a_client_that_leaves_ends_the_upstreams_work(stage: Stage, name: str, leave: str, path: str) -> None:
+    stage.upstream.play(AT_EACH_STAGE[name])
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("POST", path, body=chat()))
+    received = await stage.upstream.request()
+    await received.complete.wait()
+    await asyncio.sleep(0.02)
+    getattr(client, leave)()
+    async with asyncio.timeout(5):
+        await received.ended.wait()
+    record = await stage.record(gateway)
+    assert record.outcome is Outcome.CANCELLED
+    assert len(stage.upstream.requests) == 1
+
+
+async def test_a_client_that_leaves_in_its_body_ends_the_upstreams_work(stage: Stage) -> None:
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("POST", "/v1/files", "Content-Length: 100") + b"x")
+    received = await stage.upstream.request()
+    client.close()
+    async with asyncio.timeout(5):
+        await received.ended.wait()
+    assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
+
+
+async def test_a_client_that_leaves_while_its_request_is_planned_is_forgotten(stage: Stage) -> None:
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("POST", CHAT, body=chat(*tool_turn("list", rows(200)))))
+    async with asyncio.timeout(5):
+        while not gateway.gateway.planner.pool.running:
+            await asyncio.sleep(0.001)
+    client.close()
+    assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
+    assert stage.upstream.requests == []
+    assert gateway.gateway.budget.held == 0
+
+
+async def test_a_client_that_leaves_while_connecting_is_forgotten(stage: Stage) -> None:
+    """A listener whose backlog is full leaves every further connection waiting."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = listener.getsockname()
+        for _ in range(4):
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        gateway = await stage.gateway(upstream=f"http://127.0.0.1:{address[1]}", connect_timeout_s=20)
+        client = await stage.client(gateway)
+        await client.send(request())
+        await asyncio.sleep(0.1)
+        assert gateway.gateway.in_flight == 1
+        client.close()
+        assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
+
+
+async def test_no_connection_in_time_is_504(stage: Stage) -> None:
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = listener.getsockname()
+        for _ in range(4):
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        gateway = await stage.gateway(upstream=f"http://127.0.0.1:{address[1]}", connect_timeout_s=0.2)
+        client = await stage.client(gateway)
+        await client.send(request())
+        assert (await client.answer()).error_code == "upstream_timeout"
+
+
+async def test_a_client_that_reads_slowly_holds_up_the_upstream(stage: Stage) -> None:
+    """100 MB towards a client that reads nothing for a while: memory stays flat, and every byte arrives."""
+    size = 100 << 20
+    block = bytes(range(256)) * 4096
+    steps = [head([("Content-Length", str(size))]), *[block] * (size // len(block))]
+    stage.upstream.play(raw(*steps, ending=Ending.KEEP))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    client.set_reading(False)
+    await client.send(request("GET", "/v1/files/1/content"))
+    await stage.upstream.request()
+    await asyncio.sleep(0.3)
+    (downstream,) = gateway.gateway.downstreams
+    assert downstream.unsent_bytes() < 2 << 20
+    assert stage.upstream.unsent_bytes() > size // 2, "the upstream got rid of its answer, into somebody's memory"
+    client.set_reading(True)
+    answer = await client.answer()
+    assert (len(answer.raw_body), answer.complete) == (size, True)
+    whole_and_in_order = answer.raw_body == block * (size // len(block))
+    assert whole_and_in_order
+
+
+async def test_an_upstream_that_reads_slowly_holds_up_the_client(stage: Stage) -> None:
+    gate = asyncio.Event()
+    gateway = await stage.gateway()
+    stage.upstream.play(Answer((gate, *whole(b"ok").steps), at_head=True))
+    client = await stage.client(gateway)
+    await client.send(request("POST", "/v1/files", "Content-Length: 50000000"))
+    await stage.upstream.request()
+    stage.upstream.set_reading(False)
+    sending = asyncio.create_task(client.send(b"x" * 50_000_000))
+    await asyncio.sleep(0.3)
+    assert not sending.done(), "50 MB were taken in while the upstream read nothing"
+    stage.upstream.set_reading(True)
+    await sending
+    await stage.upstream.requests[0].complete.wait()
+    gate.set()
+    assert (await client.answer()).raw_body == b"ok"
+    whole_and_in_order = stage.upstream.requests[0].body == b"x" * 50_000_000
+    assert whole_and_in_order
+
+
+async def test_a_client_that_stops_reading_is_given_up(stage: Stage) -> None:
+    block = b"x" * (1 << 20)
+    stage.upstream.play(raw(head([("Content-Length", str(64 << 20))]), *[block] * 64, ending=Ending.KEEP))
+    gateway = await stage.gateway(idle_timeout_s=0.3)
+    client = await stage.client(gateway)
+    client.set_reading(False)
+    await client.send(request())
+    assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
+    await stage.upstream.all_closed()
+
+
+async def test_an_upstream_that_stops_reading_is_504(stage: Stage) -> None:
+    gateway = await stage.gateway(idle_timeout_s=0.3)
+    stage.upstream.play(Answer((), Ending.STALL, at_head=True))
+    client = await stage.client(gateway)
+    await client.send(request("POST", "/v1/files", "Content-Length: 50000000"))
+    await stage.upstream.request()
+    stage.upstream.set_reading(False)
+    sending = asyncio.create_task(client.send(b"x" * 50_000_000))
+    answer = await client.answer()
+    assert (answer.status, answer.error_code) == (504, "upstream_timeout")
+    sending.cancel()
+    stage.upstream.set_reading(True)
+
+
+WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x")
+SWITCHED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: y\r\n\r\n"
+)
+
+
+async def test_a_websocket_is_a_tunnel(stage: Stage) -> None:
+    gate = asyncio.Event()
+    stage.upstream.play(raw(SWITCHED + b"\x81\x01a", gate, b"\x81\x01b", ending=Ending.CLOSE))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("GET", "/v1/realtime", *WEBSOCKET) + b"\x82\x01early")
+    answer = await client.answer()
+    assert answer.head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert (answer.values(b"connection"), answer.values(b"upgrade")) == ([b"Upgrade"], [b"websocket"])
+    assert answer.values(b"sec-websocket-accept") == [b"y"]
+    received = stage.upstream.requests[0]
+    assert (received.values(b"connection"), received.values(b"upgrade")) == ([b"Upgrade"], [b"websocket"])
+    await client.send(b"\x82\x01late")
+    assert await client.reader.readexactly(3) == b"\x81\x01a"
+    async with asyncio.timeout(5):
+        while stage.upstream.unread() != b"\x82\x01early\x82\x01late":
+            await asyncio.sleep(0.01)
+    gate.set()
+    assert await client.rest() == b"\x81\x01b"
+    record = await stage.record(gateway)
+    assert (record.status, record.outcome) == (101, Outcome.ANSWERED)
+
+
+async def test_a_tunnel_ends_with_its_client(stage: Stage) -> None:
+    stage.upstream.play(raw(SWITCHED, ending=Ending.STALL))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("GET", "/v1/realtime", *WEBSOCKET))
+    assert (await client.answer()).status == 101
+    await client.send(b"last words")
+    client.close()
+    await stage.upstream.all_closed()
+    assert (await stage.record(gateway)).outcome is Outcome.ANSWERED
+
+
+async def test_a_refused_upgrade_is_an_ordinary_answer(stage: Stage) -> None:
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    for _ in range(2):
+        await client.send(request("GET", "/v1/realtime", *WEBSOCKET))
+        assert (await client.answer()).status == 200
+
+
+async def test_other_upgrades_are_not_passed_on(stage: Stage) -> None:
+    """HTTP/2 in clear text could carry requests past everything that is checked here."""
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("GET", "/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: x"))
+    assert (await client.answer()).status == 200
+    received = stage.upstream.requests[0]
+    assert [received.values(name) for name in (b"connection", b"upgrade", b"http2-settings")] == [[], [], []]

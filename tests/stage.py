@@ -1,0 +1,79 @@
+"""Gateways under test in front of one scripted upstream, which must be found whole afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from narrows.core.tokens import TOKENIZER
+from narrows.records.types import ExchangeRecord
+from narrows.server.app import RunningGateway, serve
+from narrows.server.limits import Limits
+from narrows.telemetry.log import EventLog
+from tests.gateways import settings_for
+from tests.raw_client import RawClient, raw_client
+from tests.scripted_upstream import ScriptedUpstream
+
+
+class Lines:
+    """A log that is kept."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes, /) -> None:
+        self.written += data
+
+    def flush(self) -> None: ...
+
+
+class Stage:
+    """Gateways in front of one scripted upstream, and clients of them."""
+
+    def __init__(self, upstream: ScriptedUpstream, stack: AsyncExitStack) -> None:
+        self.upstream = upstream
+        self.stack = stack
+        self.log = Lines()
+        self.gateways: list[RunningGateway] = []
+
+    async def gateway(self, *, limits: Limits | None = None, upstream: str = "", **changes: Any) -> RunningGateway:
+        settings = settings_for(upstream or self.upstream.url, **changes)
+        policy = settings.policy("none", TOKENIZER)
+        log = EventLog(self.log, lambda: 0.0, text=False)
+        gateway = await serve(settings, policy, limits=limits or Limits(), log=log)
+        self.gateways.append(gateway)
+        return gateway
+
+    async def client(self, gateway: RunningGateway) -> RawClient:
+        return await self.stack.enter_async_context(raw_client(gateway.port))
+
+    async def record(self, gateway: RunningGateway, index: int = 0) -> ExchangeRecord:
+        """The record of the gateway's exchange of this index, once it is told."""
+        ring = gateway.gateway.telling.ring
+        async with asyncio.timeout(10):
+            while ring.appended <= index:
+                await asyncio.sleep(0.005)
+        return ring.newest()[ring.appended - 1 - index]
+
+    async def logged(self, text: bytes) -> None:
+        """Wait until the log has a line with `text`."""
+        async with asyncio.timeout(10):
+            while text not in self.log.written:
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def stage_before(upstream: ScriptedUpstream) -> AsyncIterator[Stage]:
+    """The stage; afterwards no gateway may hold anything any more, nor have had a fault of its own."""
+    async with AsyncExitStack() as stack:
+        stage = Stage(upstream, stack)
+        yield stage
+        await stack.aclose()
+        for running in stage.gateways:
+            await running.close(drain_timeout_s=2)
+            gateway = running.gateway
+            assert gateway.faults == 0, stage.log.written
+            assert (gateway.budget.held, len(gateway.downstreams), gateway.pool.idle_count) == (0, 0, 0)
+        await upstream.all_closed()
