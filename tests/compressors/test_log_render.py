@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
 from narrows.compressors.log.render import expanded, read, write
@@ -53,7 +51,7 @@ def test_the_lossless_form_names_repeats_and_expands() -> None:
 def test_the_lossy_form_counts_what_is_left_out() -> None:
     screen = Screen([str(number) for number in range(9)], ended=True, colours=True, redrawn=True, line_ends=True)
     found: list[Piece] = [Lines(0, 1), Gap(1, 6), Lines(6, 7), Gap(7, 8), Lines(8, 9)]
-    held = {1: LeftOut(Counter(INFO=4, passed=1), 1), 7: LeftOut(Counter(INFO=1), 1)}
+    held = {1: LeftOut({"passed": 1, "INFO": 4}, 1), 7: LeftOut({"INFO": 1}, 1)}
     text = write(screen, found, lambda start, _: held[start])
     assert text.split("\n") == [
         "[narrows: log of 9 lines, 3 shown here; 6 left out in 2 places, each marked; 2 of those, passed and repeated"

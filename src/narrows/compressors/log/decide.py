@@ -54,8 +54,8 @@ _TIME = re.compile(
 @dataclass(frozen=True, slots=True)
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
-    The other two map each text without digits to its tone and, once asked for, to its class and whether it can hold a
-    stem of trouble."""
+    The other two map each text without digits to its tone and, once asked for, to its class and whether lines of it
+    can count as mentioning trouble."""
 
     lines: Sequence[str]
     keys: Sequence[str]
@@ -66,26 +66,26 @@ class Shown:
 
     def count(self, start: int, stop: int) -> LeftOut:
         """What is left out where the lines `start <= i < stop` are."""
-        classes: Counter[str] = Counter()
+        classes: defaultdict[str, int] = defaultdict(int)
         suspects: set[str] = set()
-        for key, count in Counter(self.keys[start:stop]).items():
-            label, possible = self._known(key)
-            classes[label] += count
-            if possible and label != "passed":
+        for key in self.keys[start:stop]:
+            label, possible = self.known.get(key) or self._learn(key)
+            classes[label] += 1
+            if possible:
                 suspects.add(key)
         repeated = self.repeated.intersection(range(start, stop)) if self.repeated else set()
         for number in repeated:
-            classes[self._known(self.keys[number])[0]] -= 1
+            classes[self.known[self.keys[number]][0]] -= 1
+            classes["repeated"] += 1
         trouble = 0
         if suspects:
             numbers = (number for number in range(start, stop) if self.keys[number] in suspects)
             trouble = sum(_holds_stem(self.lines[number]) for number in numbers if number not in repeated)
-        return LeftOut(+classes + Counter({"repeated": len(repeated)}), trouble)
+        return LeftOut({label: count for label, count in classes.items() if count}, trouble)
 
-    def _known(self, key: str) -> tuple[str, bool]:
-        found = self.known.get(key)
-        if found is None:
-            found = self.known[key] = (_label(key, self.tones[key]), _holds_stem(key))
+    def _learn(self, key: str) -> tuple[str, bool]:
+        label = _label(key, self.tones[key])
+        found = self.known[key] = (label, label != "passed" and _holds_stem(key))
         return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
 from narrows.compressors import marks
 from narrows.compressors.log.repeats import Each, Gap, LeftOut, Lines, Piece, Same
@@ -37,7 +38,8 @@ def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], Le
                 body += screen.lines[start:stop]
             case Gap(start, stop):
                 left_out.append(count(start, stop))
-                counted = ", ".join(f"{number} {name}" for name, number in left_out[-1].classes.most_common())
+                most_first = sorted(left_out[-1].classes.items(), key=itemgetter(1), reverse=True)
+                counted = ", ".join(f"{number} {name}" for name, number in most_first)
                 body.append(marks.mark(f"{_lines(start, stop)} left out: {counted}"))
             case Same(start, stop, source):
                 verb = "is" if stop - start == 1 else "are"
@@ -53,7 +55,7 @@ def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:
     total = len(screen.lines)
     words = f"log of {total} lines"
     if left_out:
-        missing = sum(gap.classes.total() for gap in left_out)
+        missing = sum(sum(gap.classes.values()) for gap in left_out)
         trouble = sum(gap.trouble for gap in left_out)
         words += (
             f", {total - missing} shown here; {missing} left out in {len(left_out)} places, each marked"

@@ -8,7 +8,6 @@ names the line above it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +53,7 @@ class Gap:
 class LeftOut:
     """What a gap holds: its lines by class, and how many of them mention trouble (passed and repeated ones aside)."""
 
-    classes: Counter[str]
+    classes: dict[str, int]
     trouble: int
 
 
