@@ -24,10 +24,11 @@ from narrows.records.types import BodyDecision, Outcome
 from narrows.server.admission import PassReason
 from narrows.server.observing import Dropped
 from narrows.server.own_routes import ROUTES
-from narrows.settings import SETTINGS
+from narrows.settings import SETTINGS, Setting
 from narrows.wire.types import Refusal
 from tests.cli.samples import ROWS, chat_body
 from tests.house.pages import BLOCKS, PAGES, REPOSITORY, written_anew
+from tests.house.source_tree import MODULES
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ALL = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -181,3 +182,8 @@ def test_no_page_speaks_of_this_machine() -> None:
 def test_json_in_the_docs_is_json() -> None:
     for _, block in blocks("json"):
         json.loads(block)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_is_read_by_somebody(setting: Setting) -> None:
+    assert any(re.search(rf"\.{setting.name}\b", module.text) for module in MODULES)

@@ -146,7 +146,7 @@ def _is_deeper(values: list[JsonValue], limit: int) -> bool:
         level = [
             child
             for container in level
-            for child in (container.values() if type(container) is dict else container)  # type: ignore[union-attr]
+            for child in (container.values() if type(container) is dict else container)  # type: ignore[union-attr] # the level above holds containers alone
             if type(child) in _CONTAINERS
         ]
         if not level:
