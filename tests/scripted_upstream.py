@@ -322,9 +322,9 @@ class _Connection(asyncio.Protocol):
                 await self._read_body(request)
                 await self._play(self._upstream.answer_to(request), request)
             else:
-                reading = asyncio.ensure_future(self._read_body(request))
-                await self._play(early, request)
-                await reading
+                async with asyncio.TaskGroup() as group:  # ends the reading with the connection
+                    group.create_task(self._read_body(request))
+                    await self._play(early, request)
 
     async def _read_body(self, request: Recorded) -> None:
         if b"chunked" in request.values(b"transfer-encoding"):
