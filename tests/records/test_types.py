@@ -64,8 +64,9 @@ def test_overlong_names_are_cut() -> None:
     assert record.model == "m" * MAX_NAME_CHARS
 
 
-def test_half_a_character_in_a_name_can_still_be_written() -> None:
-    assert short_name("a\ud83d") == "a?"
+def test_what_cannot_be_printed_in_a_name_can_still_be_written() -> None:
+    assert short_name("a\ud83d\u2028é\x9b\n") == "a??é??"
+    assert short_name("gpt-4o\n") == "gpt-4o\n"
     assert as_json(exchange(model="é\ud83d"))["gen_ai.request.model"] == "é?"
 
 

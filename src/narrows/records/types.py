@@ -200,5 +200,7 @@ class ExchangeRecord(
 
 
 def short_name(text: str) -> str:
-    """A name that others chose, cut to a name's length; halves of surrogate pairs become question marks."""
-    return text[:MAX_NAME_CHARS].encode("utf-8", "replace").decode()
+    """A name that others chose, cut to a name's length. Beyond ASCII, what cannot be printed becomes a question mark:
+    halves of surrogate pairs, which UTF-8 cannot hold, and marks that turn or break a line where it is shown."""
+    text = text[:MAX_NAME_CHARS]
+    return text if text.isascii() else "".join(one if one.isprintable() else "?" for one in text)

@@ -1,11 +1,12 @@
 """The event log: one structured line for each exchange, each first-time decision, and each turn in the gateway's life.
 
 JSON where the stream is not a terminal, aligned text where it is. What others chose (paths, model names) is written
-escaped in both, so that nobody can forge a line or steer a terminal through it.
+escaped in both, in text down to ASCII, so that nobody can forge a line or steer a terminal through it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -101,4 +102,4 @@ def _text_value(value: object) -> str:
         case float():
             return f"{value:.6f}".rstrip("0").rstrip(".")
         case _:
-            return _JSON.encode(value).decode()
+            return json.dumps(value)
