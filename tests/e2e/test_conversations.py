@@ -2,7 +2,8 @@
 
 Every conversation of the corpus is sent turn by turn. For each turn the forwarded body must be what the library makes
 of it, and must begin with all that was forwarded for the turn before, to the byte; with one planning process, with two,
-with two gateways taken in turn, and with a gateway started anew in the middle.
+with two gateways taken in turn, and with a gateway started anew in the middle. The classifier is the default one: what
+it says decides edits, so it must say the same in every process.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from narrows.classifiers import check_loadable, load
 from narrows.core.edits import apply_edits
 from narrows.core.tokens import TOKENIZER
 from narrows.plan import DecisionCache, plan_body
+from narrows.settings import ClassifierName
 from narrows.wire.registry import wire_named
 from tests.e2e.conversations import Conversation, RawClient, made, recorded
 from tests.gateways import gateway_process, running_gateway, settings_for
@@ -27,6 +31,8 @@ from tests.scripted_upstream import ScriptedUpstream, whole
 AT_ONCE = 8
 """Conversations in progress at the same time."""
 ANSWER = whole(b"{}")
+DEFAULT: dict[str, Any] = {"classifier": ClassifierName.MAGIKA}
+FLAGS = ("--classifier", "magika")
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +47,16 @@ def conversations(corpus: Path) -> list[Conversation]:
 def expected(conversations: list[Conversation]) -> dict[str, bytes]:
     """What the library forwards for each turn: the reference for every gateway."""
     wire = wire_named("openai_chat")
-    policy = settings_for("http://127.0.0.1:1").policy("none", TOKENIZER)
+    policy = settings_for("http://127.0.0.1:1").policy(check_loadable("magika"), TOKENIZER)
+    classifier = load("magika")
     cache = DecisionCache(1 << 28)
     bodies = {}
     for one in conversations:
         for count in one.turns:
             body = one.request(count)
-            bodies[label_of(one, count)] = apply_edits(body, plan_body(body, wire, policy, cache=cache).edits)
+            bodies[label_of(one, count)] = apply_edits(
+                body, plan_body(body, wire, policy, classifier=classifier, cache=cache).edits
+            )
     return bodies
 
 
@@ -120,7 +129,7 @@ async def test_re_sent_messages_keep_their_bytes(
     scripted_upstream: ScriptedUpstream,
     settings: dict[str, int],
 ) -> None:
-    async with running_gateway(quietly(scripted_upstream).url, **settings) as gateway:
+    async with running_gateway(quietly(scripted_upstream).url, **DEFAULT, **settings) as gateway:
         await send_turns([gateway], conversations)
     check(conversations, forwarded_by_label(scripted_upstream), expected)
 
@@ -129,7 +138,7 @@ async def test_two_gateway_processes_taken_in_turn(
     conversations: list[Conversation], expected: dict[str, bytes], scripted_upstream: ScriptedUpstream
 ) -> None:
     url = quietly(scripted_upstream).url
-    async with gateway_process(url) as first, gateway_process(url) as second:
+    async with gateway_process(url, *FLAGS) as first, gateway_process(url, *FLAGS) as second:
         await send_turns([first, second], conversations)
     check(conversations, forwarded_by_label(scripted_upstream), expected)
 
@@ -139,7 +148,7 @@ async def test_after_a_restart(
 ) -> None:
     url = quietly(scripted_upstream).url
     for turns in (slice(0, 3), slice(3, None)):
-        async with gateway_process(url) as gateway:
+        async with gateway_process(url, *FLAGS) as gateway:
             await send_turns([gateway], conversations, turns)
     check(conversations, forwarded_by_label(scripted_upstream), expected)
 
@@ -194,7 +203,7 @@ async def test_hostile_messages_leave_the_earlier_edits_as_they_were(
     hostile = hostile_messages(corpus)
     assert len(hostile) > 40
     async with AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(running_gateway(quietly(scripted_upstream).url))
+        gateway = await stack.enter_async_context(running_gateway(quietly(scripted_upstream).url, **DEFAULT))
         client = await RawClient.to(gateway)
         stack.callback(client.close)
         for number, appended in enumerate(hostile):

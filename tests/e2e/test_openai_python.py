@@ -29,6 +29,8 @@ from tests.scripted_upstream import (
     error,
     events,
     frame,
+    head,
+    raw,
     stream,
     whole,
 )
@@ -281,6 +283,23 @@ async def test_the_client_retries_and_sees_the_error_as_it_came(
     assert len(pair.upstream.requests) == 5
 
 
+async def test_an_upstream_that_closes_between_requests_is_not_the_clients_trouble(pair: Pair) -> None:
+    """The kept connection is found dead before any byte of an answer: the gateway asks again, the client does not."""
+    for _ in range(3):
+        pair.upstream.play(raw(head([("Content-Length", "2"), ("Content-Type", "application/json")]) + b"{}"))
+        await pair.through.chat.completions.create(model="gpt-4o", messages=HELLO)
+        await pair.upstream.all_closed()
+    assert [request.values(b"x-stainless-retry-count") for request in pair.upstream.requests] == [[b"0"]] * 3
+
+
+async def test_an_unreachable_upstream_is_an_error_that_the_client_retries(pair: Pair) -> None:
+    await pair.upstream.close()
+    with pytest.raises(openai.InternalServerError) as caught:
+        await pair.through.with_options(max_retries=0).chat.completions.create(model="gpt-4o", messages=HELLO)
+    assert (caught.value.status_code, caught.value.code) == (502, "upstream_unreachable")
+    assert caught.value.response.headers["x-narrows-error"] == "upstream_unreachable"
+
+
 async def test_an_error_frame_in_a_stream_reaches_the_client(pair: Pair) -> None:
     failure = (
         b'data: {"error":{"message":"too long","type":"invalid_request_error","param":null,"code":"too_long"}}\n\n'
@@ -320,19 +339,19 @@ async def test_passthrough_is_byte_equal(scripted_upstream: ScriptedUpstream, ga
     )
     scripted_upstream.play(Answer((answer + said,)))
     host, upstream_host = (url.removeprefix("http://").encode() for url in (gateway, scripted_upstream.url))
-    head = (
+    sent_head = (
         b"POST /v1/chat/completions?a=%2F HTTP/1.1\r\nhOst: " + host + b"\r\nX-Twice: 1\r\nx-twice: 2\r\nX-Empty:\r\n"
         b"Authorization:Bearer sk-test\r\ncontent-type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     )
     reader, writer = await asyncio.open_connection(*host.decode().split(":"))
-    writer.write(head + body)
+    writer.write(sent_head + body)
     received = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
     assert await asyncio.wait_for(reader.readexactly(len(said)), 5) == said
     writer.close()
     assert without_ours(received) == answer
     request = scripted_upstream.requests[0]
     assert request.body == body
-    assert without_ours(request.head) == head.replace(host, upstream_host)
+    assert without_ours(request.head) == sent_head.replace(host, upstream_host)
 
 
 def without_ours(head: bytes) -> bytes:
