@@ -15,6 +15,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from narrows.core import jsonscan
+
 MAX_DEPTH = 64
 """Deeper texts are kept. Far under the interpreter's own limit, so that the answer never depends on the caller."""
 
@@ -55,8 +57,8 @@ def looks_whole(text: str) -> bool:
         return False
     try:
         msgspec.json.decode(whole, type=msgspec.Raw)
-    except RecursionError:
-        return True  # nested beyond any use: `read` says why it is kept
+    except RecursionError:  # where that happens depends on the caller's stack, which must decide nothing
+        return jsonscan.is_value(whole.encode()) or _several_look_whole(whole)
     except (msgspec.DecodeError, UnicodeEncodeError):
         return _several_look_whole(whole)
     return True

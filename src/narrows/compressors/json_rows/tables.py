@@ -38,7 +38,6 @@ MAX_CHOICES = 3
 class Notes:
     """What the head line has to explain, gathered while writing."""
 
-    tables: int = 0
     constants: int = 0
     absent: int = 0
     whole: int = 0
@@ -127,7 +126,6 @@ class Writer:
         return "\n".join([f"[{len(lists)} lists{{{header(table.fields)}}}", *written[1:], "]"])
 
     def _note(self, table: _Table) -> None:
-        self.notes.tables += 1
         self.notes.constants += any(_has_constant(field) for field in table.fields)
         self.notes.absent += any("" in column.cells for column in flat(table.fields))
         self.notes.whole += bool(table.whole)
