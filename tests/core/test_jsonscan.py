@@ -214,6 +214,23 @@ def test_depth_is_judged_alike_under_another_recursion_limit() -> None:
         sys.setrecursionlimit(limit)
 
 
+@given(st.one_of(mutated_bodies(), bodies()))
+def test_a_value_is_what_the_standard_library_accepts(body: bytes) -> None:
+    try:
+        reference(body)
+    except ValueError:
+        assert not jsonscan.is_value(body)
+    else:
+        assert jsonscan.is_value(body)
+
+
+@pytest.mark.parametrize("levels", [1, 5_000, MAX_DEPTH])
+def test_a_deep_value_is_one_up_to_the_limit(levels: int) -> None:
+    assert jsonscan.is_value(b"[" * levels + b"]" * levels)
+    assert not jsonscan.is_value(b"[" * levels + b"]" * (levels - 1))
+    assert not jsonscan.is_value(b"[" * (MAX_DEPTH + levels) + b"]" * (MAX_DEPTH + levels))
+
+
 def test_brackets_in_texts_are_not_depth() -> None:
     body = json.dumps({"a": "[" * 3 * MAX_DEPTH}).encode()
     assert document(body) == [("a", 6, len(body) - 1)]

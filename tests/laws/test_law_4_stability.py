@@ -6,9 +6,11 @@ Here for plans alone; tests/server holds the running gateway to it, with workers
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ from tests.laws.conversations import (
     conversations,
     corpus_conversations,
     forwarded,
+    log,
     rows,
     styles,
 )
@@ -116,6 +119,25 @@ def test_another_worker_decides_alike() -> None:
     body = body_of([json.dumps({"role": "tool", "content": SHORTENED})] * 2)
     results = {forwarded(body, Policy(), cache) for cache in (None, DecisionCache(0), DecisionCache(1 << 20))}
     assert len(results) == 1
+
+
+def deeper(levels: int, action: Callable[[], bytes]) -> bytes:
+    return deeper(levels - 1, action) if levels else action()
+
+
+@pytest.mark.parametrize("text", [SHORTENED, log(90)], ids=["rows", "log"])
+@pytest.mark.parametrize("levels", [100, 400, 700, 850, 950, 2_000, 20_000])
+@pytest.mark.parametrize("command", ["make", "cat a.json"])
+def test_the_caller_s_stack_decides_nothing(command: str, levels: int, text: str) -> None:
+    """Readers that recurse give up where the caller's stack ends, which differs between processes."""
+    nest = "[" * levels + "]" * levels
+    calls = [{"id": "c", "function": {"name": "bash", "arguments": f'{{"command":"{command}","x":{nest}}}'}}]
+    texts = [text, text[:-1] + "," + nest + text[-1], text + nest, nest[:-1] + "\n" + text]
+    messages = [{"role": "assistant", "tool_calls": calls}]
+    messages += [{"role": "tool", "tool_call_id": "c", "content": one} for one in texts]
+    body = body_of([json.dumps(message) for message in messages])
+    policy = Policy(min_saved_tokens=1, min_saved_share=0.0)
+    assert len({deeper(stack, lambda: forwarded(body, policy)) for stack in (0, 150, 500)}) == 1
 
 
 def test_recorded_conversations_turn_by_turn(corpus: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from narrows.core import jsonscan
 from narrows.core.tool_call import ToolCall
 
 MAX_COMMAND_CHARACTERS = 8192
@@ -117,8 +118,26 @@ def _arguments(tool_call: ToolCall) -> object:
         return None
     try:
         return msgspec.json.decode(tool_call.arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    except RecursionError:
+        return _members(tool_call.arguments)
+    except (msgspec.DecodeError, UnicodeEncodeError):
         return None
+
+
+def _members(arguments: str) -> dict[str, object] | None:
+    """The arguments where some value nests too deep to be decoded: that value is None, the others are as they are. How
+    deep is too deep depends on the caller's stack, which must decide nothing (law 4); no such value is looked at."""
+    body = arguments.encode()
+    found: dict[str, object] = {}
+    try:
+        for key, start, stop in jsonscan.document(body):
+            try:
+                found[key] = msgspec.json.decode(body[start:stop])
+            except RecursionError:
+                found[key] = None
+    except (ValueError, msgspec.DecodeError):
+        return None
+    return found
 
 
 def _name_words(name: str) -> frozenset[str]:
