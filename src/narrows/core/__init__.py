@@ -1,1 +1,1 @@
-"""The lowest layer: bytes and texts in, values out, and no knowledge of any wire or kind."""
+"""Bytes in, values out: edits, JSON places, HTTP framing, event streams, token counts. Everything here is pure."""
