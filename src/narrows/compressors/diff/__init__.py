@@ -1,0 +1,84 @@
+"""Unified diffs: git diff, git show, git log -p, format-patch, GNU diff -u.
+
+A diff is dense: what can be taken from it so that it decodes exactly (the file names that its header repeats) is under
+four tokens in a hundred, which no gate passes. So there is no lossless form, and at the lossless level diffs are kept.
+What can go is what the files themselves still hold: context. What remains applies and gives the same files.
+docs/forms.md describes the form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from narrows.compressors import marks, tools
+from narrows.compressors.diff import grammar, shortened
+from narrows.compressors.diff.patch import Patch
+from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Kind, Level
+
+_COMMANDS = frozenset(
+    {"diff", "git diff", "git show", "git log", "git format-patch", "git stash", "git range-diff", "gh pr"}
+)
+_TOOL_NAME = re.compile(r"diff|patch", re.IGNORECASE)
+_HUNK = re.compile(r"(?:^|\n)@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@")
+_MAX_ENVELOPE_LINES = 6
+_MAX_UNEXPLAINED_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DiffCompressor:
+    """Kind.DIFF."""
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.DIFF
+
+    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+        patch = _read(text)
+        return Verdict.NO if patch is None else _judge(patch, text, tool_call)
+
+    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+        if marks.has_mark(text):
+            return Kept(Reason.LOOKS_LIKE_OURS, Kind.DIFF)
+        patch = _read(text)
+        if patch is None or _judge(patch, text, tool_call) is Verdict.NO:
+            return Kept(Reason.GRAMMAR, Kind.DIFF)
+        if level is Level.LOSSLESS:
+            return Kept(Reason.NOTHING_TO_SAVE, Kind.DIFF, "diffs have no lossless form")
+        found = shortened.shorten(patch)
+        if found is None or len(found[0]) >= len(text):
+            return Kept(Reason.NOTHING_TO_SAVE, Kind.DIFF)
+        return Compressed(Kind.DIFF, found[0], lossless=False, summary=found[1])
+
+    def is_output(self, text: str) -> bool:
+        return shortened.is_output(text)
+
+    def expand(self, text: str) -> str | None:  # noqa: ARG002 - the protocol's name
+        return None  # there is no lossless form
+
+
+COMPRESSOR = DiffCompressor()
+
+
+def _read(text: str) -> Patch | None:
+    return grammar.parse(text) if _HUNK.search(text) else None
+
+
+def _judge(patch: Patch, text: str, tool_call: ToolCall | None) -> Verdict:
+    """How surely it is a diff: every line explained, or nearly every line and a tool call that says so."""
+    if not any(file.hunks for file in patch.files):
+        return Verdict.NO
+    if patch.unexplained == 0:
+        return Verdict.YES
+    if patch.unexplained > _MAX_ENVELOPE_LINES + _MAX_UNEXPLAINED_SHARE * text.count("\n"):
+        return Verdict.NO
+    return Verdict.YES if _called_for_diff(tool_call) else Verdict.MAYBE
+
+
+def _called_for_diff(tool_call: ToolCall | None) -> bool:
+    if tool_call is None:
+        return False
+    commands = tools.shell_commands(tool_call)
+    return bool(_COMMANDS.intersection(commands)) if commands else _TOOL_NAME.search(tool_call.name) is not None
