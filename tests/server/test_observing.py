@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.core.http1 import ResponseHead, parse_response_head
-from narrows.policy import Scope
 from narrows.server.observing import DEFAULT_LIMITS, Dropped, ObservingLimits, ResponseTee
 from narrows.wire.openai_chat import WIRE
-from narrows.wire.types import Located, Refusal, ResponseObserver, ResponseRecord, Untouched
+from narrows.wire.types import ResponseRecord
+from tests.server.faulty_wire import STEPS, FaultyObserver, FaultyWire
 from tests.wire.openai_chat.answers import JSON, STREAM, chunk, frame, observed, stream_of
 
 HELLO = frame(chunk({"role": "assistant", "content": "Hello"}))
@@ -32,54 +32,6 @@ def record_of(tee: ResponseTee, pieces: Sequence[bytes]) -> ResponseRecord | Non
     for piece in pieces:
         tee.receive_data(piece)
     return tee.finish()
-
-
-class FaultyObserver:
-    """Raises at the named step; before that it counts what it is given."""
-
-    def __init__(self, step: str, error: Exception) -> None:
-        self.step = step
-        self.error = error
-        self.received = 0
-
-    def _at(self, step: str) -> None:
-        if step == self.step:
-            raise self.error
-
-    def receive_data(self, data: bytes) -> None:
-        self._at("receive_data")
-        self.received += len(data)
-
-    def receive_eof(self) -> None:
-        self._at("receive_eof")
-
-    def record(self) -> ResponseRecord:
-        self._at("record")
-        return ResponseRecord(chunks=self.received)
-
-
-class FaultyWire:
-    """A wire whose observer raises."""
-
-    name = "faulty"
-
-    def __init__(self, step: str, error: Exception | None = None) -> None:
-        self.step = step
-        self.error = error or ValueError("a fault")
-
-    def matches(self, method: str, path: str) -> bool:
-        return True
-
-    def locate(self, body: bytes, scope: Scope, memory: object = None) -> Located | Untouched:
-        return Untouched(Refusal.NOT_JSON)
-
-    def observer(self, content_type: str) -> ResponseObserver:
-        if self.step == "observer":
-            raise self.error
-        return FaultyObserver(self.step, self.error)
-
-
-STEPS = ("observer", "receive_data", "receive_eof", "record")
 
 
 @pytest.mark.parametrize("step", STEPS)
