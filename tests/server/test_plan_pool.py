@@ -1,0 +1,76 @@
+"""Planning processes: started when needed, replaced when dead, gone with the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from narrows.errors import Overloaded
+from narrows.server.plan_pool import PlanPool
+
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+
+async def test_processes_start_with_the_first_job_and_end_with_the_pool() -> None:
+    pool = PlanPool(1)
+    assert pool.process_ids() == ()
+    (first,) = {await pool.run(os.getpid), await pool.run(os.getpid)}
+    assert pool.process_ids() == (first,)
+    pool.close()
+    async with asyncio.timeout(10):
+        while pool.process_ids():
+            await asyncio.sleep(0.01)
+    with pytest.raises(Overloaded):
+        await pool.run(os.getpid)
+
+
+async def test_a_jobs_own_failure_is_the_callers() -> None:
+    pool = PlanPool(1)
+    with pytest.raises(ValueError, match="invalid literal"):
+        await pool.run(int, "x")
+    assert (pool.lost, pool.running) == (0, 0)
+    pool.close()
+
+
+async def test_a_job_that_kills_its_process_is_given_up() -> None:
+    pool = PlanPool(1)
+    with pytest.raises(Overloaded):
+        await pool.run(os._exit, 1)
+    assert pool.lost == 3
+    assert await pool.run(len, "three") == 5
+    pool.close()
+
+
+ORPHAN = """
+import asyncio, os
+from narrows.server.plan_pool import PlanPool
+
+async def main():
+    pool = PlanPool(1)
+    print(await pool.run(os.getpid), flush=True)
+    await asyncio.sleep(60)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+async def test_processes_die_with_a_gateway_that_dies() -> None:
+    gateway = await asyncio.create_subprocess_exec(sys.executable, "-c", ORPHAN, stdout=asyncio.subprocess.PIPE)
+    assert gateway.stdout is not None
+    assert int(await asyncio.wait_for(gateway.stdout.readline(), 30)) != gateway.pid
+    gateway.kill()
+    await gateway.wait()
+    assert await asyncio.wait_for(gateway.stdout.read(), 30) == b"", "a worker holds the pipe open until it ends"
+
+
+async def test_an_interrupt_from_the_terminal_is_the_gateways_business() -> None:
+    pool = PlanPool(1)
+    worker = await pool.run(os.getpid)
+    os.kill(worker, signal.SIGINT)
+    assert await pool.run(os.getpid) == worker
+    pool.close()
