@@ -63,7 +63,8 @@ def upstream() -> Iterator[http.server.ThreadingHTTPServer]:
 @contextmanager
 def running(*words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`narrows serve` in its own process, and the port it took."""
-    command = [sys.executable, "-m", "narrows", "serve", "--port", "0", "--log-format", "json", *words]
+    command = [sys.executable, "-m", "narrows", "serve", "--port", "0", "--log-format", "json"]
+    command += ["--classifier", "none", *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -156,6 +157,17 @@ def test_every_problem_is_said_and_the_status_is_2(capsys: pytest.CaptureFixture
 def test_what_only_the_machine_knows_is_checked_before_listening(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", *UPSTREAM, "--ca-bundle", "gone.pem"]) == 2
     assert "gone.pem" in capsys.readouterr().err
+
+
+def test_a_classifier_that_is_installed_but_broken_is_a_start_error(tmp_path: Path) -> None:
+    tmp_path.joinpath("magika.py").write_text("raise ImportError('no runtime for this machine')")
+    done = subprocess.run(
+        [sys.executable, "-m", "narrows", "serve", *UPSTREAM, "--port", "0"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "narrows serve: classifier: 'magika' is installed but cannot be loaded" in done.stderr
+    assert "no runtime for this machine" in done.stderr
 
 
 def test_the_start_lines_say_where_whereto_and_how() -> None:

@@ -18,4 +18,4 @@ def policy_of(arguments: Namespace) -> tuple[Policy, Classifier | None]:
         SettingsError: with every problem of the settings, or of the classifier.
     """
     settings = read_settings(arguments, serving=False).settings
-    return settings.policy(check_loadable(settings.classifier), TOKENIZER), load(settings.classifier)
+    return settings.policy(check_loadable(settings.classifier.value), TOKENIZER), load(settings.classifier.value)

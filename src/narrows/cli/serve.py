@@ -13,7 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from importlib.metadata import version
 
-from narrows.classifiers import check_loadable
+from narrows.classifiers import check_loadable, prove_loadable
 from narrows.cli.configuration import add_setting_flags, read_settings
 from narrows.cli.failure import OK, Failure
 from narrows.core.tokens import TOKENIZER
@@ -56,7 +56,8 @@ def _startable(settings: Settings) -> str:
     problems: list[str] = []
     classifier = ""
     try:
-        classifier = check_loadable(settings.classifier)
+        classifier = check_loadable(settings.classifier.value)
+        prove_loadable(settings.classifier.value)
     except SettingsError as error:
         problems += error.problems
     try:
