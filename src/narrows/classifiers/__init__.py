@@ -52,9 +52,9 @@ def prove_loadable(name: str) -> None:
     """
     if name == "none":
         return
-    code = f"from narrows.classifiers import load; load({name!r}).classify('probe ' * 100)"
+    code = "import sys; from narrows.classifiers import load; load(sys.argv[1]).classify('probe ' * 100)"
     child = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=_CHILD_TIMEOUT_S, check=False
+        [sys.executable, "-c", code, name], capture_output=True, text=True, timeout=_CHILD_TIMEOUT_S, check=False
     )
     if child.returncode != 0:
         said = (child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1]

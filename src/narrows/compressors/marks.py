@@ -1,9 +1,10 @@
 """The one shape of a line that is ours (law 6).
 
 Every output opens with a mark, the head line: what the text is, what was kept, what was left out. Marks inside say what
-was left out where they stand. A mark carries counts and places, never instructions, and never text of the source. A
-source in which any line starts like a mark is kept whole, so a reader can always tell the two apart; the same rule
-makes compressing idempotent, because every output starts with a mark (law 3).
+was left out where they stand. A mark carries counts and places, and short values where a kind's grammar says so, quoted
+as JSON strings; it never carries instructions or lines of the source. A source in which any line starts like a mark is
+kept whole, so a reader can always tell the two apart; the same rule makes compressing idempotent, because every output
+starts with a mark (law 3).
 """
 
 from __future__ import annotations
