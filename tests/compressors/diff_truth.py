@@ -183,7 +183,8 @@ class Counted:
     open_data: int = 0
 
     def hunks(self, source: list[Hunk], shown: list[Event], events: list[Event], at: int) -> int:
-        mark = _LEFT_OUT.fullmatch(events[at]) if at < len(events) and isinstance(events[at], str) else None
+        event = events[at] if at < len(events) else ""
+        mark = _LEFT_OUT.fullmatch(event) if isinstance(event, str) else None
         if mark and not shown:
             lines = [line for hunk in source for line in hunk.lines]
             added, removed = (sum(line.sign == sign for line in lines) for sign in "+-")
@@ -213,7 +214,8 @@ class Counted:
         if re.fullmatch(r"index [0-9a-f]+\.\.[0-9a-f]+( 100644)?\r?", line):
             self.index += 1
             return at
-        mark = _DATA.fullmatch(shown[at]) if at < len(shown) and isinstance(shown[at], str) else None
+        event = shown[at] if at < len(shown) else ""
+        mark = _DATA.fullmatch(event) if isinstance(event, str) else None
         assert mark, f"{line!r} is missing"
         self.data += 1
         self.open_data = self.open_data or int(mark[1])

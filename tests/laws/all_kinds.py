@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.compressors import json_truth, log_truth, search_truth
+from tests.compressors import diff_truth, json_truth, log_truth, search_truth
 from tests.laws.kinds import KindUnderTest
 
-KINDS: tuple[KindUnderTest, ...] = (json_truth.UNDER_TEST, log_truth.UNDER_TEST, search_truth.UNDER_TEST)
+KINDS: tuple[KindUnderTest, ...] = (
+    json_truth.UNDER_TEST,
+    log_truth.UNDER_TEST,
+    search_truth.UNDER_TEST,
+    diff_truth.UNDER_TEST,
+)

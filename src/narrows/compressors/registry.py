@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from narrows.compressors import json_rows, log, marks, search
+from narrows.compressors import diff, json_rows, log, marks, search
 from narrows.compressors.tools import reads_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
 from narrows.core.tokens import Encoding, gate
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
 
-COMPRESSORS: tuple[Compressor, ...] = (json_rows.COMPRESSOR, log.COMPRESSOR, search.COMPRESSOR)
+COMPRESSORS: tuple[Compressor, ...] = (json_rows.COMPRESSOR, log.COMPRESSOR, search.COMPRESSOR, diff.COMPRESSOR)
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
 
 
