@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from narrows.compressors.types import Compressed, Kept, Reason
 from narrows.plan import Plan, PlannedPart
 from narrows.policy import Kind
@@ -30,18 +28,18 @@ def plan_figures(plan: Plan) -> PlanFigures:
     """What the plan came to, for the exchange's record."""
     if plan.untouched is not None:
         return PlanFigures(decision=BodyDecision.UNTOUCHED, reason=plan.untouched.reason)
-    shortened: Counter[Kind] = Counter()
-    kept: Counter[Reason] = Counter()
+    shortened: dict[Kind, int] = {}
+    kept: dict[Reason, int] = {}
     before = after = hits = misses = 0
     for planned in plan.parts:
         decision = planned.outcome.decision
         result = decision.result
         if isinstance(result, Compressed):
-            shortened[result.kind] += 1
+            shortened[result.kind] = shortened.get(result.kind, 0) + 1
             before += decision.tokens_before or 0
             after += decision.tokens_after or 0
         else:
-            kept[result.reason] += 1
+            kept[result.reason] = kept.get(result.reason, 0) + 1
         if planned.replayed:
             hits += 1
         elif _took_work(result):
@@ -99,25 +97,31 @@ def _decision_record(planned: PlannedPart, request_id: str) -> DecisionRecord:
 def response_figures(record: ResponseRecord) -> ResponseFigures:
     """The record without its texts."""
     usage = record.usage or _NO_USAGE
-    choices = record.choices
+    text = reasoning = refusal = calls = 0
+    finish_reasons: list[str] = []
+    for choice in record.choices:
+        text += len(choice.text)
+        reasoning += len(choice.reasoning)
+        refusal += len(choice.refusal)
+        calls += len(choice.tool_calls)
+        if choice.finish_reason and len(finish_reasons) < MAX_LISTED:
+            finish_reasons.append(short_name(choice.finish_reason))
     return ResponseFigures(
         id=_name(record.id),
         model=_name(record.model),
-        finish_reasons=tuple(
-            short_name(choice.finish_reason) for choice in choices[:MAX_LISTED] if choice.finish_reason
-        ),
+        finish_reasons=tuple(finish_reasons),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        choices=len(choices),
-        text_chars=sum(len(choice.text) for choice in choices),
-        reasoning_chars=sum(len(choice.reasoning) for choice in choices),
-        refusal_chars=sum(len(choice.refusal) for choice in choices),
-        tool_calls=sum(len(choice.tool_calls) for choice in choices),
+        choices=len(record.choices),
+        text_chars=text,
+        reasoning_chars=reasoning,
+        refusal_chars=refusal,
+        tool_calls=calls,
         chunks=record.chunks,
         done=record.done,
-        errors=tuple(short_name(error) for error in record.errors[:MAX_LISTED]),
+        errors=tuple(map(short_name, record.errors[:MAX_LISTED])),
         unparsed=record.unparsed,
         dropped=record.dropped,
     )

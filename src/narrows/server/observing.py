@@ -115,8 +115,8 @@ class ResponseTee:
         return records[0] if records else ResponseRecord()
 
     def _open(self, wire: Wire, head: ResponseHead) -> None:
-        codings = b",".join(field_values(head.fields, b"content-encoding")).decode("latin-1")
-        decode = decoder_for(codings, self._observe)
+        codings = field_values(head.fields, b"content-encoding")
+        decode = decoder_for(b",".join(codings).decode("latin-1"), self._observe) if codings else self._observe
         content_type = (field(head.fields, b"content-type") or b"").decode("latin-1")
         self._observer = wire.observer(content_type)
         self._feed = _dechunking(decode) if isinstance(head.framing, Chunked) else decode

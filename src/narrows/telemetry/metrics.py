@@ -10,7 +10,7 @@ What others count by themselves (connections, buffers, caches) is read when scra
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -100,17 +100,17 @@ class Metrics:
 
     def __init__(self, *, version: str = "", policy_version: str = "") -> None:
         self._build = (version, policy_version)
-        self._exchanges: Counter[tuple[str, str, str]] = Counter()
-        self._errors: Counter[str] = Counter()
-        self._bodies: Counter[tuple[str, str, str]] = Counter()
-        self._decisions: Counter[tuple[str, str, str]] = Counter()
-        self._shortened: Counter[str] = Counter()
-        self._kept: Counter[str] = Counter()
+        self._exchanges: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._errors: defaultdict[str, int] = defaultdict(int)
+        self._bodies: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._shortened: defaultdict[str, int] = defaultdict(int)
+        self._kept: defaultdict[str, int] = defaultdict(int)
         self._wires: dict[str, _WireFigures] = {}
-        self._tokens: Counter[tuple[str, str]] = Counter()
+        self._tokens: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._cache_hits = 0
         self._cache_misses = 0
-        self._dropped: Counter[str] = Counter()
+        self._dropped: defaultdict[str, int] = defaultdict(int)
         self._unparsed = 0
         self._overhead = Histogram(table.OVERHEAD.buckets)
         self._models: dict[tuple[str, str], _ModelFigures] = {}

@@ -84,19 +84,23 @@ class ChoiceParts:
 
     def add(self, delta: Delta) -> None:
         """Take what a delta, or a whole message, says."""
-        budget = self._budget
-        content = delta.content
+        budget, content = self._budget, delta.content
         if isinstance(content, str):
             budget.keep(self._text, content)
         elif content is not None:
-            text, reasoning = texts_of(content)
+            text, thinking = texts_of(content)
             budget.keep(self._text, text)
+            budget.keep(self._reasoning, thinking)
+        if delta.role and not self._role:
+            self._role = name_of(delta.role)
+        reasoning = delta.reasoning_content or delta.reasoning
+        if reasoning:
             budget.keep(self._reasoning, reasoning)
-        self._role = self._role or name_of(delta.role)
-        budget.keep(self._reasoning, delta.reasoning_content or delta.reasoning)
-        budget.keep(self._refusal, delta.refusal)
-        for call in delta.tool_calls or ():
-            self._add_call(call)
+        if delta.refusal:
+            budget.keep(self._refusal, delta.refusal)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                self._add_call(call)
         if delta.function_call is not None:
             self._call("function_call").add("", *_said(delta.function_call), budget)
 

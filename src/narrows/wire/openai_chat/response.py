@@ -168,7 +168,8 @@ class _Answer:
                 parts.add(choice.delta)
             elif choice.message is not None and parts.is_empty:
                 parts.add(choice.message)
-            parts.finish_reason = name_of(choice.finish_reason) or parts.finish_reason
+            if choice.finish_reason:
+                parts.finish_reason = name_of(choice.finish_reason) or parts.finish_reason
 
     def _choice(self, index: int) -> ChoiceParts:
         parts = self._choices.get(index)
