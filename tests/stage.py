@@ -74,6 +74,8 @@ async def stage_before(upstream: ScriptedUpstream) -> AsyncIterator[Stage]:
         for running in stage.gateways:
             await running.close(drain_timeout_s=2)
             gateway = running.gateway
-            assert gateway.faults == 0, stage.log.written
+            if gateway.faults:
+                await stage.logged(b"internal_error")
+                raise AssertionError(stage.log.written)
             assert (gateway.budget.held, len(gateway.downstreams), gateway.pool.idle_count) == (0, 0, 0)
         await upstream.all_closed()

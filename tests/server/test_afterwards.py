@@ -1,0 +1,110 @@
+"""Observing comes after the bytes, in bounded turns, and gives way when it cannot keep up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from narrows.core.http1 import parse_response_head
+from narrows.server.afterwards import MAX_QUEUED_BYTES, TURN_BYTES, Afterwards
+from narrows.server.observing import Dropped, ResponseTee
+from narrows.server.story import Story
+from narrows.wire.registry import wire_named
+from narrows.wire.types import ResponseRecord
+from tests.scripted_upstream import completion
+
+Told = list[tuple[str, ResponseRecord | None]]
+
+
+def started() -> tuple[Afterwards, Told]:
+    told: Told = []
+    afterwards = Afterwards(asyncio.get_running_loop(), lambda story, record: told.append((story.request_id, record)))
+    return afterwards, told
+
+
+def tee_for(afterwards: Afterwards, size: int) -> ResponseTee:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % size
+    return afterwards.tee(wire_named("openai_chat"), parse_response_head(head, b"POST"))
+
+
+def story(name: str) -> Story:
+    return Story(name, 0.0, "POST", "/")
+
+
+async def test_nothing_happens_in_the_turn_of_the_bytes_themselves() -> None:
+    afterwards, told = started()
+    tee = tee_for(afterwards, len(completion()))
+    afterwards.observe(tee, completion())
+    afterwards.tell(tee, story("a"))
+    afterwards.tell(None, story("b"))
+    assert told == []
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [name for name, _ in told] == ["a", "b"]
+    assert told[0][1] is not None
+    assert told[0][1].id == "chatcmpl-1"
+    assert told[1][1] is None
+
+
+async def test_a_turn_is_bounded() -> None:
+    afterwards, told = started()
+    for number in range(5):
+        tee = tee_for(afterwards, TURN_BYTES)
+        afterwards.observe(tee, b"x" * TURN_BYTES)
+        afterwards.tell(tee, story(str(number)))
+    turns = []
+    while len(told) < 5:
+        await asyncio.sleep(0)
+        turns.append(len(told))
+    assert max(later - earlier for earlier, later in zip([0, *turns], turns, strict=False)) <= 1
+
+
+async def test_what_piles_up_is_dropped_and_said_so() -> None:
+    afterwards, told = started()
+    tee = tee_for(afterwards, MAX_QUEUED_BYTES * 2)
+    block = b"x" * (1 << 20)
+    for _ in range(MAX_QUEUED_BYTES // len(block) + 2):
+        afterwards.observe(tee, block)
+    assert tee.dropped is Dropped.LAGGING
+    afterwards.tell(tee, story("a"))
+    afterwards.finish()
+    ((_, record),) = told
+    assert record is not None
+    assert record.dropped == "lagging"
+    other = tee_for(afterwards, len(completion()))
+    afterwards.observe(other, completion())
+    afterwards.tell(other, story("b"))
+    afterwards.finish()
+    assert told[1][1] is not None
+    assert (told[1][1].id, told[1][1].dropped) == ("chatcmpl-1", None)
+
+
+async def test_a_story_that_cannot_be_told_does_not_silence_the_others() -> None:
+    loop = asyncio.get_running_loop()
+    faults: list[object] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    told: list[str] = []
+
+    def tell(one: Story, _: ResponseRecord | None) -> None:
+        if one.request_id == "bad":
+            raise RuntimeError("no words")
+        told.append(one.request_id)
+
+    afterwards = Afterwards(loop, tell)
+    for name in ("a", "bad", "b"):
+        afterwards.tell(None, story(name))
+    async with asyncio.timeout(5):
+        while len(told) < 2:
+            await asyncio.sleep(0)
+    assert told == ["a", "b"]
+    assert [type(fault) for fault in faults] == [RuntimeError]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_without_a_body_is_not_observed(status: int) -> None:
+    afterwards, told = started()
+    head = parse_response_head(b"HTTP/1.1 %d X\r\n\r\n" % status, b"POST")
+    afterwards.tell(afterwards.tee(wire_named("openai_chat"), head), story("a"))
+    afterwards.finish()
+    assert told == [("a", None)]
