@@ -134,7 +134,7 @@ def check_results(source: str, taken: Output) -> None:
     if gathered:
         check_gathered(source, taken)
     if not lost:
-        assert taken.head.endswith("; lossless: nothing left out]" if not gathered else "; nothing left out]")
+        assert taken.head.endswith("; lossless: nothing left out]" if not gathered else "; every line kept]")
         left = {line: count for line, count in account.lines.items() if count > 0}
         paths = {taken.folder + name for name, _ in taken.groups}
         assert all(account.with_headings and (line == "" or line in paths) for line in left), left

@@ -19,6 +19,7 @@ from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.diff_truth import GIT_DIFF, check_truth, example
+from tests.conftest import REPOSITORY
 
 HEADER = "diff --git a/x.py b/x.py\nindex 6e4b991..aaa3006 100644\n--- a/x.py\n+++ b/x.py\n"
 
@@ -281,6 +282,12 @@ def test_hostile_texts_are_decided(bomb: str) -> None:
     """Each takes hours where a step is quadratic."""
     COMPRESSOR.sniff(bomb, None)
     COMPRESSOR.compress(bomb, Level.BALANCED, GIT_DIFF)
+
+
+def test_the_example_in_the_docs_is_one_of_ours() -> None:
+    page = (REPOSITORY / "docs" / "forms.md").read_text()
+    block = page[page.index("    [narrows: diff of") :].split("\n\n")[0]
+    assert COMPRESSOR.is_output(re.sub("^    ", "", block, flags=re.MULTILINE) + "\n")
 
 
 def applied(old: list[str], patch: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.search_truth import RG, check_truth
+from tests.conftest import REPOSITORY
 
 ISO = "\n".join(f"2024-05-01T12:{i % 60:02d}:{i % 60:02d}Z app[{i}]: user logged in id={i}" for i in range(100))
 NOT_SEARCH = {
@@ -81,7 +83,7 @@ def test_every_file_and_match_of_the_executed_input_is_kept() -> None:
     shortened = compressed(source, call=RG)
     assert shortened.text.startswith(
         "[narrows: search results grouped by file: 150 match lines in 60 files; the lines of each file brought "
-        "together in their order, the order between files is lost; nothing left out]\n"
+        "together in their order, the order between files is lost; every line kept]\n"
         "\nsrc/mod0/file0.py\n1:def handler_0("
     )
     assert not shortened.lossless
@@ -305,3 +307,23 @@ def test_hostile_texts_are_decided(bomb: str) -> None:
         result = COMPRESSOR.compress(bomb, Level.BALANCED, call)
         if isinstance(result, Compressed) and result.lossless:
             assert COMPRESSOR.expand(result.text) == bomb
+
+
+def examples_in_docs() -> list[str]:
+    """The indented blocks of the page on forms that begin with a head line of ours."""
+    page = (REPOSITORY / "docs" / "forms.md").read_text()
+    blocks = re.findall(r"(?:^(?:    .*)?\n)+", page, re.MULTILINE)
+    texts = [re.sub("^    ", "", block, flags=re.MULTILINE).strip("\n") + "\n" for block in blocks]
+    return [text for text in texts if re.match(r"\[narrows: (?:search results|\d+ paths)", text)]
+
+
+def test_the_examples_in_the_docs_decode() -> None:
+    examples = examples_in_docs()
+    assert len(examples) == 2
+    for example in examples:
+        source = COMPRESSOR.expand(example)
+        assert source is not None
+        check_truth(source, example)
+    results = COMPRESSOR.expand(examples[0])
+    assert results is not None
+    assert re.sub("^", "    ", results, flags=re.MULTILINE)[:-4] in (REPOSITORY / "docs" / "forms.md").read_text()

@@ -22,7 +22,6 @@ _COMMANDS = frozenset(
     {"diff", "git diff", "git show", "git log", "git format-patch", "git stash", "git range-diff", "gh pr"}
 )
 _TOOL_NAME = re.compile(r"diff|patch", re.IGNORECASE)
-_HUNK = re.compile(r"(?:^|\n)@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@")
 _MAX_ENVELOPE_LINES = 6
 _MAX_UNEXPLAINED_SHARE = 0.1
 
@@ -63,7 +62,7 @@ COMPRESSOR = DiffCompressor()
 
 
 def _read(text: str) -> Patch | None:
-    return grammar.parse(text) if _HUNK.search(text) else None
+    return grammar.parse(text) if text.startswith("@@ -") or "\n@@ -" in text else None
 
 
 def _judge(patch: Patch, text: str, tool_call: ToolCall | None) -> Verdict:

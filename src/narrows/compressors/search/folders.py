@@ -29,6 +29,9 @@ _MAX_OTHER_LINES = 6
 _NOT_A_PATH = re.compile(
     r"[\x00-\x1f\x7f]|://|^[\s\"'`#<>|*+$-]|[\s:;,.!?>]$|:\s|\s\s|:\d+:|^\d+\s|^\d{4}-\d\d-\d\d|^\d\d?:\d\d"
 )
+_PLAIN_PATH = re.compile(r"(?:\./|/)?[A-Za-z_@.][\w@.=()\[\]-]*(?:/[\w@.+=~%()\[\]-]+)*/?(?::[0-9]+)?(?<![.])")
+"""Most paths, told apart at a fraction of the cost of `_NOT_A_PATH`."""
+
 _FILE_OR_COUNT = re.compile(r"\.[A-Za-z]\w{0,9}(?::\d+)?$")
 _COUNT = re.compile(r":\d+$")
 _HERE = "./"
@@ -68,16 +71,17 @@ def parse(text: str) -> PathList:
     """The paths in `text`; lines that are none are kept as they were."""
     lines, ends_with_newline = split_lines(text)
     blocks: list[Folder | AsTheyWere] = []
+    last = Folder("", [])
     for line in lines:
-        if line == "" or _NOT_A_PATH.search(line):
+        if _PLAIN_PATH.fullmatch(line) is None and (line == "" or _NOT_A_PATH.search(line)):
+            last = Folder("", [])
             blocks.append(AsTheyWere([line]))
             continue
         cut = line.rfind("/", 0, len(line) - 1) + 1
-        last = blocks[-1] if blocks else None
-        if isinstance(last, Folder) and last.path == line[:cut]:
-            last.names.append(line[cut:])
-        else:
-            blocks.append(Folder(line[:cut], [line[cut:]]))
+        if last.path != line[:cut] or not last.names:
+            last = Folder(line[:cut], [])
+            blocks.append(last)
+        last.names.append(line[cut:])
     return PathList(blocks, ends_with_newline)
 
 

@@ -47,6 +47,8 @@ def parse(text: str) -> Results:
         return Results(join_blocks(_with_headings(lines)), headings=True, ends_with_newline=ends_with_newline)
     if SEPARATOR in lines:
         return Results(join_blocks(_with_context(lines)), headings=False, ends_with_newline=ends_with_newline)
+    if not _any_number(lines[:_SAMPLE_LINES]):
+        return Results([AsTheyWere(lines)], headings=False, ends_with_newline=ends_with_newline)
     plain = _Plain()
     plain.read(lines)
     if any("-" in line for line in plain.leftover()):
@@ -62,6 +64,11 @@ def _reads_as_headings(sample: list[str]) -> bool:
     if numbered * 5 < len(sample):
         return False
     return numbered > sum(1 for line in sample if _PLAIN.match(line) and not ENTRY.match(line))
+
+
+def _any_number(sample: list[str]) -> bool:
+    """Whether a fair share of the lines has a number between separators; without one there are no results."""
+    return sum(1 for line in sample if _CANDIDATE.search(line)) * 10 >= len(sample)
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ _LEFT_OUT = re.compile(rf"\[narrows: left out here: {_LOST.format('(?: at [0-9, 
 _HEAD = re.compile(
     r"\[narrows: search results grouped by file: \d+ match lines?(?:, \d+ context lines?)? in (?P<files>\d+) files?"
     rf"(?P<folder>{FOLDER_WORDS})?(?:{FOLDED_WORDS})?(?:{_GATHERED_WORDS})?"
-    rf"; (?:nothing left out|left out and counted under each file: {_LOST.format('')})\]"
+    rf"; (?:every line kept|left out and counted under each file: {_LOST.format('')})\]"
 )
 
 
@@ -220,7 +220,7 @@ def _write(results: Results, blocks: _Blocks, *, gathered: bool) -> tuple[str, s
     lost = _lost((matches, ""), (long, ""), [entry for group in groups for entry in group.context])
     words = f"search results grouped by file: {tally(results.groups)}" + (FOLDER_WORDS if folder else "")
     words += (FOLDED_WORDS if folded else "") + (_GATHERED_WORDS if gathered else "")
-    words += f"; left out and counted under each file: {lost}" if lost else "; nothing left out"
+    words += f"; left out and counted under each file: {lost}" if lost else "; every line kept"
     end = "\n" if results.ends_with_newline else ""
     summary = f"{tally(results.groups)}; left out: {lost or 'nothing'}"
     return "\n".join([marks.mark(words), *body]) + end, summary
