@@ -26,14 +26,6 @@ def test_the_newest_are_kept_newest_first(capacity: int, count: int, limit: int 
     assert ring.appended == count
 
 
-def test_one_is_found_while_it_is_here() -> None:
-    ring = filled(3, 5)
-    found = ring.find("3")
-    assert found is not None
-    assert found.request_id == "3"
-    assert ring.find("1") is None
-
-
 def test_json() -> None:
     written = json.loads(filled(2, 3).to_json())
     assert written["appended"] == 3

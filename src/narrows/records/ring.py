@@ -34,10 +34,6 @@ class ExchangeRing:
         records = tuple(reversed(self._records))
         return records if limit is None else records[: max(limit, 0)]
 
-    def find(self, request_id: str) -> ExchangeRecord | None:
-        """The record of one request, while it is still here."""
-        return next((record for record in reversed(self._records) if record.request_id == request_id), None)
-
     def to_json(self, limit: int | None = None) -> bytes:
         """`{"appended": n, "exchanges": [...]}`, newest first."""
         return _ENCODER.encode({"appended": self.appended, "exchanges": self.newest(limit)})
