@@ -1,0 +1,65 @@
+"""The gateway as a user starts it: `python -m narrows serve`, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+_READY_WITHIN_S = 30.0
+_STOP_WITHIN_S = 10.0
+
+
+@contextlib.contextmanager
+def running_gateway(upstream: str, port: int | None = None) -> Iterator[str]:
+    """Serve `upstream` on a loopback port (a free one by default); yields the base URL without a path.
+
+    Raises:
+        RuntimeError: the gateway did not become ready; the message ends with what it wrote.
+    """
+    port = port or _free_port()
+    base_url = f"http://127.0.0.1:{port}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NARROWS_")}
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "narrows", "serve", "--upstream", upstream, "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        try:
+            if not _becomes_ready(base_url, process):
+                log.seek(0)
+                raise RuntimeError(f"the gateway did not become ready on {base_url}; it said:\n{log.read()[-2000:]}")
+            yield base_url
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _becomes_ready(base_url: str, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{base_url}/readyz", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    return False

