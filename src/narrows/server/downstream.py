@@ -249,7 +249,9 @@ class Downstream(asyncio.Protocol):
                 self._walker = None
         self._buffer = rest
         self._exchange = Exchange(self._gateway, self, head)
-        self._exchange.begin(body_follows=self._walker is not None, body_is_here=bool(rest))
+        self._exchange.begin(
+            body_follows=self._walker is not None, body_is_here=self._walker is not None and bool(rest)
+        )
         if self._walker is not None and self._buffer:
             self._buffer = b""
             self._body(rest)

@@ -44,8 +44,7 @@ class Exchange:
         path = self._origin_form.partition(b"?")[0].decode("latin-1")
         self.story = Story(gateway.next_request_id(), perf_counter(), head.method.decode(), path)
         self._forwarding = Forwarding(gateway, client, head, self.story, self)
-        self._body: HeldBody | PassedBody = PassedBody(gateway.limits.replay_bytes)
-        self._held: tuple[Planned, HeldBody] | None = None
+        self._way: tuple[Planned, HeldBody] | tuple[Passed, PassedBody] | None = None
         self._target = b""
         self._planning: asyncio.Task[None] | None = None
         self._complete = False
@@ -66,19 +65,17 @@ class Exchange:
             self._answer(own())
             return
         try:
-            admitted = self._admit()
-            if self._head.expect_continue and body_follows and not body_is_here:
-                self._client.write(CONTINUE)
-            if isinstance(admitted, Passed):
-                self._forward(admitted, None)
-            elif self._held is not None and self._complete:
-                self._plan(*self._held)
-            else:
-                self._client.deadline_s = self._loop.time() + self._settings.idle_timeout_s
+            self._admit()
         except GatewayError as error:
             self.failed(error)
+            return
+        if self._head.expect_continue and body_follows and not body_is_here:
+            self._client.write(CONTINUE)
+        if not body_is_here:
+            self._proceed(b"")
+        # else the head leaves with the body's first bytes, in one write
 
-    def _admit(self) -> Planned | Passed:
+    def _admit(self) -> None:
         story = self.story
         admitted = admit(self._head, self._origin_form, self._gateway.rules)
         if admitted.wire is not None:
@@ -87,11 +84,10 @@ class Exchange:
         self._target = self._gateway.target.join(self._origin_form)
         if isinstance(admitted, Planned):
             held = HeldBody(self._head.framing, self._gateway.budget, self._settings.max_body_bytes)
-            self._body = held
-            self._held = (admitted, held)
+            self._way = (admitted, held)
         else:
             story.reason = admitted.reason
-        return admitted
+            self._way = (admitted, PassedBody(self._gateway.limits.replay_bytes))
 
     def body_data(self, data: bytes, *, ended: bool) -> None:
         """More of the request's body, framing included; `ended`: it is complete."""
@@ -99,16 +95,27 @@ class Exchange:
             return
         self._complete = ended
         self.story.request_bytes += len(data)
-        try:
-            self._body.add(data)
-            if self._held is None:
-                self._forwarding.more_body(data, ended=ended)
-            elif ended:
-                self._plan(*self._held)
-            else:
-                self._client.deadline_s = self._loop.time() + self._settings.idle_timeout_s
-        except GatewayError as error:
-            self.failed(error)
+        self._proceed(data)
+
+    def _proceed(self, data: bytes) -> None:
+        """Do what can be done with what has come of the request, `data` last."""
+        match self._way:
+            case (Passed() as admitted, PassedBody() as passed):
+                passed.add(data)
+                if self._forwarding.started:
+                    self._forwarding.more_body(data, ended=self._complete)
+                else:
+                    self._forward(admitted, passed, None)
+            case (Planned() as admitted, HeldBody() as held):
+                try:
+                    held.add(data)
+                except GatewayError as error:
+                    self.failed(error)
+                    return
+                if self._complete:
+                    self._plan(admitted, held)
+                else:
+                    self._client.deadline_s = self._loop.time() + self._settings.idle_timeout_s
 
     def tunnel_data(self, data: bytes) -> None:
         """Bytes of the tunnel from the client."""
@@ -121,7 +128,7 @@ class Exchange:
         story.received_s = perf_counter()
         if body.has_trailers:
             story.reason = PassReason.TRAILERS
-            self._forward(admitted, None)
+            self._forward(admitted, body, None)
             return
         begun = self._gateway.planner.begin(body.payload(), admitted.wire, admitted.policy)
         story.locate_s = perf_counter() - story.received_s
@@ -148,13 +155,13 @@ class Exchange:
         length = None
         if plan.edits:
             length = body.replace(apply_edits(body.payload(), plan.edits))
-        self._forward(admitted, length)
+        self._forward(admitted, body, length)
 
-    def _forward(self, admitted: Planned | Passed, length: int | None) -> None:
+    def _forward(self, admitted: Planned | Passed, body: HeldBody | PassedBody, length: int | None) -> None:
         """Send the request on; `length` is its body's, where that has changed."""
         request_head = self._request_head(admitted, length)
         self.story.ready_s = perf_counter()
-        self._forwarding.start(request_head, self._body, complete=self._complete)
+        self._forwarding.start(request_head, body, complete=self._complete)
 
     def _request_head(self, admitted: Planned | Passed, length: int | None) -> bytes:
         gateway = self._gateway
@@ -235,7 +242,8 @@ class Exchange:
             self._planning.cancel()
             self._planning = None
         self._forwarding.stop()
-        self._body.release()
+        if self._way is not None:
+            self._way[1].release()
 
     def _tell(self, outcome: Outcome) -> None:
         story = self.story

@@ -77,6 +77,8 @@ class Owner(Protocol):
 class Forwarding:
     """One request to the upstream and its answer. `tunnelling`: the bytes are another protocol's now."""
 
+    _body: HeldBody | PassedBody
+
     def __init__(self, gateway: Gateway, client: Client, head: RequestHead, story: Story, owner: Owner) -> None:
         self._gateway = gateway
         self._client = client
@@ -84,7 +86,6 @@ class Forwarding:
         self._story = story
         self._owner = owner
         self._relay = Relay(client, head, story.request_id)
-        self._body: HeldBody | PassedBody = PassedBody(0)
         self._request_head = b""
         self._complete = False
         self._connection: Connection | None = None

@@ -59,6 +59,8 @@ class HeldBody:
             BodyTooLarge: the body is over its limit.
             Overloaded: the gateway holds too many bytes of all requests already.
         """
+        if not data:
+            return
         self.size += len(data)
         share = len(data) if self._decoder is None else 2 * len(data)
         taken = self._budget.take(share)
@@ -141,7 +143,7 @@ class PassedBody:
     def add(self, data: bytes) -> None:
         """Note more bytes."""
         self.size += len(data)
-        if self._kept is not None:
+        if data and self._kept is not None:
             self._kept.append(data)
 
     def outgoing(self) -> bytes:
