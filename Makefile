@@ -7,6 +7,7 @@
 #   make format           put the code in shape
 #   make docs             write the generated tables in docs/ anew
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
+#   make bench-quality    what shortening saves, keeps and costs, beside others; ARGS=--quick for a sample
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -62,6 +63,9 @@ demo: $(DEMO)
 
 bench-%: bench/%.py $(DEV)
 	$(BIN)/python $<
+
+bench-%: bench/%/__main__.py $(DEV)
+	$(BIN)/python -m bench.$* $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

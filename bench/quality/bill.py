@@ -1,0 +1,141 @@
+"""What a conversation's input costs under each provider's cache contract: a simulation, nothing here is measured.
+
+A conversation is its requests, a request its blocks in order: tools, then messages, each with the text as forwarded and
+its tokens. Of every request a prefix is read back at `read`, up to the last cached position `written` at `write`, and
+the rest costs 1. What can be read back differs:
+
+`prefix`        any common prefix with the request before, in steps of `step` tokens
+`breakpoints`   only prefixes that end where an earlier request's breakpoint stood: at its newest block, and for
+                Anthropic's clients also after the tools and the system message; looked up at most `lookback` blocks
+                before the present breakpoint
+
+Under `minimum` tokens nothing is written or read. Lifetimes are not simulated: turns follow each other at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Match(StrEnum):
+    """What of an earlier request can be read back."""
+
+    PREFIX = "prefix"
+    BREAKPOINTS = "breakpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A message, or the tools. `fixed`: it belongs to the instructions, after which clients put a breakpoint."""
+
+    text: str
+    tokens: int
+    fixed: bool = False
+
+
+Request = Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Prices are relative to a fresh input token."""
+
+    name: str
+    match: Match
+    minimum: int
+    read: float
+    write: float = 1.0
+    step: int = 1
+    lookback: int | None = None
+    vocabulary: str = "o200k"
+
+
+def _anthropic(name: str, minimum: int, read: float, write: float) -> Contract:
+    """Looked up at most 20 blocks back; counted in the vocabulary most like theirs."""
+    return Contract(f"Anthropic {name}", Match.BREAKPOINTS, minimum, read, write, lookback=20, vocabulary="claude-like")
+
+
+CONTRACTS = (
+    Contract("OpenAI to 5.5, read 0.1", Match.PREFIX, 1024, 0.1, step=128),
+    Contract("OpenAI to 5.5, read 0.25", Match.PREFIX, 1024, 0.25, step=128),
+    Contract("OpenAI to 5.5, read 0.5", Match.PREFIX, 1024, 0.5, step=128),
+    Contract("OpenAI GPT-5.6, read 0.1", Match.BREAKPOINTS, 1024, 0.1, 1.25),
+    Contract("OpenAI GPT-6.1, read 0.05", Match.BREAKPOINTS, 1024, 0.05, 1.25),
+    _anthropic("5 min, minimum 512", 512, 0.1, 1.25),
+    _anthropic("5 min, minimum 1024", 1024, 0.1, 1.25),
+    _anthropic("5 min, minimum 4096", 4096, 0.1, 1.25),
+    _anthropic("1 h, minimum 1024", 1024, 0.1, 2.0),
+    _anthropic("read 0.05, minimum 512", 512, 0.05, 1.25),
+    _anthropic("read 0.025, minimum 512", 512, 0.025, 1.25),
+    Contract("Gemini 2.5, read 0.1", Match.PREFIX, 2048, 0.1),
+    Contract("Gemini 3, read 0.1", Match.PREFIX, 4096, 0.1),
+    Contract("Gemini 2.0, read 0.25", Match.PREFIX, 2048, 0.25),
+    Contract("DeepSeek, read 0.1", Match.PREFIX, 0, 0.1),
+    Contract("own server, tokens computed", Match.PREFIX, 0, 0.0, step=16),
+)
+"""Prices and minima as of autumn 2026, from the providers' pages on prompt caching."""
+
+
+def shared_blocks(before: Request, now: Request) -> int:
+    """How many blocks two requests share from the start."""
+    shared = 0
+    for left, right in zip(before, now, strict=False):
+        if left.text != right.text:
+            break
+        shared += 1
+    return shared
+
+
+def cost(requests: Sequence[Request], contract: Contract) -> float:
+    """The input of a whole conversation, in full-price tokens."""
+    if contract.match is Match.PREFIX:
+        return _by_prefix(requests, contract)
+    return _by_breakpoints(requests, contract)
+
+
+def size(blocks: Request) -> int:
+    """Tokens of a request, or of a part of it."""
+    return sum(block.tokens for block in blocks)
+
+
+def _by_prefix(requests: Sequence[Request], contract: Contract) -> float:
+    """Blocks are compared whole: a block that changed counts as changed from its start."""
+    total = 0.0
+    before: Request = ()
+    for now in requests:
+        shared, whole = size(now[: shared_blocks(before, now)]), size(now)
+        read = shared // contract.step * contract.step if shared >= contract.minimum else 0
+        total += contract.read * read + contract.write * (whole - read)
+        before = now
+    return total
+
+
+def _by_breakpoints(requests: Sequence[Request], contract: Contract) -> float:
+    entries: set[tuple[str, ...]] = set()
+    total = 0.0
+    for now in requests:
+        texts = tuple(block.text for block in now)
+        places = _breakpoints(now, contract)
+        read_to = 0
+        for place in places:
+            first = 1 if contract.lookback is None else max(1, place - contract.lookback)
+            hits = (stop for stop in range(place, first - 1, -1) if texts[:stop] in entries)
+            read_to = max(read_to, next(hits, 0))
+        written_to = max((place for place in places if size(now[:place]) >= contract.minimum), default=0)
+        written_to = max(written_to, read_to)
+        entries.update(texts[:place] for place in places if size(now[:place]) >= contract.minimum)
+        read, written = size(now[:read_to]), size(now[read_to:written_to])
+        total += contract.read * read + contract.write * written + size(now[written_to:])
+    return total
+
+
+def _breakpoints(request: Request, contract: Contract) -> list[int]:
+    """Positions after a block: the newest one, and for Anthropic's clients the end of the instructions."""
+    places = [len(request)]
+    if contract.lookback is not None:
+        fixed = sum(block.fixed for block in request)
+        if 0 < fixed < len(request):
+            places.insert(0, fixed)
+    return places

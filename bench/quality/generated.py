@@ -1,0 +1,123 @@
+"""Many small inputs made from the corpus by fixed rules, each held to the strict readers.
+
+A text is cut out of a real one at line ends (of JSON: some rows of an array), then lines are swapped, repeated, dropped
+or joined. The seed is the input's number, so that every run sees the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import narrows
+from bench.quality import truth
+from bench.quality.corpus import Text
+from narrows.compressors import marks
+from narrows.compressors.registry import COMPRESSORS
+from narrows.compressors.types import Compressed, Compressor
+from narrows.policy import Level
+from tests.compressors import json_truth
+
+MOST_LINES = 60
+_ODD: list[Any] = [None, "", "null", "1", 1, 1.0, True, [], {}, [1, {}], "a,b", "x\ny", "[narrows: x]"]
+
+
+def made(texts: list[Text], number: int) -> tuple[str, Text]:
+    """Input `number`, and the text that it was made from."""
+    chance = random.Random(number)
+    origin = texts[number % len(texts)]
+    if origin.kind == "json":
+        return _made_json(origin.text, chance), origin
+    lines = origin.text.split("\n")
+    length = chance.randint(4, MOST_LINES)
+    start = chance.randrange(max(1, len(lines) - length))
+    part = [line[:2000] for line in lines[start : start + length]]
+    for _ in range(chance.randint(0, 6)):
+        _change(part, chance)
+    return "\n".join(part), origin
+
+
+def _change(part: list[str], chance: random.Random) -> None:
+    i, j = chance.randrange(len(part)), chance.randrange(len(part))
+    match chance.randrange(5):
+        case 0:
+            part[i], part[j] = part[j], part[i]
+        case 1:
+            part[i:i] = [part[j]] * chance.randint(1, 5)
+        case 2 if len(part) > 4:
+            del part[i]
+        case 3:
+            part[i] += part[j]
+        case _:
+            part[i] = part[i][: chance.randint(0, len(part[i]))]
+
+
+def _made_json(text: str, chance: random.Random) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text[:4000]
+    found = _lists(value)
+    rows = chance.choice(found) if found else [value]
+    picked = [chance.choice(rows) for _ in range(chance.randint(1, 12))]
+    for row in picked:
+        if isinstance(row, dict) and row and chance.random() < 0.3:
+            key = chance.choice(list(row))
+            row[key] = chance.choice(_ODD)
+    return json.dumps(picked, ensure_ascii=chance.random() < 0.5, indent=chance.choice([None, None, 2]))
+
+
+def _lists(value: Any) -> list[list[Any]]:
+    stack, found = [value], []
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            if one:
+                found.append(one)
+            stack.extend(one)
+        elif isinstance(one, dict):
+            stack.extend(one.values())
+    return found
+
+
+def check(texts: list[Text], count: int) -> dict[str, Any]:
+    """How many outputs of so many inputs were checked, at both levels and by every compressor that takes the input,
+    and what is false about which."""
+    objections: dict[str, str] = {}
+    outputs = lossless = 0
+    for number in range(count):
+        text, origin = made(texts, number)
+        for compressor in COMPRESSORS:
+            if compressor.kind != origin.kind:
+                continue
+            for level in (Level.LOSSLESS, Level.BALANCED):
+                objection, result = _tried(compressor, text, level, origin)
+                outputs += result is not None
+                lossless += result is not None and result.lossless
+                if objection is not None:
+                    objections[f"input {number} from {origin.name}, {level}"] = objection
+    return {
+        "inputs": count,
+        "outputs": outputs,
+        "lossless": lossless,
+        "false": len(objections),
+        "objections": dict(list(objections.items())[:20]),
+    }
+
+
+def _tried(compressor: Compressor, text: str, level: Level, origin: Text) -> tuple[str | None, Compressed | None]:
+    if marks.has_mark(text):
+        return None, None
+    try:
+        result = compressor.compress(text, level, origin.call)
+    except Exception as error:  # noqa: BLE001  # a compressor that raises is a finding, not the end of the run
+        return f"raises {type(error).__name__}: {error}"[:200], None
+    if not isinstance(result, Compressed):
+        return None, None
+    objection = truth.strict(result.kind, text, result.text)
+    if objection is None and result.lossless:
+        expanded = narrows.expand(result.text)
+        if expanded is None or not (json_truth.same(text, expanded) if result.kind == "json" else expanded == text):
+            objection = "the lossless form does not give back its source"
+    return objection, result

@@ -1,0 +1,71 @@
+"""The conservative reader: it sees what is joined falsely, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+from bench.quality.truth import conservative, false_places, false_rows, paths_of, places, strict
+
+RG = "src/a.py:1:import os\nsrc/a.py:7:    return os\nsrc/b.py:7:    return None\n"
+HEADINGS = "src/a.py\n1:import os\n7:    return os\n\nsrc/b.py\n7:    return None\n"
+ROWS = json.dumps([{"id": 1, "state": "open"}, {"id": 2, "state": "shut"}])
+
+
+def test_places_are_read_from_lines_headings_and_folders() -> None:
+    expected = {("src/a.py", "1", "import os"), ("src/a.py", "7", "return os"), ("src/b.py", "7", "return None")}
+    paths = paths_of(RG)
+    assert set(places(RG, paths)) == expected
+    assert set(places(HEADINGS, paths)) == expected
+    assert set(places("src/\na.py\n1:import os\n7:return os\n\nb.py:7: return None\n", paths)) == expected
+    assert paths_of(HEADINGS) == {"src/a.py", "src/b.py"}
+
+
+def test_a_path_with_a_number_in_it_is_a_path() -> None:
+    source = "d/dashes-12-file.txt:4:x\nd/dashes-12-file.txt-5-y\n"
+    assert ("d/dashes-12-file.txt", "5", "y") in set(places(source, paths_of(source)))
+    assert false_places(source, "d/dashes-12-file.txt\n4:x\n5-y\n") == []
+
+
+def test_a_line_under_another_heading_is_false() -> None:
+    assert false_places(HEADINGS, "src/a.py\n1:import os\n[... cut ...]\n7:    return None\n") == [
+        ("src/a.py", "7", "return None")
+    ]
+
+
+def test_a_number_that_became_another_is_false() -> None:
+    assert false_places(RG, "src/a.py:2:import os\n") == [("src/a.py", "2", "import os")]
+
+
+def test_fewer_lines_and_cut_lines_are_not_false() -> None:
+    assert false_places(RG, "src/b.py:7:    return None\n") == []
+    assert false_places(RG, "src/a.py:7:    ret...\n") == []
+
+
+def test_an_empty_line_ends_a_heading() -> None:
+    assert false_places(HEADINGS, "src/a.py\n\n7:    return None\n") == []
+
+
+def test_a_row_of_two_rows_is_false() -> None:
+    assert false_rows(ROWS, '[{"id": 1, "state": "shut"}]') == [{"id": 1, "state": "shut"}]
+    assert false_rows(ROWS, 'before {"id": 2, "state": "shut"} after') == []
+    assert false_rows(ROWS, '{"id": 2}') == []
+
+
+def test_a_mark_in_place_of_a_value_is_not_false() -> None:
+    assert false_rows(ROWS, '{"id": 2, "state": "<<left out>>"}') == []
+
+
+def test_types_tell_values_apart() -> None:
+    source = json.dumps([{"id": 1, "n": None}, {"id": "1", "n": ""}])
+    assert false_rows(source, '{"id": "1", "n": null}') == [{"id": "1", "n": None}]
+
+
+def test_the_reader_is_chosen_by_the_source() -> None:
+    assert conservative(ROWS, ROWS) == []
+    assert len(conservative(ROWS, '[{"id": 1, "state": "shut"}]')) == 1
+    assert len(conservative(RG, "src/a.py:2:import os\n")) == 1
+
+
+def test_the_strict_reader_objects_to_a_text_that_is_no_output() -> None:
+    assert strict("json", ROWS, "[narrows: JSON in short form, nothing left out]\n[1,2]") is not None
+    assert strict("search", RG, RG) is not None
