@@ -1,0 +1,107 @@
+"""`python -m bench.dataplane`: measure, print one table with the target beside each figure, keep the samples."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import resource
+import sys
+from collections.abc import Callable, Sequence
+
+from bench.dataplane import first_time, memory, report, requests, streams
+from bench.dataplane.client import Failed
+from bench.dataplane.figures import Figure
+from bench.dataplane.proxies import DIRECT, HAPROXY, LITELLM, NGINX, available
+from bench.dataplane.stage import FULL, QUICK, Stage, staged
+
+SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
+    "small": requests.small_requests,
+    "unedited": requests.unedited,
+    "planned": requests.planned,
+    "first": first_time.first_time_bodies,
+    "streams": streams.paced,
+    "first-byte": streams.first_byte,
+    "idle-streams": streams.idle,
+    "tls": requests.tls,
+    "memory": memory.idle_memory,
+    "in-flight": memory.in_flight,
+    "start": memory.starts,
+}
+
+NOT_MEASURED = (
+    "two workers against one: `serve` has no workers yet",
+    "mitmproxy, Portkey and headroom: not part of this bench yet",
+)
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench-dataplane", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds; figures to develop by")
+    parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario (again for more)")
+    parser.add_argument(
+        "--peers", default=f"{NGINX},{HAPROXY},{LITELLM}", help="which peers to measure beside narrows, by comma"
+    )
+    return parser.parse_args(words)
+
+
+def measure(stage: Stage, names: Sequence[str], shown: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
+    """Every scenario's figures, printed as they come, and the scenarios that failed."""
+    figures: list[Figure] = []
+    failed: dict[str, str] = {}
+    group = ""
+    for name in names:
+        stage.failed.clear()
+        try:
+            found = SCENARIOS[name](stage)
+        except (Failed, OSError, RuntimeError) as error:
+            failed[name] = str(error)
+            print(f"{name}: failed: {error}", flush=True)
+            continue
+        failed |= {f"{name}: {proxy}": reason for proxy, reason in stage.failed.items()}
+        for figure in found:
+            if figure.group != group:
+                group = figure.group
+                print(group)
+            print(report.line(figure, shown), flush=True)
+        figures += found
+    return figures, failed
+
+
+def main(words: Sequence[str]) -> int:
+    arguments = parsed(words)
+    chosen = [name for name in SCENARIOS if not arguments.only or name in arguments.only]
+    _raise_descriptor_limit()
+    names, skipped = available(arguments.peers.split(","))
+    load_before = os.getloadavg()
+    shown = [*names, DIRECT]
+    print(f"load average {load_before[0]:.1f}, {os.cpu_count()} CPUs; medians; lower is better but for rates\n")
+    print(report.heading(shown))
+    gc.disable()
+    with staged(names, QUICK if arguments.quick else FULL) as stage:
+        figures, failed = measure(stage, chosen, shown)
+    for name, reason in {**skipped, **failed}.items():
+        print(f"without {name}: {reason}")
+    for missing in NOT_MEASURED:
+        print(f"not measured: {missing}")
+    about: dict[str, object] = {
+        "machine": report.machine(),
+        "versions": report.versions(names),
+        "load_average": {"before": load_before, "after": os.getloadavg()},
+        "quick": arguments.quick,
+        "not_measured": NOT_MEASURED,
+    }
+    whole = not (arguments.quick or arguments.only)
+    file = report.RESULTS / ("dataplane.json" if whole else "local/dataplane.json")
+    report.store(report.record(figures, {**skipped, **failed}, about), file)
+    print(f"\nload average after {os.getloadavg()[0]:.1f}; written to {file.relative_to(report.RESULTS.parents[1])}")
+    return 0 if all(figure.met() is not False for figure in figures) else 1
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

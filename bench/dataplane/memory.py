@@ -1,0 +1,104 @@
+"""Memory and start: what one gateway process holds idle, what the first compression adds, what bodies in flight cost,
+and how long it takes from the start to the first answer.
+
+Memory is the proportional set size (PSS) of the process tree: pages that processes share count once.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from bench.dataplane.bodies import chat, first_time, small
+from bench.dataplane.client import Asking, Failed, Tally
+from bench.dataplane.figures import Figure, Measure, Target
+from bench.dataplane.processes import Process
+from bench.dataplane.proxies import NARROWS, NGINX
+from bench.dataplane.stage import Stage
+
+IN_FLIGHT = 64
+IN_FLIGHT_BYTES = 1_000_000
+_LIMIT_S = 60.0
+_MIB = 1 << 20
+
+
+def starts(stage: Stage) -> list[Figure]:
+    """From the start of the process to its first answer, files in the page cache."""
+    times: dict[str, list[float]] = {}
+    for _ in range(stage.effort.starts):
+        for name in stage.names:
+            if name in (NARROWS, NGINX):
+                with stage.fresh(name) as process:
+                    times.setdefault(name, []).append(process.ready_s)
+    return [Figure("start", "to the first answer", "s", times, Target(Measure.VALUE, 0.6))]
+
+
+def idle_memory(stage: Stage) -> list[Figure]:
+    """A process that has passed requests on but compressed nothing, and the same after one body of each kind."""
+    before: dict[str, list[float]] = {}
+    after: dict[str, list[float]] = {}
+    tree: dict[str, list[float]] = {}
+    for name in (name for name in stage.names if name in (NARROWS, NGINX)):
+        with stage.fresh(name) as process:
+            ask(stage, process, [small()] * 20)
+            before[name] = [process.memory().pss / _MIB]
+            if name == NARROWS:
+                ask(stage, process, [first_time(number, 100_000, 96_000)[1] for number in range(4)])
+                after[name] = [process.memory(of_tree=False).pss / _MIB]
+                tree[name] = [process.memory().pss / _MIB]
+    return [
+        Figure("memory", "idle, before the first compression", "MiB", before, Target(Measure.VALUE, 60.0)),
+        Figure("memory", "after it: the process that serves", "MiB", after),
+        Figure("memory", "after it: with the planning process", "MiB", tree),
+    ]
+
+
+def in_flight(stage: Stage) -> list[Figure]:
+    """Bodies of 1 MB whose answers do not come, all at once: memory over the bytes they are."""
+    factors: dict[str, list[float]] = {}
+    for name in stage.names:
+        if name in (NARROWS, NGINX):
+            with stage.fresh(name) as process:
+                factors[name] = [_in_flight(stage, process)]
+    what = f"{IN_FLIGHT} bodies of 1 MB waiting"
+    return [Figure("memory", f"{what}: added, a byte in flight", "bytes", factors, Target(Measure.VALUE, 2.5))]
+
+
+def _in_flight(stage: Stage, process: Process) -> float:
+    upstream, tally = stage.upstream, Tally()
+    ask(stage, process, [small()] * 20)
+    before = process.memory().pss
+    text = "The parser reads a field and asks whether it holds. " * (IN_FLIGHT_BYTES // 52)
+    upstream.withheld = []
+    links = [
+        Asking(stage.loop, process.port, [chat([{"role": "system", "content": f"{number} {text}"}])], tally)
+        for number in range(IN_FLIGHT)
+    ]
+    try:
+        until_s = perf_counter() + _LIMIT_S
+        while len(upstream.withheld) < IN_FLIGHT and not tally.failures and perf_counter() < until_s:
+            stage.loop.run(0.1)
+        held = process.memory().pss
+        waiting = len(upstream.withheld)
+        tally.finish(IN_FLIGHT)
+        upstream.release()
+        stage.loop.run(10.0)
+        tally.check(f"{IN_FLIGHT} bodies in flight through {process.name}")
+    finally:
+        upstream.withheld = None
+        for link in links:
+            link.close()
+    if waiting < IN_FLIGHT:
+        raise Failed(f"{process.name}: only {waiting} of {IN_FLIGHT} bodies reached the upstream")
+    return (held - before) / (IN_FLIGHT * IN_FLIGHT_BYTES)
+
+
+def ask(stage: Stage, process: Process, requests: list[bytes]) -> None:
+    """Have them answered one after the other."""
+    tally = Tally()
+    link = Asking(stage.loop, process.port, requests, tally, len(requests))
+    try:
+        if not stage.loop.run(_LIMIT_S):
+            raise Failed(f"{process.name}: {len(requests)} requests were not answered within {_LIMIT_S:g} s")
+        tally.check(f"requests through {process.name}")
+    finally:
+        link.close()

@@ -1,0 +1,113 @@
+"""The table, and the record that is kept of a run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.dataplane.figures import REFERENCE, SUBJECT, Figure
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+_NAME, _CELL, _TARGET = 40, 10, 15
+
+
+def heading(proxies: Sequence[str]) -> str:
+    cells = "".join(f"{name:>{_CELL}}" for name in proxies)
+    return f"{'':{_NAME}}{'':>6}{cells}{'/ ' + REFERENCE:>{_CELL}}  {'target':<{_TARGET}}"
+
+
+def line(figure: Figure, proxies: Sequence[str]) -> str:
+    """One figure: the medians of every proxy, our ratio to nginx, the target and whether it is met."""
+    cells = "".join(f"{_shown(figure.value(name)):>{_CELL}}" for name in proxies)
+    target = "" if figure.target is None else str(figure.target)
+    verdict = {True: "met", False: "MISSED", None: ""}[figure.met()]
+    name = f"  {figure.name}"[:_NAME]
+    shown = f"{name:{_NAME}}{figure.unit:>6}{cells}{_shown(figure.ratio()):>{_CELL}}  {target:<{_TARGET}}{verdict:<7}"
+    return (shown + figure.note).rstrip()
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def machine() -> dict[str, object]:
+    """What the figures were taken on."""
+    model = next(
+        (row.partition(":")[2].strip() for row in _text("/proc/cpuinfo").splitlines() if row.startswith("model name")),
+        platform.processor(),
+    )
+    return {
+        "cpus": os.cpu_count(),
+        "model": model,
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "architecture": platform.machine(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+def versions(proxies: Iterable[str]) -> dict[str, str]:
+    """The versions of what was measured, and of what ours stands on."""
+    found = {name: importlib.metadata.version(name) for name in (SUBJECT, "uvloop", "msgspec")}
+    for name, words in {"nginx": ["/usr/sbin/nginx", "-v"], "haproxy": ["haproxy", "-v"]}.items():
+        if name in proxies:
+            found[name] = _first_line(words)
+    return found
+
+
+def _first_line(words: list[str]) -> str:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10)
+    except OSError:
+        return "unknown"
+    return (done.stdout + done.stderr).strip().splitlines()[0]
+
+
+def record(figures: Sequence[Figure], skipped: dict[str, str], about: dict[str, object]) -> dict[str, object]:
+    """Everything of a run, samples included."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        **about,
+        "skipped": skipped,
+        "figures": [_as_json(figure) for figure in figures],
+    }
+
+
+def _as_json(figure: Figure) -> dict[str, object]:
+    row: dict[str, object] = {
+        "group": figure.group,
+        "name": figure.name,
+        "unit": figure.unit,
+        "medians": {name: figure.value(name) for name in figure.samples},
+        "ratios_to_nginx": {name: figure.ratio(name) for name in figure.samples if name != REFERENCE},
+        "samples": {name: [round(value, 4) for value in values] for name, values in figure.samples.items()},
+    }
+    if figure.target is not None:
+        row |= {"target": str(figure.target), "met": figure.met()}
+    if figure.note:
+        row["note"] = figure.note
+    if figure.detail:
+        row["detail"] = dict(figure.detail)
+    return row
+
+
+def store(kept: dict[str, object], file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

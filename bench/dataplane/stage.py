@@ -1,0 +1,122 @@
+"""Where slices are measured: the loop, the upstream, the proxies that run, and the cores they run on."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.dataplane.client import Failed
+from bench.dataplane.figures import turned
+from bench.dataplane.loop import Loop
+from bench.dataplane.processes import Process
+from bench.dataplane.proxies import DIRECT, Place, start
+from bench.dataplane.upstream import Upstream
+
+Samples = dict[str, dict[str, list[float]]]
+"""By figure, then by proxy, one sample a round."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured."""
+
+    rounds: int
+    slice_s: float
+    first_times: int
+    idle_streams: int
+    hold_s: float
+    starts: int
+
+
+FULL = Effort(rounds=5, slice_s=2.0, first_times=200, idle_streams=2000, hold_s=20.0, starts=5)
+QUICK = Effort(rounds=2, slice_s=0.7, first_times=40, idle_streams=300, hold_s=4.0, starts=2)
+
+
+class Stage:
+    """`names` are the proxies that are there, narrows first."""
+
+    def __init__(self, names: Sequence[str], effort: Effort, folder: Path) -> None:
+        self.names = list(names)
+        self.effort = effort
+        self.folder = folder
+        self.own_core, self.proxy_cores = _cores()
+        os.sched_setaffinity(0, self.own_core)
+        self.loop = Loop()
+        self.upstream = Upstream(self.loop)
+        self._running: dict[str, Process] = {}
+        self.failed: dict[str, str] = {}
+        self._unstartable: dict[str, str] = {}
+
+    def place(self, cores: frozenset[int] | None = None) -> Place:
+        return Place(self.folder, cores or self.proxy_cores, self.upstream.port)
+
+    def proxy(self, name: str) -> Process:
+        """A proxy that stays, started when it is first asked for."""
+        if name not in self._running:
+            if name in self._unstartable:
+                raise RuntimeError(self._unstartable[name])
+            try:
+                self._running[name] = start(name, self.place())
+            except RuntimeError as error:
+                self._unstartable[name] = str(error)
+                raise
+        return self._running[name]
+
+    @contextmanager
+    def fresh(self, name: str, *, cores: frozenset[int] | None = None) -> Iterator[Process]:
+        """A proxy that nothing has used yet."""
+        process = start(name, self.place(cores))
+        try:
+            yield process
+        finally:
+            process.stop()
+
+    def port(self, name: str) -> int:
+        return self.upstream.port if name == DIRECT else self.proxy(name).port
+
+    def cpu_s(self, name: str) -> float:
+        return 0.0 if name == DIRECT else self.proxy(name).cpu_s()
+
+    def rounds(self, names: Sequence[str], slice_of: Callable[[str], Mapping[str, float]]) -> Samples:
+        """Every proxy's slice in every round. One that fails is left out of the rest, by name, with the reason."""
+        samples: Samples = defaultdict(dict)
+        names = [name for name in names if name not in self.failed]
+        for by in range(self.effort.rounds):
+            for name in turned(names, by):
+                if name in self.failed:
+                    continue
+                try:
+                    measured = slice_of(name)
+                except (Failed, OSError, RuntimeError) as error:
+                    self.failed[name] = str(error)
+                    continue
+                for figure, value in measured.items():
+                    samples[figure].setdefault(name, []).append(value)
+        return samples
+
+    def close(self) -> None:
+        for process in self._running.values():
+            process.stop()
+        self.upstream.close()
+
+
+def _cores() -> tuple[frozenset[int], frozenset[int]]:
+    """One core for ourselves and another for the proxy; the same one where there is no other."""
+    cores = sorted(os.sched_getaffinity(0))
+    return frozenset(cores[:1]), frozenset(cores[-1:])
+
+
+@contextmanager
+def staged(names: Sequence[str], effort: Effort) -> Iterator[Stage]:
+    """A stage in a folder that goes away with it."""
+    with tempfile.TemporaryDirectory(prefix="bench-dataplane-") as folder:
+        stage = Stage(names, effort, Path(folder))
+        try:
+            yield stage
+        finally:
+            stage.close()

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bench.dataplane import report
+from bench.dataplane.__main__ import SCENARIOS, parsed
+from bench.dataplane.figures import Figure, Measure, Target
+
+FIGURE = Figure(
+    "1 KB", "CPU a request", "us", {"narrows": [30.0, 32.0], "nginx": [14.0, 16.0]}, Target(Measure.RATIO, 2.0), "noisy"
+)
+
+
+def test_a_line_has_the_medians_the_ratio_the_target_and_the_verdict() -> None:
+    assert report.line(FIGURE, ["narrows", "nginx", "haproxy"]).split() == (
+        ["CPU", "a", "request", "us", "31", "15", "-", "2.07", "<=", "2", "x", "nginx", "MISSED", "noisy"]
+    )
+
+
+def test_the_columns_stand_under_their_names() -> None:
+    heading, line = report.heading(["narrows", "nginx"]), report.line(FIGURE, ["narrows", "nginx"])
+    for name, value in (("narrows", "31"), ("/ nginx", "2.07")):
+        assert heading.index(name) + len(name) == line.index(value) + len(value)
+
+
+def test_a_stored_run_has_its_samples_and_its_machine(tmp_path: Path) -> None:
+    file = tmp_path / "local" / "run.json"
+    kept = report.record([FIGURE], {"haproxy": "not here"}, {"machine": report.machine()})
+    report.store(kept, file)
+    read = json.loads(file.read_text(encoding="utf-8"))
+    (row,) = read["figures"]
+    assert row["samples"]["narrows"] == [30.0, 32.0]
+    assert row["met"] is False
+    assert read["skipped"] == {"haproxy": "not here"}
+    assert read["machine"]["cpus"] >= 1
+
+
+def test_scenarios_can_be_picked() -> None:
+    chosen = parsed(["--quick", "--only", "small", "--only", "tls"])
+    assert chosen.quick
+    assert set(chosen.only) <= SCENARIOS.keys()
