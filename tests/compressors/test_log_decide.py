@@ -153,6 +153,13 @@ def test_small_gaps_are_closed() -> None:
     assert all(shown.show[:7])
 
 
+def test_a_line_of_digits_is_not_blank() -> None:
+    lines = [line for number in range(100, 160) for line in (info(number), str(number), "")]
+    shown = decide(lines)
+    counted = left_out(shown).classes
+    assert counted["other"] == sum(line.isdigit() and not show for line, show in zip(lines, shown.show, strict=True))
+
+
 def test_a_lone_mention_is_counted_by_its_line() -> None:
     lines = [f"INFO copied /srv/error_pages/{number}.html to {number}" for number in range(50)]
     shown = decide(lines)

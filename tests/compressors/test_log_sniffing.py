@@ -57,6 +57,52 @@ CONSOLE = "\n".join(
 )
 
 
+MAKEFILE = "CC = gcc\nall: app\napp: main.o\n\t$(CC) -o app main.o\nclean:\n\trm -f app main.o\n" * 20
+SCRIPT = "#!/bin/sh\nset -e\nfor f in *.c; do\n  gcc -O2 -c -o x.o x.c\n  echo done\ndone\nexit 0\n" * 20
+DOCKERFILE = 'FROM python:3.11\nRUN pip install -e .\nCOPY . /app\nCMD ["app"]\n' * 20
+README = (
+    "# Install\n\nFirst get the tools, then build.\n\n```\n$ make\n$ make install\n```\n\nIf that fails, read on.\n"
+    "The build writes `[1/3] compiling` lines.\n\n- webpack is not needed\n- curl is\n\n> GET it from the page.\n\n"
+) * 12
+YAML = "steps:\n  - name: build\n    run: make -j4\n  - uses: actions/checkout@v4\n    with:\n      ref: main\n" * 20
+LISTING = "total 96\n" + "\n".join(
+    f"-rw-r--r-- 1 dev dev {i * 37} May  1 12:{i % 60:02d} file_{i}.o" for i in range(60)
+)
+STATUS = "On branch main\nChanges not staged for commit:\n" + "\n".join(f"\tmodified:   src/m{i}.py" for i in range(60))
+PACKAGES = "app@1.0.0 /srv/app\n" + "\n".join(f"├── package-{i}@1.{i}.0" for i in range(60))
+STRACE = "\n".join(f'openat(AT_FDCWD, "/etc/file{i}", O_RDONLY|O_CLOEXEC) = 3' for i in range(80))
+TIMED_CSV = "time,level,value\n" + "\n".join(f"2024-05-01 12:00:{i % 60:02d},INFO,{i * 3}" for i in range(80))
+SQL = "\n".join(f"INSERT INTO log VALUES ({i}, 'ERROR', '2024-05-01 12:00:00');" for i in range(80))
+LETTER = (
+    "Dear all,\nthe build failed again this morning: error 137.\nPlease look at it, the warning was there before.\n\n"
+) * 20
+QUOTED = "> Host your own, they said.\n> It will be fun.\n\n* Connected devices are fine\n* So are others\n\n" * 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MAKEFILE, SCRIPT, DOCKERFILE, README, YAML, LISTING, STATUS, PACKAGES, STRACE, TIMED_CSV, SQL, LETTER, QUOTED
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("call", [None, CALL, PYTEST])
+def test_what_a_build_is_made_from_is_no_build(text: str, call: ToolCall | None) -> None:
+    assert sniff(text, call) is Verdict.NO
+
+
+def test_a_log_is_known_by_its_middle_too() -> None:
+    diff = "\n".join(f"-    x_{i} = old({i})\n+    x_{i} = new({i})" for i in range(250))
+    passes = "\n".join(f"tests/test_x.py::test_{i} PASSED" for i in range(900))
+    session = f"+ git show\n{diff}\n+ pytest -v\n{passes}\n{SESSION}"
+    assert sniff(session, CALL) is YES
+
+
+def test_a_text_too_long_to_be_read_whole_may_be_cut_inside_failure_reports() -> None:
+    report = "=== FAILURES ===\n" + "    some(source)\nplain words\n" * 1200
+    text = "=== test session starts ===\ncollected 9 items\n\n" + "t.py ..F [100%]\n" * 40 + report
+    assert sniff(text + "=== short test summary info ===\nFAILED t.py::x\n=== 1 failed in 2.1s ===", None) is YES
+
+
 @pytest.mark.parametrize("text", [INFO, ISO, HMS, GCC, SESSION, CONSOLE + "\nValueError: no"])
 def test_what_structure_proves(text: str) -> None:
     assert sniff(text, None) is Verdict.YES
@@ -104,6 +150,34 @@ def test_what_only_looks_like_a_log(text: str, call: ToolCall | None) -> None:
         "> Task :compileJava",
         "\x1b[32m[INFO]\x1b[0m coloured",
         "  0%\r 50%\r100%",
+        "[ 12/900] compiling src/x.c",
+        "[234 / 5,678] Compiling src/x.cc; 3s linux-sandbox",
+        "cc -Wall -O2 -c -o x.o x.c",
+        "/usr/bin/x86_64-linux-gnu-gcc-12 -fPIC src/x.c -o build/x.o -O2",
+        " /usr/lib/gcc/x86_64-linux-gnu/12/cc1 -quiet -v x.c",
+        "/bin/sh ./libtool --tag=CC --mode=compile gcc x.c",
+        'ignoring nonexistent directory "/usr/local/include/x86_64-linux-gnu"',
+        "webpack 5.90.0 compiled successfully in 1234 ms",
+        "asset main.js 1.2 MiB [emitted] (name: main)",
+        "dist/assets/index-4f2a.js   46.61 kB │ gzip: 18.30 kB",
+        "Downloaded from central: https://repo.example.org/x.pom (2.3 kB at 100 kB/s)",
+        "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0",
+        "go: downloading github.com/x/y v1.2.3",
+        "  Restored /src/App/App.csproj (in 2.3 sec).",
+        "  Passed Tests.Cart.Adds_an_item [12 ms]",
+        "  2/40 Test  #2: parser .........   Passed    0.01 sec",
+        "Selecting previously unselected package zlib1g-dev:amd64.",
+        "#9 sha256:3f2a 1.2MB / 3.4MB 0.3s",
+        " => [2/7] RUN pip install -r requirements.txt   12.3s",
+        "Removing intermediate container 3f2a1b",
+        "* Connected to example.org (93.184.216.34) port 443 (#0)",
+        "< HTTP/1.1 200 OK",
+        "##[group]Run make test",
+        "::endgroup::",
+        "2024-05-01T12:00:00.1234567Z whatever it says",
+        "section_start:1714560000:build",
+        "+ pip install -e .",
+        "$ make test",
     ],
 )
 def test_the_frames_of_known_tools(line: str) -> None:

@@ -95,9 +95,13 @@ def _holds_stem(line: str) -> bool:
 
 
 def without_digits(lines: Sequence[str]) -> list[str]:
-    """The lines with their digits removed."""
+    """The lines with their digits removed; "0" where nothing else is on the line, because such a line is not blank."""
     text = "\n".join(lines).encode(errors="surrogatepass").translate(None, _DIGITS)
-    return text.decode(errors="surrogatepass").split("\n")
+    keys = text.decode(errors="surrogatepass").split("\n")
+    for number, key in enumerate(keys):
+        if (not key or key.isspace()) and lines[number].strip():
+            keys[number] = "0"
+    return keys
 
 
 def decide(lines: Sequence[str]) -> Shown:

@@ -2,6 +2,10 @@
 
 Each pattern stands for something that only a program writes: a time where a logger puts it, a level where a logger puts
 it, or the frame of a tool (its headings, verdicts and steps). They are matched at the start of a line.
+
+Patterns that begin with something of their own fail at once on other lines and stand together in one. Those that begin
+with just any word are costly, so each has signs, one of which every line that it matches holds: where no sign stands in
+a text, the pattern is not tried on its lines.
 """
 
 from __future__ import annotations
@@ -9,37 +13,31 @@ from __future__ import annotations
 import re
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?"
-_LEVEL = r"(?:TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE)"
+_LEVEL_WORDS = ("TRACE", "DEBUG", "VERBOSE", "INFO", "NOTICE", "WARN", "ERROR", "FATAL", "CRITICAL", "SEVERE")
+_LEVEL = f"(?:{'|'.join(_LEVEL_WORDS)}|WARNING)"
+_VERDICTS = ("PASSED", "FAILED", "SKIPPED", "ERROR", "XFAIL", "XPASS")
 
 _TIMES = (
     rf"[\[(]?{_ISO}[\])]?[:,|]?\s+\S",
-    rf"(?:[\w.-]+ ){{1,3}}{_ISO} \S",
     r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:?\s+\S",
     r"[A-Z][a-z]{2}\s+\d+ \d\d:\d\d:\d\d \S",
-    r"\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d",
     r"\[[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d",
     r"\d\d(?:\d\d)?[/-]\d\d[/-]\d\d(?:\d\d)? \d\d:\d\d:\d\d",
     r"\d\d-\d\d \d\d:\d\d:\d\d\.\d+ ",
     r"\d{6} \d{6} \d+ [A-Z]",
     r"\d{8}-\d\d?:\d\d?:\d\d?:\d+\|",
     r"[IWEF]\d{4} \d\d:\d\d:\d\d",
-    r"\S+ \d{10} \d{4}\.\d\d\.\d\d ",
     r"\[\s*\d+\.\d{4,6}\] ",
 )
 _LEVELS = (
     rf"[\[(<]?{_LEVEL}[\])>]?(?:[:\s|]|$)",
-    rf"\S*\w\S* [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]",
     r"npm (?:ERR!|WARN|error|warn|info|http|verbose|notice|sill|timing)\b",
-    r"(?:\S+ ){0,3}(?:level|lvl|severity)=\w",
 )
 _TESTS = (
     r"=+ .*(?:test session starts|FAILURES|ERRORS|PASSES|short test summary info|warnings summary|slowest) ",
     r"=* ?(?:\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?)(?:, )?)+ in [\d.]+s",
     r"collected \d+ items?|platform \w+ -- Python|rootdir: |plugins: |configfile: |cachedir: ",
-    r"(?:\S+ )?(?=[FEsxX]*\.)[.FEsxX]{3,} *(?:\[ *\d+%\])?$",
     r"(?:FAILED|PASSED|ERROR|SKIPPED|XFAIL|XPASS) \S",
-    r"\S+::\S.* (?:PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)\b",
-    r".*\.\.\. (?:ok|OK|FAIL|FAILED|ERROR|ignored|skipped\b.*|expected failure)$",
     r"test\w* \([\w.]+\)|Ran \d+ tests? in |(?:FAIL|ERROR): \S+ \(|(?:OK|FAILED)(?: \(.*\))?$",
     r"-{70}$|={70}$|_{3,} .* _{3,}$",
     r"test \S+ \.\.\. |test result: |running \d+ tests?$|\s*Doc-tests ",
@@ -49,53 +47,116 @@ _TESTS = (
     r"=== (?:RUN|PAUSE|CONT|NAME) |\s*--- (?:PASS|FAIL|SKIP): |(?:ok|FAIL|\?) +\t?\S+\s+[\d.(\[]|goroutine \d+ \[",
     r"\[[ =-]+(?:RUN|OK|FAILED|PASSED|SKIPPED|DISABLED)?[ =-]*\] ?",
     r"\d+ (?:passing|failing|pending|examples?)\b|Finished in [\d.]+",
+    r"\s*\d+/\d+ Test +#\d+: |\s+Start +\d+: \S|\d+% tests passed, |Test project /",
+    r"\s*(?:Passed|Failed|Skipped) \S+ \[[<\d]|(?:Passed|Failed)! +- Failed: |Test [Rr]un (?:for|Successful|Failed)",
+    r"Tests run: \d| T E S T S$",
 )
 _BUILDS = (
     r"\s*(?:Compiling|Finished|Running|Checking|Downloading|Downloaded|Updating|Fresh|Locking|Building|Linking) \S",
-    r"(?:g?make|ninja|cmake|libtool|collect2|ld|config\.status|configure)(?:\[\d+\])?: |\[ *\d+%\] |\[\d+/\d+\] \S",
+    r"(?:g?make|ninja|cmake|libtool|collect2|ld|config\.status|configure|bazel|meson|ccache)(?:\[\d+\])?: ",
+    r"\[ *\d+%\] |\[ *[\d,]+ ?/ ?[\d,]+\] \S",
     r"(?:cc|gcc|g\+\+|c\+\+|clang|clang\+\+|ar|as|ld|rustc|javac|ccache|rm|mkdir|install)\s+-\S",
     r"-- (?:Found|Check|Looking|Performing|Configuring|Build|The|Detecting|Installing|Up-to-date|Downloading|Generat)",
-    r"checking (?:for|whether|if|how|build|host) |  (?:CC|LD|AR|CXX|HOSTCC|GEN|UPD|INSTALL|OBJCOPY) +\S",
+    r"checking (?:for|whether|if|how|build|host) |\s+(?:CC|LD|AR|CXX|HOSTCC|HOSTLD|GEN|UPD|INSTALL|OBJCOPY|CCLD) +\S",
+    r"\[(?:CC|LD|AR|CXX|GEN)\] |g?make -[CfjBks]",
     r"Using built-in specs|COLLECT_|Target: |Configured with: |Thread model: |(?:COMPILER|LIBRARY)_PATH=|gcc version",
-    r"> Task :|BUILD (?:SUCCESS|FAIL)|\[INFO\]|\[ERROR\]|\[WARNING\]",
-    r"Step \d+/\d+ : | ---> |#\d+ (?:\[|\d|DONE|CACHED|ERROR)",
-    r"> \S+@\S+ \w|yarn (?:install|run) v|(?:added|removed|changed|audited) \d+ packages?|up to date",
-    r"\++ (?:\S+=|[\w./'\[-]+)",
+    r"OFFLOAD_TARGET_|Supported LTO compression|GNU (?:C\d|assembler version|ld )|GGC heuristics: |\tcompiled by GNU C"
+    r"|ignoring (?:nonexistent|duplicate) directory |#include (?:<\.\.\.>|\"\.\.\.\") search starts|End of search list"
+    r"|Compiler executable checksum: |as -v | /\S+/(?:include|lib)[\w/.+-]*$",
+    r"> Task :|> Configure project|BUILD (?:SUCCESS|FAIL)|\[INFO\]|\[ERROR\]|\[WARNING\]|\d+ actionable tasks?: "
+    r"|Starting a Gradle Daemon|Progress \(\d+\): |[ew]: file:///",
+    r"Step \d+/\d+ : | ---> |#\d+ (?:\[|\d|DONE|CACHED|ERROR|sha256:|transferring|resolve |exporting|naming to)"
+    r"|#\d+ extracting|(?: ?=>)+ \S.* [\d.]+s$|Removing intermediate container |Sending build context "
+    r"|Successfully (?:built|tagged) ",
+    r"> \S+@\S+ \w|yarn (?:install|run) v|(?:added|removed|changed|audited) \d+ packages?|up to date"
+    r"|Done in [\d.]+ ?m?s|Progress: resolved \d+|Packages: [+-]\d+",
+    r"(?:asset|runtime modules|cacheable modules|modules by path|orphan modules)\b ?\S"
+    r"|webpack (?:\d\S* )?compiled|  (?:\./\S+|\+ \d+ modules?|modules by path|asset) |vite v\d|transforming\.\.\."
+    r"|rendering chunks|computing gzip size|\(!\) ",
+    r"go: (?:downloading|finding|added|upgraded|found|extracting|creating) |(?:Loading|Analyzing|Target|INFO|DEBUG): \S"
+    r"|Build completed|Elapsed time: [\d.]+s",
+    r"\s*(?:Determining projects to restore|Restored /|All projects are up-to-date|Build (?:succeeded|FAILED|started))"
+    r"|\s+\d+ (?:Warning|Error)\(s\)|Time Elapsed \d\d:|\s+[\w.]+ -> /",
+    r"\++ (?:\S+=|[\w./'\[-]+)|\$ [\w./~]",
+    r"#?#\[(?:group|endgroup|section|command|error|warning|debug|notice)\]|::(?:group|endgroup|add-mask|debug|error|warning)"
+    r"|##vso\[|section_(?:start|end):\d|Running with gitlab-runner|\[Pipeline\] |travis_(?:fold|time):",
+    r"\*  +(?:Trying|Mark bundle|subject:|start date:|expire date:|issuer:|SSL certificate)|[<>] HTTP/[\d.]+ \d{3}"
+    r"|\* (?:Connected to|TLSv|ALPN|Server certificate|Closing connection|Connection #|HTTP [\d.]+"
+    r"|Host \S+ was resolved|Using HTTP|CAfile|CApath|SSL connection|Request completely sent|Mark bundle|\[HTTP)"
+    r"|> (?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) \S+ HTTP/|> (?:Host|User-Agent|Accept): |[{}] \[\d+ bytes data\]"
+    r"|< [A-Za-z-]+: |\s+% Total +% Received|\s+Dload +Upload| *\d+ +[\d.]+[kMG]? +\d+ +[\d.]+[kMG]? +\d+ ",
 )
 _DIAGNOSTICS = (
-    r"[^\s:(][^:(\n]*(?::\d+(?::\d+)?:|\(\d+,\d+\):) *(?:fatal )?(?:error|warning|note|info|remark|[A-Z]+\d+)\b",
     r"(?:error|warning|note|help)(?:\[\w+\])?: |\s+--> \S+:\d+|\s*\d* +[|=](?: |$)|\s+\|[ \t]",
-    r"\S+: In (?:function|member|constructor|instantiation|substitution)|In file included from |\s+from \S+:\d+",
-    r"\s+\d+:\d+\s+(?:error|warning)\s|✖ \d+ problems|Found \d+ errors?|\s*[\^~]+(?:\s|$)",
+    r"In file included from |\s+from \S+:\d+",
+    r"\s+\d+:\d+\s+(?:error|warning)\s|✖ \d+ problems|Found \d+ errors?|\s*[\^~]+(?:\s|$)|\d+ (?:errors?|warnings?)$",
 )
 _PACKAGES = (
     r"\s*(?:Collecting|Downloading|Using cached|Requirement already|Installing|Successfully|Building|Preparing|Getting"
     r"|Obtaining|Processing|Attempting uninstall|Found existing|Uninstalling|Looking in|Created|Stored in|Running setup"
     r"|Found link|Skipping link|Removing|Removed|Added|Cleaning up|Using pip|Fetch(?:ing|ed)|Entered build"
     r"|Non-user install|Starting new|Initialized|changing mode of|copying|creating|adding|writing|reading|running) \S",
-    r"\s*━|\s*(?:error: subprocess|note: This|\[end of output\]|╰─>|│ exit code)",
+    r"\s*━|\s*(?:error: subprocess|note: This|\[end of output\]|╰─>|│ exit code)|\s+-{20,}(?: \d|$)",
+    r"(?:Resolved|Prepared|Installed|Uninstalled|Audited|Built) (?:\d+ packages? in )\d",
     r"(?:Get|Hit|Ign|Err):\d+ |Reading (?:package|state)|(?:Inst|Conf|Remv) \S+ [(\[]|\d+ upgraded, "
-    r"|(?:Selecting|Unpacking|Setting up|Need to get|After this operation|The following) ",
+    r"|(?:Selecting|Unpacking|Setting up|Need to get|After this operation|The following) |\(Reading database "
+    r"|update-alternatives: |invoke-rc\.d: |debconf: ",
     r"[0-9a-f]{12}: (?:Pull|Wait|Down|Ver|Ext|Push|Layer)|remote: |(?:Receiving|Counting|Compressing|Writing) objects"
-    r"|Resolving deltas|Updating files|Cloning into |Unpacking objects",
+    r"|Resolving deltas|Updating files|Cloning into |Unpacking objects|Submodule path '",
 )
 _TRACES = (
-    r"(?:[\w.-]+ +)?[| +]*(?:Exception Group )?Traceback \(most recent call last\)|[| ]+File \".*\", line \d+",
+    r"[| +]*(?:Exception Group )?Traceback \(most recent call last\)|[| ]+File \".*\", line \d+",
     r"\s+at [\w.$<>/ ]+[\[(:]|\s+at \S+:\d+|Caused by: |\s+\.\.\. \d+ more",
     r"(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception)(?::|$)",
     r"Exception in thread |thread '.*' panicked|stack backtrace:|panic: |\s+\d+: +\S+::|\s+#\d+ 0x",
 )
+_ANYWHERE = (
+    (rf"(?:[\w.-]+ ){{1,3}}{_ISO} \S", ("-",)),
+    (r"\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d", (" [",)),
+    (r"\S+ \d{10} \d{4}\.\d\d\.\d\d ", (".",)),
+    (rf"[^\s\w]*\w\S* [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]", _LEVEL_WORDS),
+    (r"(?:\S+ ){0,3}(?:level|lvl|severity)=\w", ("level=", "lvl=", "severity=")),
+    (r"(?:\S+ )?(?=[FEsxX]*\.)[.FEsxX]{3,} *(?:\[ *\d+%\])?$", ("...", "..F", "F..", ".s", "s.", ".x", ".E")),
+    (r"\S+::\S.* (?:PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)\b", _VERDICTS),
+    (r".*\.\.\. (?:ok|OK|FAIL|FAILED|ERROR|ignored|skipped\b.*|expected failure)$", ("... ",)),
+    (
+        r" ?(?:/\S*/)?(?:[\w-]+-)?(?:cc|gcc|g\+\+|c\+\+|clang(?:\+\+)?|gfortran|nvcc|emcc|cc1|cc1plus|collect2)"
+        r"(?:-\d+)? (?:.* )?-(?:c|o|quiet|shared) ",
+        (" -c ", " -o ", " -quiet ", " -shared "),
+    ),
+    (r"(?:/bin/(?:ba)?sh )?\S*libtool +--tag=", ("libtool",)),
+    (
+        r"[^\s:(][^:(\n]*(?::\d+(?::\d+)?:| ?\(\d+,\d+\):|:\d+:\d+ -) *(?:fatal )?"
+        r"(?:error|warning|note|info|remark|[A-Z]+\d+)\b",
+        (":", "("),
+    ),
+    (r"\S+: In (?:function|member|constructor|instantiation|substitution)", (": In ",)),
+    (r"[\w.-]+ +Traceback \(most recent call last\)", ("Traceback (",)),
+    (r"\S+/\S+ +[\d.,]+ k?B(?: │|$)", (" kB", " B")),
+)
 
 
-def _alternatives(*groups: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for group in groups for pattern in group))
+def _alternatives(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
-EXPLAINED = _alternatives(_TIMES, _LEVELS, _TESTS, _BUILDS, _DIAGNOSTICS, _PACKAGES, _TRACES)
-"""Matches a line that only a program's log holds."""
+_OWN_START = _alternatives(*_TIMES, *_LEVELS, *_TESTS, *_BUILDS, *_DIAGNOSTICS, *_PACKAGES, *_TRACES)
+_ANY_START = tuple((re.compile(pattern), signs) for pattern, signs in _ANYWHERE)
 
-REPORT_END = re.compile(r"=+ (?:short test summary info|warnings summary|\d+ .* in [\d.]+s.*) =+$")
-"""A heading that can only stand after pytest's failure reports."""
+
+def patterns(text: str) -> tuple[re.Pattern[str], ...]:
+    """The patterns by which lines of `text` can be explained."""
+    possible = (pattern for pattern, signs in _ANY_START if any(sign in text for sign in signs))
+    return (_OWN_START, *possible)
+
+
+def explains(possible: tuple[re.Pattern[str], ...], line: str) -> bool:
+    """Whether one of `patterns` says that only a program's log holds this line."""
+    for pattern in possible:  # noqa: SIM110 -- half the cost of any() over a generator
+        if pattern.match(line) is not None:
+            return True
+    return False
+
 
 RULE = re.compile(r"=+ .* =+$")
 """Any of pytest's headings."""

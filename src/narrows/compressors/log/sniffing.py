@@ -1,8 +1,9 @@
 """Whether a text is a log, proven by its structure.
 
-Evidence is counted by line, over the beginning and the end of the text. A line is explained by a time or a level in its
-place, by a frame of a known tool (test runners, compilers, package managers, containers), by a diagnostic with its
-place, or by being part of a traceback. Words like "error" prove nothing: prose, source code and Markdown hold them too.
+Evidence is counted by line, over the whole of a short text and the beginning, middle and end of a long one. A line is
+explained by a time or a level in its place, by a frame of a known tool (test runners, compilers, package managers,
+containers), by a diagnostic with its place, or by being part of a traceback. Words like "error" prove nothing: prose,
+source code and Markdown hold them too.
 
 A text without a tool call may be a person's, so it must begin and end as a log to be one: words before or after a
 pasted log are not for us to touch.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 from narrows.compressors import tools
 from narrows.compressors.log import evidence
@@ -19,9 +21,17 @@ from narrows.compressors.log.terminal import resolved
 from narrows.compressors.types import Verdict
 from narrows.core.tool_call import ToolCall
 
-SAMPLE_BEGINNING = 16_000
-SAMPLE_END = 8_000
-"""Characters looked at from each end of the text."""
+WHOLE = 20_000
+"""Up to so many characters all lines are looked at."""
+SAMPLE_BEGINNING = 8_000
+SAMPLE_MIDDLE = 5_000
+SAMPLE_END = 7_000
+"""Characters looked at in a longer text."""
+GLANCE_ENDS = 8
+GLANCE_BETWEEN = 16
+"""Lines of the sample looked at first, from each end and evenly between: where none is explained, nothing is."""
+TABLE_LINES = 60
+"""Lines of the sample, evenly spread, by which a table is known."""
 MOST = 0.6
 """With this share of its lines explained a text is a log."""
 SOME = 0.25
@@ -31,6 +41,8 @@ HINTED = 0.1
 NEUTRAL_LINES = 8
 """So many indented lines below an explained one belong to it."""
 LONG_LINE = 400
+HEADINGS_BACK = 40
+"""So many lines that begin like a heading are looked at for the last heading before a place."""
 
 LOG_COMMANDS = frozenset(
     "pytest py.test unittest tox nox make gmake cmake ninja meson bazel cargo rustc go npm yarn pnpm npx jest vitest mocha "  # noqa: SIM905, E501 -- one word list
@@ -47,17 +59,18 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
     """How far structure and the tool call prove that `text` is a log."""
     if tool_call is not None and tools.reads_file(tool_call):
         return Verdict.NO
-    beginning, end = _sample(text)
-    lines = beginning + end
-    if len(lines) < 2 or _is_data(lines):
+    blocks = _blocks(text)
+    sample = [line for block in blocks for line in block.lines]
+    hinted = tool_call is not None and _hints(tool_call)
+    if len(sample) < 2 or not (hinted or _glance(sample)) or _is_data(sample):
         return Verdict.NO
-    explained = _explained(beginning) + _explained(end, cut=True)
-    if _is_writing([line for line, found in zip(lines, explained, strict=True) if found is False], len(lines)):
+    possible = evidence.patterns("\n".join(sample))
+    explained = [found for block in blocks for found in _explained(block, possible, _in_report(text, block.start))]
+    if _is_writing([line for line, found in zip(sample, explained, strict=True) if found is False], len(sample)):
         return Verdict.NO
     counted = [found for found in explained if found is not None]
     share = sum(counted) / len(counted) if counted else 0.0
     whole = bool(explained[0]) and explained[-1] is not False
-    hinted = tool_call is not None and _hints(tool_call)
     if share >= MOST and (whole or tool_call is not None):
         return Verdict.YES
     if share >= SOME:
@@ -70,22 +83,70 @@ def _hints(tool_call: ToolCall) -> bool:
     return _LOG_TOOL.search(tool_call.name) is not None or not LOG_COMMANDS.isdisjoint(tools.shell_commands(tool_call))
 
 
-def _sample(text: str) -> tuple[list[str], list[str]]:
-    """The lines of both ends that are not blank; the second list is empty where the first holds the whole text."""
-    if len(text) <= SAMPLE_BEGINNING + SAMPLE_END:
-        return _lines(text), []
-    beginning, end = text[:SAMPLE_BEGINNING], text[-SAMPLE_END:]
-    return _lines(beginning[: beginning.rfind("\n") + 1 or SAMPLE_BEGINNING]), _lines(end[end.find("\n") + 1 :])
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Lines of the text, one after the other, that are not blank; `start`: where in the text they begin."""
+
+    start: int
+    lines: list[str]
+
+
+def _blocks(text: str) -> list[_Block]:
+    """The whole text if it is short, else whole lines of its beginning, its middle and its end."""
+    if len(text) <= WHOLE:
+        return [_Block(0, _lines(text))]
+    middle, end = (len(text) - SAMPLE_MIDDLE) // 2, len(text) - SAMPLE_END
+    return [
+        _Block(0, _lines(text[: text.rfind("\n", 0, SAMPLE_BEGINNING) + 1 or SAMPLE_BEGINNING])),
+        _block(text, middle, middle + SAMPLE_MIDDLE),
+        _block(text, end, len(text)),
+    ]
+
+
+def _block(text: str, start: int, stop: int) -> _Block:
+    """The lines that begin in a part of the text, without the last if it is cut."""
+    start = text.find("\n", start, stop) + 1 or start
+    if stop < len(text):
+        stop = text.rfind("\n", start, stop) + 1 or stop
+    return _Block(start, _lines(text[start:stop]))
+
+
+def _in_report(text: str, place: int) -> bool:
+    """Whether the last of pytest's headings before a place opens failure reports."""
+    for _ in range(HEADINGS_BACK):
+        place = text.rfind("\n=", 0, max(place, 0))
+        if place < 0:
+            return False
+        line = text[place + 1 : place + LONG_LINE].partition("\n")[0]
+        if evidence.RULE.match(line) is not None:
+            return _opens_report(line)
+    return False
+
+
+def _opens_report(line: str) -> bool:
+    return line.startswith("=") and ("= FAILURES =" in line or "= ERRORS =" in line)
 
 
 def _lines(text: str) -> list[str]:
     """The lines that are not blank, as a terminal shows them; one redrawn in place becomes a frame."""
-    redrawn = {number for number, line in enumerate(text.split("\n")) if line.rstrip("\r").count("\r") > 1}
-    return [
-        "[ 99%] " if number in redrawn else line[:LONG_LINE]
-        for number, line in enumerate(resolved(text).lines)
-        if line and not line.isspace()
-    ]
+    lines = [line[:LONG_LINE] for line in resolved(text).lines]
+    if "\r" in text:
+        for number, line in enumerate(text.split("\n")):
+            if line.rstrip("\r").count("\r") > 1:
+                lines[number] = "[ 99%] "
+    return [line for line in lines if line and not line.isspace()]
+
+
+def _glance(sample: list[str]) -> bool:
+    """Whether any of a few lines is explained."""
+    few = [*sample[:GLANCE_ENDS], *_spread(sample[GLANCE_ENDS:-GLANCE_ENDS], GLANCE_BETWEEN), *sample[-GLANCE_ENDS:]]
+    possible = evidence.patterns("\n".join(few))
+    return any(_is_explained(line, possible) for line in few)
+
+
+def _spread(lines: list[str], most: int) -> list[str]:
+    """At most so many of the lines, evenly spread."""
+    return lines[:: len(lines) // most + 1]
 
 
 def _is_data(lines: list[str]) -> bool:
@@ -96,7 +157,8 @@ def _is_data(lines: list[str]) -> bool:
     objects = sum(line[0] == "{" and line.rstrip().endswith("}") for line in lines)
     if 2 * objects > len(lines) or first in ("[", "{"):
         return True
-    return any(_is_table(lines, separator) for separator in "\t,;")
+    some = _spread(lines, TABLE_LINES)
+    return any(_is_table(some, separator) for separator in "\t,;")
 
 
 def _is_writing(unexplained: list[str], count: int) -> bool:
@@ -114,22 +176,18 @@ def _is_table(lines: list[str], separator: str) -> bool:
     return cells >= 2 and agreeing >= 0.8 * len(lines)
 
 
-def _explained(lines: list[str], *, cut: bool = False) -> list[bool | None]:
+def _explained(block: _Block, possible: tuple[re.Pattern[str], ...], report: bool) -> list[bool | None]:
     """For each line whether it is explained; None for one that belongs to an explained line or a failure report.
-    `cut`: the lines begin in the middle of the text, perhaps in a report."""
+    `report`: the lines begin inside such a report."""
     found: list[bool | None] = []
     neutral = 0
-    report = cut and any(evidence.REPORT_END.match(line) is not None for line in lines)
-    for line in lines:
-        if report and evidence.RULE.match(line) is not None:
+    for line in block.lines:
+        if report and line[0] == "=" and evidence.RULE.match(line) is not None:
             report = False
         if report:
             found.append(None)
-            continue
-        container = evidence.CONTAINER.match(line)
-        bare = line[container.end() :] if container is not None else line
-        if container is not None or evidence.EXPLAINED.match(bare) is not None:
-            report = line.startswith("=") and ("= FAILURES =" in line or "= ERRORS =" in line)
+        elif _is_explained(line, possible):
+            report = _opens_report(line)
             found.append(True)
             neutral = NEUTRAL_LINES
         elif neutral and line[0] in " \t":
@@ -139,3 +197,8 @@ def _explained(lines: list[str], *, cut: bool = False) -> list[bool | None]:
             found.append(False)
             neutral = 0
     return found
+
+
+def _is_explained(line: str, possible: tuple[re.Pattern[str], ...]) -> bool:
+    """Whether only a program's log holds this line; so it is with every line of a container."""
+    return evidence.explains(possible, line) or evidence.CONTAINER.match(line) is not None
