@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -12,6 +13,11 @@ from bench.quality.vocabularies import Vocabulary
 from narrows.compressors.types import Compressed, Kept
 
 TARGETS = {"test runs": 0.5, "builds": 0.8, "packages": 0.8, "system": 0.7, "matches": 0.25}
+LEAST_RUN = 4
+"""Lines in a row that were shown before, line numbers aside, to count as repeated."""
+
+_GUTTER = re.compile(r"(?m)^\s*\d+(?::|\t|\u2192)")
+
 DEFAULTS = {"log": 0.5, "json": 0.5, "search": 0.25, "diff": 0.25}
 
 
@@ -58,3 +64,29 @@ def of_conversations(
         ]
         for source, reasons in found.items()
     }
+
+
+def shown_before(conversations: list[Conversation], vocabulary: Vocabulary) -> dict[str, float]:
+    """Bounds of two savings, as shares of the tool text over all requests: lines that an earlier output of the same
+    conversation showed already in the same run, and line numbers in front of the lines of files."""
+    whole = repeated = numbers = 0
+    for conversation in conversations:
+        known: set[tuple[str, ...]] = set()
+        for index in sorted(conversation.outputs):
+            text = text_of(conversation.messages[index])
+            times = sum(turn > index for turn in conversation.turns)
+            bare = _GUTTER.sub("", text)
+            whole += vocabulary.count(text) * times
+            repeated += vocabulary.count(_repeated(text, bare, known)) * times
+            if len(_GUTTER.findall(text)) > text.count("\n") // 2:
+                numbers += (vocabulary.count(text) - vocabulary.count(bare)) * times
+    return {"repeated_lines": share(repeated, whole), "line_numbers": share(numbers, whole)}
+
+
+def _repeated(text: str, bare: str, known: set[tuple[str, ...]]) -> str:
+    """The lines that stand in runs which are known; all runs of the text are known afterwards."""
+    lines, keys = text.split("\n"), bare.split("\n")
+    runs = [tuple(keys[start : start + LEAST_RUN]) for start in range(len(keys) - LEAST_RUN + 1)]
+    covered = {start + step for start, run in enumerate(runs) if run in known for step in range(LEAST_RUN)}
+    known.update(runs)
+    return "\n".join(line for number, line in enumerate(lines) if number in covered)

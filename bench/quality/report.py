@@ -149,7 +149,7 @@ def _texts(record: Record) -> Iterator[str]:
 def _conversations(record: Record) -> Iterator[str]:
     found = record.get("conversations", {})
     for source, by_name in found.items():
-        if source == "decisions":
+        if source in ("decisions", "bounds"):
             continue
         airline = source == "tau-airline"
         bill, saved = (AIRLINE_BILL, 0.3) if airline else (CODING_BILL, 0.2)
@@ -157,6 +157,9 @@ def _conversations(record: Record) -> Iterator[str]:
             bill, saved = 1.0, 0.0
         yield from _table(f"conversations: {source}", _conversation_rows(by_name.get(OURS, {}), bill, saved), by_name)
         yield from _above_one(by_name.get(OURS, {}))
+    for source, bounds in found.get("bounds", {}).items():
+        repeated, numbers = bounds["repeated_lines"], bounds["line_numbers"]
+        yield f"  bounds, {source}: lines shown before {repeated:.1%}, line numbers {numbers:.1%} of the tool text"
     for source, rows in found.get("decisions", {}).items():
         yield f"\ntool text of {source}, by what was decided (tokens summed over all requests)"
         for one in rows[:10]:

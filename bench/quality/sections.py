@@ -123,6 +123,9 @@ def of_conversations(bench: Bench) -> Record:
             return _replayed(bench, sample, shortener)
 
         record[source] = bench.each(source, act)
+    record["bounds"] = {
+        source: opportunities.shown_before(bench.sample(found), bench.o200k) for source, found in sources.items()
+    }
     record["decisions"] = opportunities.of_conversations(everything, bench.ours, bench.o200k)
     return record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.quality import conversations, corpus, generated, report, speed, texts, visible
+from bench.quality import conversations, corpus, generated, opportunities, report, speed, texts, visible
 from bench.quality.conversations import Conversation, Fact, used_later
 from bench.quality.corpus import Text
 from bench.quality.naive import head_and_tail
@@ -95,6 +95,21 @@ def test_a_replay_is_counted_over_all_its_requests() -> None:
     assert recall([forwarded])["worst"] == 0.0
     assert recall([forwarded])["missing"] == {"one": ["W1234567"]}
     assert [block.fixed for block in blocks(raw, WORDS)[0]] == [True, False]
+
+
+def test_lines_shown_before_and_line_numbers_are_bounded() -> None:
+    lines = [f"word{i} word{i}" for i in range(6)]
+    outputs = ["\n".join(lines), "\n".join(f"{i}: {line}" for i, line in enumerate(lines[1:]))]
+    messages: list[conversations.Message] = [
+        {"role": "user", "content": "go"},
+        {"role": "tool", "content": outputs[0]},
+        {"role": "tool", "content": outputs[1]},
+        {"role": "assistant", "content": "done"},
+    ]
+    made = Conversation("made", "one", messages, [], frozenset({1, 2}), ())
+    assert opportunities.shown_before([made], WORDS) == {"repeated_lines": 0.0, "line_numbers": 0.1852}
+    messages[2]["content"] = "\n".join(["new", *lines[1:5], "new"])
+    assert opportunities.shown_before([made], WORDS)["repeated_lines"] == round(8 / 22, 4)
 
 
 def test_actions_become_calls_of_a_shell(tmp_path: Path) -> None:
