@@ -7,11 +7,13 @@ prefix stayed the same, and what the model reports of its cache and its time to 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import util
 
 from rich.console import Console
@@ -19,7 +21,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from narrows.cli.demo.forwarded import compare
 from narrows.cli.demo.gateway import running_gateway
-from narrows.cli.demo.models import INSTALL, Model, embedded_model, missing_for_embedded_model, scripted_model
+from narrows.cli.demo.models import (
+    INSTALL,
+    Model,
+    embedded_model,
+    missing_for_embedded_model,
+    model_at,
+    scripted_model,
+)
 from narrows.cli.demo.replay import Measured, replay
 from narrows.cli.demo.report import TurnResult, print_report
 from narrows.cli.demo.session import Session, recorded_session
@@ -30,8 +39,8 @@ from narrows.core.tokens import count_tokens, encoding_for_model
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`upstream`: an OpenAI-compatible base URL to use in place of the embedded model, with `model` as its name there
-    and the key from OPENAI_API_KEY. `keep`: leave the gateway running afterwards."""
+    """`upstream`: the URL of an OpenAI-compatible server to use in place of the embedded model, with `model` as its
+    name there and the key from OPENAI_API_KEY. `keep`: leave a gateway running afterwards."""
 
     upstream: str | None = None
     model: str = "gpt-4o-mini"
@@ -63,21 +72,25 @@ def demo(options: DemoOptions, console: Console) -> int:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:
         straight_task = progress.add_task("straight to the model ", total=len(session.turns))
-        narrowed_task = progress.add_task("through narrows       ", total=len(session.turns))
+        narrowed_task = progress.add_task("through narrows       ", total=len(session.turns), start=False)
         with source() as model, _tap(model) as tap:
             straight = replay(session, tap.base_url, model, lambda: progress.advance(straight_task))
             sent_bodies = list(tap.bodies)
+        progress.start_task(narrowed_task)
         with source() as model, _tap(model) as tap, running_gateway(tap.base_url) as gateway:
             narrowed = replay(session, f"{gateway}/v1", model, lambda: progress.advance(narrowed_task))
             forwarded_bodies = list(tap.bodies)
         reports_figures = model.reports_figures
     results = _results(session, straight, narrowed, sent_bodies, forwarded_bodies)
     print_report(console, results, reports_figures)
-    if options.keep:
+    if options.keep and options.upstream:
+        _keep(options.upstream, console)
+    elif options.keep:
         with source() as model:
-            _keep(model, console)
+            _keep(model.base_url, console)
     else:
-        _how_to_point("http://127.0.0.1:8787", "narrows serve --upstream https://api.openai.com", console)
+        start = "start `narrows serve --upstream https://api.openai.com`, then point it here"
+        _how_to_point("http://127.0.0.1:8787", start, console)
     return OK
 
 
@@ -85,9 +98,8 @@ def _model_source(options: DemoOptions, console: Console) -> Callable[[], contex
     """Which model to use, said in a line. Called once a run, so that each run meets a cold cache."""
     if options.upstream:
         key = os.environ.get("OPENAI_API_KEY", "none")
-        model = Model(options.upstream.rstrip("/"), options.model, reports_figures=True, api_key=key)
         console.print(f"Model: {options.model} at {options.upstream}; its cache may be warm.", markup=False)
-        return lambda: contextlib.nullcontext(model)
+        return partial(model_at, options.upstream, options.model, key)
     missing = missing_for_embedded_model()
     if not missing:
         console.print("Model: SmolLM2-135M-Instruct, in this process, one thread, a cold cache for each run.")
@@ -136,20 +148,21 @@ def _results(
 
 
 def _count(body: bytes) -> int:
-    return count_tokens(body.decode(), encoding_for_model("gpt-4o"))
+    """Tokens of the messages' text."""
+    texts = [message.get("content") for message in json.loads(body)["messages"]]
+    return sum(count_tokens(text, encoding_for_model("gpt-4o")) for text in texts if isinstance(text, str))
 
 
-def _keep(model: Model, console: Console) -> None:
-    with running_gateway(model.base_url) as gateway:
-        _how_to_point(gateway, f"narrows serve --upstream {model.base_url}", console)
-        console.print("The gateway keeps running; stop it with Ctrl-C.")
+def _keep(upstream: str, console: Console) -> None:
+    with running_gateway(upstream) as gateway:
+        _how_to_point(gateway, f"a gateway in front of {upstream} runs until you press Ctrl-C; point it here", console)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
 
 
-def _how_to_point(gateway: str, command: str, console: Console) -> None:
+def _how_to_point(gateway: str, first: str, console: Console) -> None:
     console.print(
-        f"\nYour own client: start `{command}`, then point it here:\n"
+        f"\nYour own client: {first}:\n"
         f"  OpenAI(base_url='{gateway}/v1')     or     export OPENAI_BASE_URL={gateway}/v1\n"
         "What was decided and why: `narrows explain BODY.json`; figures: /metrics; exchanges: /narrows/exchanges",
         markup=False,

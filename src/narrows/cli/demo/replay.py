@@ -9,6 +9,7 @@ from typing import Any
 
 from narrows.cli.demo.models import Model
 from narrows.cli.demo.session import Session
+from narrows.cli.failure import Failure
 
 _ANSWER_TOKENS = 12
 """Answers are cut short: the demo is about what the model reads."""
@@ -26,13 +27,26 @@ class Measured:
 
 
 def replay(session: Session, base_url: str, model: Model, on_turn: Callable[[], None]) -> Sequence[Measured]:
-    """Send every turn in order; `on_turn` is called after each."""
-    from openai import OpenAI  # here and not at the top: it is in the extra `demo` only
+    """Send every turn in order; `on_turn` is called after each.
 
-    client = OpenAI(base_url=base_url, api_key=model.api_key, timeout=_FIRST_ANSWER_TIMEOUT_S, max_retries=0)
+    Raises:
+        Failure: a turn was not answered.
+    """
+    from openai import DefaultHttpxClient, OpenAI, OpenAIError  # not at the top: it is in the extra `demo` only
+
+    client = OpenAI(
+        base_url=base_url,
+        api_key=model.api_key,
+        timeout=_FIRST_ANSWER_TIMEOUT_S,
+        max_retries=0,
+        http_client=DefaultHttpxClient(trust_env=False),  # loopback, whatever proxy the environment names
+    )
     measured: list[Measured] = []
-    for turn in session.turns:
-        measured.append(_send(client, model.name, list(turn.messages), list(session.tools)))
+    for number, turn in enumerate(session.turns, 1):
+        try:
+            measured.append(_send(client, model.name, list(turn.messages), list(session.tools)))
+        except OpenAIError as error:
+            raise Failure(f"turn {number} got no answer from the model {model.name!r}: {error}") from None
         on_turn()
     return measured
 
