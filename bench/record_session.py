@@ -3,7 +3,7 @@
     python bench/record_session.py [--into src/narrows/cli/demo/session.json]
 
 Needs git, curl, ripgrep and the development environment. What the agent says between the commands is written here; what
-the tools answer is what they printed, with the copy's folder name replaced by /work/tree.
+the tools answer is what they printed, with the copy's folder name replaced by /repo.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def run(command: str, tree: Path) -> str:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    return done.stdout.decode().replace(str(tree), "/work/tree")
+    return done.stdout.decode().replace(str(tree), "/repo")
 
 
 if __name__ == "__main__":
