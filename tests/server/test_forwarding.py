@@ -232,8 +232,12 @@ async def test_a_client_that_leaves_while_its_request_is_planned_is_forgotten(st
             await asyncio.sleep(0.001)
     client.close()
     assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
-    assert stage.upstream.requests == []
     assert gateway.gateway.budget.held == 0
+    async with asyncio.timeout(20):
+        while gateway.gateway.planner.pool.running:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert stage.upstream.connections == 0
 
 
 async def test_a_client_that_leaves_while_connecting_is_forgotten(stage: Stage) -> None:
@@ -288,6 +292,29 @@ async def test_a_client_that_reads_slowly_holds_up_the_upstream(stage: Stage) ->
     assert (len(answer.raw_body), answer.complete) == (size, True)
     whole_and_in_order = answer.raw_body == block * (size // len(block))
     assert whole_and_in_order
+
+
+async def test_a_client_that_reads_slowly_holds_up_nobody_else(stage: Stage) -> None:
+    """The connection on which an answer ended while its client was held up is fit for the next client."""
+    gateway = await stage.gateway()
+    slow = await stage.client(gateway)
+    slow.set_reading(False)
+    answers = 0
+    downstream = None
+    while downstream is None or downstream.writable:
+        stage.upstream.play(whole(b"x" * 60_000))
+        await slow.send(request())
+        answers += 1
+        await stage.record(gateway, answers - 1)
+        (downstream,) = gateway.gateway.downstreams
+    assert stage.upstream.connections == 1
+    other = await stage.client(gateway)
+    await other.send(request())
+    assert (await other.answer()).status == 200
+    assert stage.upstream.connections == 1
+    slow.set_reading(True)
+    for _ in range(answers):
+        assert len((await slow.answer()).raw_body) == 60_000
 
 
 async def test_an_upstream_that_reads_slowly_holds_up_the_client(stage: Stage) -> None:

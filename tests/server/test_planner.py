@@ -161,12 +161,14 @@ async def test_a_full_queue_refuses_and_the_others_go_on() -> None:
 
 
 async def test_a_slow_process_is_not_waited_for_for_ever_and_its_work_is_not_lost() -> None:
-    async with planner_with(plan_timeout_s=0.1) as planner:
+    async with planner_with(plan_timeout_s=0.1, plan_queue=1) as planner:
         ids = await stopped(planner)
         with pytest.raises(Overloaded, match=r"0\.1 s"):
             await plan(planner, conversation(2))
+        assert planner.is_full, "work that nobody waits for counts until it ends"
         signal_all(ids, signal.SIGCONT)
         await until(lambda: isinstance(planner.begin(conversation(2), WIRE, POLICY), Plan))
+        await until(lambda: not planner.is_full)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -91,7 +91,6 @@ class Forwarding:
         self._connection: Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._sent_s = 0.0
-        self._retried = False
         self._client_held = False
         self._upstream_held = False
         self._unsent_before = -1
@@ -242,16 +241,15 @@ class Forwarding:
         connection = self._connection
         self._connection = None
         if connection is not None and self._was_dead(connection):
-            self._retried = True
             self._gateway.pool.retried += 1
             self._open_connection()
         else:
             self._lose(error)
 
     def _was_dead(self, connection: Connection) -> bool:
+        """Whether the request may be sent again, which is on a new connection, and so for the last time."""
         age_s = self._gateway.loop.time() - self._sent_s
-        tried = connection.used and connection.silent and not self._retried
-        return tried and self._body.replayable and age_s < self._gateway.limits.stale_s
+        return connection.used and connection.silent and self._body.replayable and age_s < self._gateway.limits.stale_s
 
     def _answer_begins(self, head: ResponseHead) -> None:
         story = self._story
