@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -110,6 +111,33 @@ def test_what_is_no_message_is_a_type_error(messages: list[Any], match: str) -> 
 def test_what_json_cannot_say_is_a_value_error() -> None:
     with pytest.raises(ValueError, match=r"Out of range|not JSON compliant"):
         compress([{"role": "user", "content": "x", "score": float("nan")}])
+
+
+def test_messages_too_deep_for_json_are_a_value_error() -> None:
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(ValueError, match="too deeply"):
+        compress([{"role": "user", "content": "x", "extra": nested}])
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: compress(None), "messages is a NoneType, not a Sequence"),  # type: ignore[arg-type] # the point
+        (lambda: compress([], model=5), "model is a int"),  # type: ignore[arg-type] # the point
+        (lambda: compress([], policy="lossless"), "policy is a str, not a Policy"),  # type: ignore[arg-type] # the point
+        (lambda: compress_body("{}"), "body is a str, not a bytes"),  # type: ignore[arg-type] # the point
+        (lambda: compress_body(b"{}", policy="off"), "policy is a str"),  # type: ignore[arg-type] # the point
+        (lambda: compress_text(b"x"), "text is a bytes, not a str"),  # type: ignore[arg-type] # the point
+        (lambda: compress_text("x", tool=5), "tool is a int"),  # type: ignore[arg-type] # the point
+        (lambda: compress_text("x", arguments={}), "arguments is a dict"),  # type: ignore[arg-type] # the point
+        (lambda: expand(None), "text is a NoneType"),  # type: ignore[arg-type] # the point
+    ],
+)
+def test_arguments_of_other_types_are_said(call: Callable[[], object], match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        call()
 
 
 def test_bodies_come_back_as_the_same_object_or_shorter() -> None:

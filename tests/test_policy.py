@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -55,3 +56,17 @@ def test_the_default_thresholds() -> None:
     policy = Policy()
     assert [policy.min_bytes(kind) for kind in (Kind.JSON, Kind.LOG, Kind.SEARCH, Kind.DIFF)] == [1024, 512, 1024, 1024]
     assert policy.smallest_min_bytes == 512
+
+
+@pytest.mark.parametrize(
+    "values", [{"level": "lossless"}, {"scope": "latest"}, {"min_saved_share": "0.1"}, {"json_min_bytes": None}]
+)
+def test_a_value_of_another_type_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        Policy(**values)
+
+
+@pytest.mark.parametrize("values", [{"log_min_bytes": -1}, {"min_saved_tokens": -1}, {"min_saved_share": float("nan")}])
+def test_a_threshold_is_zero_or_more(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(values))):
+        Policy(**values)

@@ -64,9 +64,12 @@ def compress(
     Without a `classifier`, texts that no grammar explains are kept.
 
     Raises:
-        TypeError: a message is no dict, or holds what JSON cannot say.
-        ValueError: a message holds NaN, an infinity or itself.
+        TypeError: a message is no dict, or holds what JSON cannot say; another argument is of another type than said.
+        ValueError: a message holds NaN, an infinity or itself, or is nested too deeply.
     """
+    _check("messages", messages, Sequence)
+    _check("model", model, str, optional=True)
+    _check("policy", policy, Policy, optional=True)
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
             name = type(message).__name__
@@ -92,8 +95,11 @@ def compress_body(
     """What the gateway would send upstream in place of `body`.
 
     Raises:
+        TypeError: `body` is not bytes, or `policy` no Policy.
         ValueError: there is no wire of that name.
     """
+    _check("body", body, bytes)
+    _check("policy", policy, Policy, optional=True)
     plan = plan_body(body, wire_named(wire), policy or _default_policy(classifier), classifier=classifier)
     return BodyResult(apply_edits(body, plan.edits), plan)
 
@@ -107,18 +113,41 @@ def compress_text(
     policy: Policy | None = None,
     classifier: Classifier | None = None,
 ) -> Decision:
-    """Shorten one tool's output. `tool` and `arguments` are the call that produced it: evidence for its kind."""
+    """Shorten one tool's output. `tool` and `arguments` (JSON, as the model wrote them) are the call that produced it:
+    evidence for its kind.
+
+    Raises:
+        TypeError: an argument is of another type than said.
+    """
+    _check("text", text, str)
+    _check("tool", tool, str, optional=True)
+    _check("arguments", arguments, str)
+    _check("model", model, str, optional=True)
+    _check("policy", policy, Policy, optional=True)
     call = None if tool is None else ToolCall(tool, arguments)
     policy = policy or _default_policy(classifier)
     return registry.compress_text(text, call, policy, encoding_for_model(model), classifier=classifier)
 
 
 def expand(text: str) -> str | None:
-    """The source of a lossless shortened text, exactly; None where `text` is not one."""
+    """The source of a losslessly shortened text; None where `text` is not one.
+
+    It is exact, except that JSON comes without the white space between its values.
+
+    Raises:
+        TypeError: `text` is not a string.
+    """
+    _check("text", text, str)
     return registry.expand(text)
 
 
 _CHAT = wire_named("openai_chat")
+
+
+def _check(name: str, value: object, wanted: type, *, optional: bool = False) -> None:
+    """Callers without a type checker get a sentence, and never a decision about something that is no text."""
+    if not isinstance(value, wanted) and not (optional and value is None):
+        raise TypeError(f"{name} is a {type(value).__name__}, not a {wanted.__name__}")
 
 
 def _default_policy(classifier: Classifier | None) -> Policy:
@@ -126,7 +155,10 @@ def _default_policy(classifier: Classifier | None) -> Policy:
 
 
 def _body(request: Mapping[str, Any]) -> bytes:
-    text = json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text = json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        raise ValueError("the messages are nested too deeply to be JSON") from None
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate can only be said by its escape

@@ -64,6 +64,19 @@ class Policy:
     classifier: str = "none"
     tokenizer: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what would later be taken for something else, such as the string "lossless" for a level.
+
+        Raises:
+            TypeError: a value is of another type than its field.
+            ValueError: a threshold is under zero, or not a number.
+        """
+        if not isinstance(self.level, Level) or not isinstance(self.scope, Scope):
+            raise TypeError("a policy's level is a Level and its scope a Scope, such as Level.LOSSLESS, Scope.STABLE")
+        for name in _THRESHOLDS:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"a policy's {name} is zero or more, not {getattr(self, name)!r}")
+
     @property
     def version(self) -> str:
         """Sixteen hex digits over everything an edit depends on; not over `scope`, which only chooses parts."""
@@ -88,3 +101,6 @@ class Policy:
                 return self.diff_min_bytes
             case _:
                 return None
+
+
+_THRESHOLDS = tuple(name for name in Policy.__slots__ if "min_" in name)
