@@ -53,6 +53,15 @@ def test_no_command_is_help_and_a_failure(capsys: pytest.CaptureFixture[str]) ->
     assert "usage: narrows" in capsys.readouterr().err
 
 
+def test_an_unknown_argument_is_answered_with_its_commands_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["expand", "text", "--nothing"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: narrows expand")
+    assert "narrows expand: error: unrecognized arguments: --nothing" in said
+
+
 def test_an_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["sevre"])

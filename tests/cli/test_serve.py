@@ -129,8 +129,17 @@ def test_a_taken_address_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         port = taken.getsockname()[1]
         assert main(["serve", *UPSTREAM, "--port", str(port)]) == 1
     said = capsys.readouterr().err
-    assert f"cannot listen on 127.0.0.1 port {port}" in said
-    assert "--port takes another" in said
+    assert said == (
+        f"narrows serve: cannot listen on 127.0.0.1 port {port}: Address already in use; --port takes another\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "nowhere.invalid"])
+def test_an_address_of_no_machine_or_another_is_said(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", *UPSTREAM, "--host", host, "--allow-remote", "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot listen on {host} port 0: " in said
+    assert "--host takes an address of this machine" in said
 
 
 def test_every_setting_is_printed_with_its_source(

@@ -59,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: this process's) and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     row = next((row for row in COMMANDS if words[:1] == [row.name]), None)
-    arguments = _parser(row).parse_args(words)
+    arguments, unknown = _parser(row).parse_known_args(words)
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if row is None:
         _parser(None).print_help(sys.stderr)
         return UNUSABLE
@@ -88,6 +90,7 @@ def _parser(chosen: Row | None) -> ArgumentParser:
         epilog="`narrows COMMAND --help` says more about a command.",
         allow_abbrev=False,
     )
+    parser.set_defaults(parser=parser)  # whose usage fits an argument that nobody knows
     parser.add_argument("--version", action="version", version=f"narrows {version('narrows')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for row in COMMANDS:
@@ -96,6 +99,7 @@ def _parser(chosen: Row | None) -> ArgumentParser:
         )
         if row is chosen:
             command = row.load()
+            child.set_defaults(parser=child)
             child.description = (command.__doc__ or "").strip()
             command.configure(child)
     return parser

@@ -7,7 +7,10 @@ value and where it came from. SIGTERM and Ctrl-C end it after the exchanges in f
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
+import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -82,9 +85,7 @@ async def _serve(settings: Settings, policy: Policy) -> int:
     try:
         gateway = await serve(settings, policy)
     except OSError as error:
-        raise Failure(
-            f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error}); --port takes another"
-        ) from None
+        raise Failure(_cannot_listen(settings, error)) from None
     if settings.logs_as_text(terminal=sys.stderr.isatty()):  # in a JSON log the event `started` says it
         print(start_lines(settings, policy, gateway.port), file=sys.stderr, flush=True)
     tune_process()
@@ -95,6 +96,17 @@ async def _serve(settings: Settings, policy: Policy) -> int:
     await stop.wait()
     await _drain(gateway)
     return OK
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    """The event loops put more words around the system's; an unknown host's number is none of the system's."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        why, remedy = error.strerror or str(error), "--host takes an address of this machine"
+    elif error.errno == errno.EADDRNOTAVAIL:
+        why, remedy = os.strerror(error.errno), "--host takes an address of this machine"
+    else:
+        why, remedy = os.strerror(error.errno), "--port takes another"
+    return f"cannot listen on {settings.host} port {settings.port}: {why}; {remedy}"
 
 
 async def _drain(gateway: RunningGateway) -> None:
