@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from typing import Any
 
 import narrows
@@ -85,6 +86,7 @@ def check(texts: list[Text], count: int) -> dict[str, Any]:
     """How many outputs of so many inputs were checked, at both levels and by every compressor that takes the input,
     and what is false about which."""
     objections: dict[str, str] = {}
+    by_text: Counter[str] = Counter()
     outputs = lossless = 0
     for number in range(count):
         text, origin = made(texts, number)
@@ -96,12 +98,14 @@ def check(texts: list[Text], count: int) -> dict[str, Any]:
                 outputs += result is not None
                 lossless += result is not None and result.lossless
                 if objection is not None:
+                    by_text[origin.name] += 1
                     objections[f"input {number} from {origin.name}, {level}"] = objection
     return {
         "inputs": count,
         "outputs": outputs,
         "lossless": lossless,
         "false": len(objections),
+        "by_text": dict(by_text.most_common(20)),
         "objections": dict(list(objections.items())[:20]),
     }
 

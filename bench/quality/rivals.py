@@ -62,37 +62,38 @@ class Rival:
         self._known = _remembered(self._path)
 
     def text(self, item: Text) -> Shortened:
-        answer = self.ask(as_messages(item))
-        return Shortened(text_of(answer["messages"][-1]), answer["ms"])
+        return Shortened(text_of(self.ask(as_messages(item))[-1]))
+
+    def first_time(self, item: Text) -> tuple[float, float]:
+        answer = self._exchange(json.dumps({"messages": as_messages(item)}).encode())
+        return answer["ms"], answer["cpu_ms"]
 
     def requests(self, conversation: Conversation) -> list[list[Message]]:
-        return [self.ask(conversation.messages[:turn])["messages"] for turn in conversation.turns]
+        return [self.ask(conversation.messages[:turn]) for turn in conversation.turns]
 
-    def ask(self, messages: list[Message], *, afresh: bool = False) -> dict[str, Any]:
-        """The messages as the rival would forward them, and its milliseconds.
+    def ask(self, messages: list[Message]) -> list[Message]:
+        """The messages as the rival would forward them.
 
         Raises:
             RivalError: its process died, or says that it failed.
         """
         question = json.dumps({"messages": messages}).encode()
         key = blake3(question).hexdigest()
-        changed = None if afresh else self._known.get(key)
+        changed = self._known.get(key)
         if changed is None:
-            answer = self._exchange(question)
-            texts = {
+            answers = self._exchange(question)["messages"]
+            changed = {
                 str(index): new["content"]
-                for index, (old, new) in enumerate(zip(messages, answer["messages"], strict=True))
+                for index, (old, new) in enumerate(zip(messages, answers, strict=True))
                 if new.get("content") != old.get("content")
             }
-            changed = {"ms": answer["ms"], "texts": texts}
             self._known[key] = changed
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, **changed}) + "\n")
-        forwarded = [
-            {**message, "content": changed["texts"][str(index)]} if str(index) in changed["texts"] else message
+                file.write(json.dumps({"key": key, "texts": changed}) + "\n")
+        return [
+            {**message, "content": changed[str(index)]} if str(index) in changed else message
             for index, message in enumerate(messages)
         ]
-        return {"messages": forwarded, "ms": changed["ms"]}
 
     def _exchange(self, question: bytes) -> dict[str, Any]:
         if self._process is None:
@@ -155,8 +156,5 @@ def _environment(cache: Path) -> dict[str, str]:
 def _remembered(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
-    found = {}
-    for line in path.read_bytes().splitlines():
-        answer = json.loads(line)
-        found[answer.pop("key")] = answer
-    return found
+    answers = map(json.loads, path.read_bytes().splitlines())
+    return {answer["key"]: answer["texts"] for answer in answers}

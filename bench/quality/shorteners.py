@@ -24,20 +24,22 @@ O200K = Encoding("o200k_base", assumed=False)
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """A forwarded text, and the milliseconds of deciding it for the first time. `decision` where it is ours."""
+    """A forwarded text; `decision` where it is ours."""
 
     text: str
-    ms: float
     decision: Decision | None = None
 
 
 class Shortener(Protocol):
-    """`text` forwards one tool output, `requests` every request of a conversation."""
+    """`text` forwards one tool output, `requests` every request of a conversation. `first_time` decides one text
+    without remembering any answer: milliseconds of the clock, and of the processor."""
 
     @property
     def name(self) -> str: ...
 
     def text(self, item: Text) -> Shortened: ...
+
+    def first_time(self, item: Text) -> tuple[float, float]: ...
 
     def requests(self, conversation: Conversation) -> list[list[Message]]: ...
 
@@ -63,11 +65,14 @@ class Ours:
         """Of each conversation, by message."""
 
     def text(self, item: Text) -> Shortened:
-        started = time.perf_counter()
         decision = compress_text(item.text, item.call, self.policy, O200K, classifier=self.classifier)
-        ms = (time.perf_counter() - started) * 1e3
         result = decision.result
-        return Shortened(result.text if isinstance(result, Compressed) else item.text, ms, decision)
+        return Shortened(result.text if isinstance(result, Compressed) else item.text, decision)
+
+    def first_time(self, item: Text) -> tuple[float, float]:
+        started, worked = time.perf_counter(), time.process_time()
+        compress_text(item.text, item.call, self.policy, O200K, classifier=self.classifier)
+        return (time.perf_counter() - started) * 1e3, (time.process_time() - worked) * 1e3
 
     def requests(self, conversation: Conversation) -> list[list[Message]]:
         cache = DecisionCache(256 << 20)
@@ -94,7 +99,12 @@ class HeadAndTail:
 
     def text(self, item: Text) -> Shortened:
         decision = self._ours.text(item).decision
-        return Shortened(_cut(item.text, decision), 0.0)
+        return Shortened(_cut(item.text, decision))
+
+    def first_time(self, item: Text) -> tuple[float, float]:
+        started, worked = time.perf_counter(), time.process_time()
+        head_and_tail(item.text, 0.5)
+        return (time.perf_counter() - started) * 1e3, (time.process_time() - worked) * 1e3
 
     def requests(self, conversation: Conversation) -> list[list[Message]]:
         decisions = self._ours.decisions[f"{conversation.source} {conversation.name}"]

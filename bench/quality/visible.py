@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
+import narrows
 from bench.quality.corpus import Text
 from bench.quality.truth import places
-from tests.compressors import search_truth
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _COUNTED = re.compile(r"^\[narrows: [0-9]+ hunks? left out here, \+([0-9]+) -([0-9]+) lines", re.MULTILINE)
@@ -34,35 +34,19 @@ def gold_count(item: Text) -> int:
 
 
 def matches_of(output: str, paths: frozenset[str]) -> set[tuple[str, int]]:
-    """Path and line number of every match that the output shows, in our grouped form or in plain ones."""
-    if output.startswith("[narrows: "):
-        return _ours(output)
-    return {(path, int(line)) for path, line, _ in places(_ANSI.sub("", output), paths)}
-
-
-def _ours(output: str) -> set[tuple[str, int]]:
-    taken = search_truth.Output(output)
-    found = set()
-    for name, entries in taken.groups:
-        for entry in entries:
-            numbers = re.match(r"([0-9]+(?:,[0-9]+)*)[:-]", entry)
-            found |= {(taken.folder + name, int(number)) for number in (numbers[1].split(",") if numbers else ())}
-    paths = frozenset(taken.folder + name for name, _ in taken.groups)
-    plain = places("\n".join(taken.others), paths | {line.split(":")[0] for line in taken.others})
-    return found | {(path, int(line)) for path, line, _ in plain}
+    """Path and line number of every match that the output shows; a form that decodes exactly shows its source's."""
+    text = narrows.expand(output) or output
+    return {(path, int(line)) for path, line, _ in places(_ANSI.sub("", text), paths)}
 
 
 def files_named(output: str, paths: list[str]) -> list[str]:
-    """Those of `paths` that the output names: whole, or as a name below its folder."""
+    """Those of `paths` that the output names: whole, or as a name below its folder. A form that decodes exactly names
+    what its source does."""
+    text = narrows.expand(output) or output
     known = frozenset(paths)
-    named = {path for path in paths if path in output}
-    if output.startswith("[narrows: "):
-        taken = search_truth.Output(output)
-        for group, entries in taken.groups:
-            below = [taken.folder + group, *(taken.folder + group + entry for entry in entries)]
-            named |= known & {*below, *(path.rpartition(":")[0] for path in below)}
+    named = {path for path in paths if path in text}
     folder = ""
-    for line in output.split("\n"):
+    for line in text.split("\n"):
         folder = line if line.endswith("/") else folder
         named |= known & {folder + line, folder + line.partition(":")[0]}
     return [path for path in paths if path in named]

@@ -177,9 +177,7 @@ def test_a_target_is_met_or_missed() -> None:
 
 
 def test_the_tables_print_what_a_record_holds() -> None:
-    printed = report.tables(
-        {"speed": {"narrows": {"rows-1500.json": {"p50_ms": 3.25}}}, "machine": {"load_at_start": 0}}
-    )
-    assert "rows-1500.json: p50 ms" in printed
+    printed = report.tables({"speed": {"load": 0.5, "narrows": {"rows-1500.json": {"p50_cpu_ms": 3.25}}}})
+    assert "rows-1500.json: p50 ms of processor" in printed
     assert "3.2" in printed
     assert "met" in printed
