@@ -183,7 +183,8 @@ def _conversation_rows(ours: Record, bill: float, saved: float) -> list[Row]:
 
 
 def _above_one_in_all(found: Record) -> float:
-    return sum(bill["above_1_that_count"] for bill in found["bills"].values())
+    counts: list[int] = [bill["above_1_that_count"] for bill in found["bills"].values()]
+    return sum(counts)
 
 
 def _above_one(ours: Record) -> Iterator[str]:
