@@ -54,6 +54,12 @@ def test_a_stranger_cannot_steer_the_terminal() -> None:
     assert "\u202e" not in text
 
 
+def test_one_line_more_is_one_line() -> None:
+    every = drawn(chat_body(ROWS), lines=10_000).count("\n+ ")
+    assert "\n+ ... 1 line more\n" in drawn(chat_body(ROWS), lines=every - 1)
+    assert "\n+ ... 2 lines more\n" in drawn(chat_body(ROWS), lines=every - 2)
+
+
 def test_a_long_line_is_cut_and_says_how_long_it_is() -> None:
     assert f"... ({len(ROWS):,} characters)" in drawn(chat_body(ROWS))
 

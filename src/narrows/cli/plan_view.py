@@ -62,7 +62,8 @@ def _print_lines(console: Console, sign: str, text: str, lines: int, style: str)
     for line in every[:lines]:
         console.print(Text(f"{sign} {_cut(line, _LONGEST_LINE)}", style=style))
     if len(every) > lines:
-        console.print(f"{sign} ... {len(every) - lines:,} lines more", style="dim")
+        more = len(every) - lines
+        console.print(f"{sign} ... {more:,} {'line' if more == 1 else 'lines'} more", style="dim")
 
 
 def _cut(line: str, longest: int) -> str:
