@@ -153,6 +153,10 @@ class RawClient:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
+    def half_close(self) -> None:
+        """Send no more, but go on reading."""
+        self.writer.write_eof()
+
     def close(self) -> None:
         self.writer.close()
 

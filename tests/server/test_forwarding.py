@@ -194,7 +194,7 @@ AT_EACH_STAGE = {
 
 
 @pytest.mark.parametrize("name", AT_EACH_STAGE)
-@pytest.mark.parametrize("leave", ["close", "reset"])
+@pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
 @pytest.mark.parametrize("path", [CHAT, "/v1/other"])
 async def test_a_client_that_leaves_ends_the_upstreams_work(stage: Stage, name: str, leave: str, path: str) -> None:
     stage.upstream.play(AT_EACH_STAGE[name])
