@@ -149,8 +149,9 @@ class RawClient:
 
     def reset(self) -> None:
         """Leave with a reset."""
-        peer: socket.socket = self.writer.get_extra_info("socket")
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer: socket.socket | None = self.writer.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     def half_close(self) -> None:

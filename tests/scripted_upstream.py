@@ -373,8 +373,9 @@ class _Connection(asyncio.Protocol):
         if answer.ending is Ending.CLOSE:
             self._transport.close()
         elif answer.ending is Ending.RESET:
-            peer: socket.socket = self._transport.get_extra_info("socket")
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer: socket.socket | None = self._transport.get_extra_info("socket")
+            if peer is not None:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
         if answer.ending is not Ending.KEEP:
             await asyncio.Event().wait()

@@ -184,8 +184,9 @@ class Downstream(asyncio.Protocol):
     def cut(self, *, reset: bool) -> None:
         """Close so that the client sees an error: short of the framing's end, and by a reset where asked to."""
         if reset and self._transport is not None and not self._transport.is_closing():
-            option = self._transport.get_extra_info("socket")
-            option.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            peer = self._transport.get_extra_info("socket")
+            if peer is not None:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.close()
 
     def close(self) -> None:
