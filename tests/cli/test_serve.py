@@ -192,7 +192,8 @@ def test_the_start_lines_say_where_whereto_and_how() -> None:
 def test_the_start_lines_warn_of_other_machines() -> None:
     settings = Settings(upstream="https://models.example", host="::", allow_remote=True)
     text = start_lines(settings, settings.policy("none", ""), 1)
-    assert "http://[::]:1" in text
+    assert "listens on http://[::]:1 " in text
+    assert "export OPENAI_BASE_URL=http://[::1]:1/v1" in text
     assert "Warning: other machines can reach" in text
 
 

