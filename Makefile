@@ -75,7 +75,7 @@ $(MADE):
 	@test -n "$(PYTHON)" || { \
 		echo "narrows needs Python 3.11, 3.12 or 3.13 with its venv module (on Debian: apt install python3-venv)."; \
 		echo "None was found on the PATH; make PYTHON=/path/to/python3.12 test names one."; exit 1; }
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
 $(DEV): pyproject.toml $(MADE)
