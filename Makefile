@@ -8,6 +8,7 @@
 #   make docs             write the generated tables in docs/ anew
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
 #   make bench-quality    what shortening saves, keeps and costs, beside others; ARGS=--quick for a sample
+#   make bench-dataplane  what the gateway costs beside nginx, haproxy, LiteLLM and a direct connection; ARGS=--quick
 
 VENV ?= .venv
 BIN := $(VENV)/bin

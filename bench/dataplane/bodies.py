@@ -55,20 +55,18 @@ def _words(count: int, number: int) -> str:
 
 
 def small(*, stream: bool = False) -> bytes:
-    """A request of about 1 KB."""
+    """A request of about 1 KB, in which no text is long enough to be looked at."""
     messages: list[Message] = [
-        {"role": "system", "content": _words(70, 1)},
-        {"role": "user", "content": _words(82, 2)},
+        {"role": "system", "content": _words(110, 1)},
+        {"role": "user", "content": _words(42, 2)},
     ]
     return chat(messages, stream=True) if stream else chat(messages)
 
 
 def _found(size: int, seed: int) -> str:
     """What ripgrep prints: a file's matches together, of about `size` bytes."""
-    rows = (
-        f"src/part_{i // 9 * seed % 23}/module_{seed}_{i // 9}.py:{i * 7 % 900 + 1}:    return self.read_head(buffer, {i})"
-        for i in range(size // 66)
-    )
+    places = (f"src/part_{i // 9 * seed % 23}/module_{seed}_{i // 9}.py:{i * 7 % 900 + 1}" for i in range(size // 66))
+    rows = [f"{place}:    return self.read_head(buffer, {number})" for number, place in enumerate(places)]
     return "\n".join(sorted(rows, key=lambda row: row.partition(":")[0]))
 
 

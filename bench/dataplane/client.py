@@ -14,6 +14,12 @@ class Failed(Exception):
     """A proxy did not do what it was asked to, so that there is nothing to measure."""
 
 
+def told(answer: bytes) -> str:
+    """What an answer that was not expected says, in short: its first line, and the front of its body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return f"{head.splitlines()[0].decode('latin-1')} {body[:160].decode('latin-1').strip()}".strip()
+
+
 def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=10)
 
@@ -70,7 +76,7 @@ class Asking(Link):
             return
         tally = self._tally
         if not answer.startswith(b"HTTP/1.1 200"):
-            tally.failures.append(answer[:300].decode("latin-1"))
+            tally.failures.append(told(answer))
         tally.done += 1
         if tally.latencies_s is not None:
             tally.latencies_s.append(perf_counter() - self._asked_s)
@@ -141,7 +147,7 @@ class Listening(Link):
     def received(self, data: bytes) -> None:
         now_s = perf_counter()
         if self._first and not data.startswith(b"HTTP/1.1 200"):
-            self._heard.failures.append(data[:300].decode("latin-1"))
+            self._heard.failures.append(told(data))
             self.loop.stop()
             return
         data = self._rest + data if self._rest else data

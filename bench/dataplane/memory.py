@@ -24,12 +24,17 @@ _MIB = 1 << 20
 def starts(stage: Stage) -> list[Figure]:
     """From the start of the process to its first answer, files in the page cache."""
     times: dict[str, list[float]] = {}
+    cpu: dict[str, list[float]] = {}
     for _ in range(stage.effort.starts):
         for name in stage.names:
             if name in (NARROWS, NGINX):
                 with stage.fresh(name) as process:
+                    cpu.setdefault(name, []).append(process.cpu_s())
                     times.setdefault(name, []).append(process.ready_s)
-    return [Figure("start", "to the first answer", "s", times, Target(Measure.VALUE, 0.6))]
+    return [
+        Figure("start", "to the first answer", "s", times, Target(Measure.VALUE, 0.6)),
+        Figure("start", "CPU until then", "s", cpu),
+    ]
 
 
 def idle_memory(stage: Stage) -> list[Figure]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 from bench.dataplane.client import Failed
 from bench.dataplane.figures import turned
@@ -16,6 +17,10 @@ from bench.dataplane.loop import Loop
 from bench.dataplane.processes import Process
 from bench.dataplane.proxies import DIRECT, Place, start
 from bench.dataplane.upstream import Upstream
+
+_SETTLE_S = 0.1
+_SETTLE_LIMIT_S = 10.0
+_RESTING_SHARE = 0.1
 
 Samples = dict[str, dict[str, list[float]]]
 """By figure, then by proxy, one sample a round."""
@@ -82,6 +87,15 @@ class Stage:
     def cpu_s(self, name: str) -> float:
         return 0.0 if name == DIRECT else self.proxy(name).cpu_s()
 
+    def settle(self, name: str) -> None:
+        """Wait until a proxy has come to rest, if it does soon: a slow one still works on what it was sent."""
+        until_s = perf_counter() + _SETTLE_LIMIT_S
+        before, resting = self.cpu_s(name), False
+        while name != DIRECT and not resting and perf_counter() < until_s:
+            self.loop.run(_SETTLE_S)
+            after = self.cpu_s(name)
+            resting, before = after - before < _RESTING_SHARE * _SETTLE_S, after
+
     def rounds(self, names: Sequence[str], slice_of: Callable[[str], Mapping[str, float]]) -> Samples:
         """Every proxy's slice in every round. One that fails is left out of the rest, by name, with the reason."""
         samples: Samples = defaultdict(dict)
@@ -95,6 +109,7 @@ class Stage:
                 except (Failed, OSError, RuntimeError) as error:
                     self.failed[name] = str(error)
                     continue
+                self.settle(name)
                 for figure, value in measured.items():
                     samples[figure].setdefault(name, []).append(value)
         return samples
