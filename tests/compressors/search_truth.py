@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from narrows.compressors.search import COMPRESSOR
 from narrows.core.tool_call import ToolCall
+from tests.compressors import search_forms_truth as forms
+from tests.compressors import search_sources as made
 from tests.laws.kinds import KindUnderTest
 
 RG = ToolCall("bash", json.dumps({"command": "rg -n pattern ."}))
@@ -79,10 +81,7 @@ class Output:
         self.groups: list[tuple[str, list[str]]] = []
         self.others: list[str] = []
         self.first: list[str] = []
-        folder, i = "", 1
-        if "on the next line" in self.head:
-            folder, i = lines[1], 2
-        self.folder = folder
+        i = 1
         while i < len(lines):
             counted = _NEXT.fullmatch(lines[i])
             if counted:
@@ -101,10 +100,29 @@ class Output:
 def check_truth(source: str, output: str) -> None:
     """Raises AssertionError where the output says what the source does not."""
     taken = Output(output)
-    if taken.head.startswith("[narrows: search results"):
-        check_results(source, taken)
+    if taken.head.startswith("[narrows: tree of"):
+        forms.check_tree(source, output)
+    elif taken.head.startswith("[narrows: rg --json"):
+        forms.check_events(source, output)
+    elif taken.head.startswith("[narrows: search results"):
+        check_results(*_as_plain(source, taken))
     else:
         check_paths(source, taken)
+
+
+def _as_plain(source: str, taken: Output) -> tuple[str, Output]:
+    """The source without the colours that the head line says were removed; and where the file has no name, both sides
+    with one."""
+    coloured = "; colour codes removed" in taken.head
+    assert coloured == source.startswith("\x1b[")
+    if coloured:
+        source = re.sub(r"\x1b\[[0-9;]*[mK]", "", source)
+    if "search results without a file name" in taken.head:
+        assert not taken.groups
+        named = re.sub(r"^([0-9]+)([:-])", r"the file\2\1\2", source, flags=re.MULTILINE)
+        taken.groups, taken.first = [("the file", taken.first)], []
+        return named, taken
+    return source, taken
 
 
 def check_results(source: str, taken: Output) -> None:
@@ -115,7 +133,7 @@ def check_results(source: str, taken: Output) -> None:
     for line in taken.others:
         account.cross_off_line(line)
     for name, entries in taken.groups:
-        path = taken.folder + name
+        path = name
         for entry in entries:
             mark = _HERE.fullmatch(entry)
             if mark:
@@ -128,21 +146,22 @@ def check_results(source: str, taken: Output) -> None:
                     shown[separator] += 1
                     account.cross_off(path, number, separator, text)
                 assert "," not in numbers or "a text that a file has at several lines stands once" in taken.head
-    gone = {path: check_lost(account, path, lost.get(path, [])) for path in {taken.folder + n for n, _ in taken.groups}}
+    gone = {path: check_lost(account, path, lost.get(path, [])) for path in {n for n, _ in taken.groups}}
     check_head(taken, shown, gone, account)
     gathered = "; the lines of each file brought together in their order, the order between files is lost" in taken.head
     if gathered:
         check_gathered(source, taken)
     if not lost:
-        assert taken.head.endswith("; lossless: nothing left out]" if not gathered else "; every line kept]")
+        lossless = not gathered and "; colour codes removed" not in taken.head
+        assert taken.head.endswith("; lossless: nothing left out]" if lossless else "; every line kept]")
         left = {line: count for line, count in account.lines.items() if count > 0}
-        paths = {taken.folder + name for name, _ in taken.groups}
+        paths = {name for name, _ in taken.groups}
         assert all(account.with_headings and (line == "" or line in paths) for line in left), left
 
 
 def check_gathered(source: str, taken: Output) -> None:
     """Every file has one group, and lines that stand alone in it keep the source's order."""
-    paths = [taken.folder + name for name, _ in taken.groups]
+    paths = [name for name, _ in taken.groups]
     assert len(paths) == len(set(paths))
     place: dict[str, list[int]] = {}
     for i, line in enumerate(without_end(source)):
@@ -233,8 +252,7 @@ def check_paths(source: str, taken: Output) -> None:
     for heading, entries in taken.groups:
         assert heading.endswith("/")
         for name in entries:
-            folder = taken.folder if taken.folder and heading == "./" else taken.folder + heading
-            account.cross_off_line(folder + name)
+            account.cross_off_line(heading + name)
         names += entries
     assert not +account.lines
     # A path without a folder may stand among the other lines; only the total tells it from a line that is no path.
@@ -246,143 +264,20 @@ def check_paths(source: str, taken: Output) -> None:
     assert taken.head.endswith("; lossless: nothing left out]")
 
 
-_part = st.one_of(
-    st.sampled_from(
-        ["src", "lib", "a:b", "c:1:d", "x-12-y", "dir with space", "[slug]", "ünï", "2024-05-01", "v1.2", ".git"]
-    ),
-    st.text(st.characters(exclude_characters="/\n", exclude_categories=["Cs"]), min_size=1, max_size=6),
-)
-_name = st.sampled_from(
-    ["a.py", "b c.txt", "Makefile", "x:3:y.md", "z-7-.rs", "k.min.js", "README", "日本.go", "12.log"]
-)
-_path = st.one_of(
-    st.builds(lambda folder, name: f"src/{folder}/{name}", st.sampled_from(["core", "wire", "a"]), _name),
-    st.builds(lambda parts, name: "/".join([*parts, name]), st.lists(_part, max_size=3), _name),
-)
-_text = st.one_of(
-    st.sampled_from(
-        [
-            "",
-            "def f():",
-            "    return x[1:2:3]",
-            "--",
-            "at 12:30:45",
-            "see a.py:3: x",
-            "\ttoken\r",
-            " class X:",
-            "--\r",
-            "  if a-3-b:",
-        ]
-    ),
-    st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30),
-    st.integers(990, 1100).map(lambda size: "w" * size),
-)
-_gap = st.integers(1, 4)
-
-
-@st.composite
-def _groups(draw: st.DrawFn) -> list[tuple[str, list[tuple[int, str]]]]:
-    """Files with numbered lines; few texts, so that they repeat."""
-    texts = draw(st.lists(_text, min_size=1, max_size=8))
-    groups = []
-    for path in draw(st.lists(_path, min_size=1, max_size=6)):
-        number, rows = draw(st.integers(0, 40)), []
-        for _ in range(draw(st.integers(1, 12))):
-            number += draw(_gap)
-            rows.append((number, draw(st.sampled_from(texts))))
-        groups.append((path, rows))
-    return groups
-
-
-def _plain(groups: list[tuple[str, list[tuple[int, str]]]]) -> list[str]:
-    return [f"{path}:{number}:{text}" for path, rows in groups for number, text in rows]
-
-
-def _context(groups: list[tuple[str, list[tuple[int, str]]]]) -> list[str]:
-    lines: list[str] = []
-    for path, rows in groups:
-        before = None
-        for number, text in rows:
-            if lines and number != (before or -1) + 1:
-                lines.append("--")
-            separator = "-" if len(text) % 3 == 1 else ":"
-            lines.append(f"{path}{separator}{number}{separator}{text}")
-            before = number
-    return lines
-
-
-def _headings(groups: list[tuple[str, list[tuple[int, str]]]]) -> list[str]:
-    lines: list[str] = []
-    for path, rows in groups:
-        lines += [""] * bool(lines) + [path] + [f"{n}{'-' if len(text) % 5 == 4 else ':'}{text}" for n, text in rows]
-    return lines
-
-
-def _list(groups: list[tuple[str, list[tuple[int, str]]]]) -> list[str]:
-    return [f"src/pkg/{path.replace(' ', '_')}{n}.py" for path, rows in groups for n, _ in rows]
-
-
-def _counts(groups: list[tuple[str, list[tuple[int, str]]]]) -> list[str]:
-    return [f"src/{path}.c:{n}" for path, rows in groups for n, _ in rows]
-
-
-@st.composite
-def _small_sources(draw: st.DrawFn) -> str:
-    lines = draw(st.sampled_from((_plain, _context, _headings, _list, _counts)))(draw(_groups()))
-    if draw(st.booleans()) and draw(st.booleans()):
-        noise = [
-            "",
-            "--",
-            "grep: x.bin: binary file matches",
-            "Exit code: 0",
-            "12:01:01 up",
-            "a.py-3-x",
-            "5:five",
-            "src/",
-        ]
-        for line in draw(st.lists(st.sampled_from(noise), max_size=4)):
-            lines.insert(draw(st.integers(0, len(lines))), line)
-    if draw(st.booleans()) and draw(st.booleans()):
-        lines = draw(st.permutations(lines))
-    return "\n".join(lines) + draw(st.sampled_from(("\n", "\n", "", "\n\n")))
-
-
-@st.composite
-def _large_sources(draw: st.DrawFn) -> str:
-    """Beyond the size from which the balanced level leaves things out."""
-    files, per_file = draw(st.sampled_from(((3, 900), (60, 60), (400, 8))))
-    pad = draw(st.integers(40, 90))
-    layout = draw(st.sampled_from((_plain, _headings, _context)))
-    step = draw(st.integers(1, 3))
-    groups = [
-        (
-            f"pkg{i % 7}/module_{i}.py",
-            [
-                (j * step + 1, f"{'def ' if j % 11 == 3 else '    x = '}f{j % 40}_{'p' * pad * (j % 97 != 5 or 30)}")
-                for j in range(per_file)
-            ],
-        )
-        for i in range(files)
-    ]
-    return "\n".join(layout(groups)) + "\n"
-
-
-_LESSON = "\n".join(
-    f"src/mod{i % 12}/file{i % 30}.py:{i + 1}:def handler_{i}(request): return process_{i % 9}(request)"
-    for i in range(150)
-)
-_LARGE = "\n".join(f"src/app/f{i // 300}.py:{i % 300 + 1}:{'x' * 60} = value_{i}" for i in range(3000)) + "\n"
-_LONG = "\n".join(f"web/out/m{i}.js:{n}:{'y' * (5000 if n == 7 else 30)}" for i in range(9) for n in (3, 7, 9))
-
 UNDER_TEST = KindUnderTest(
     compressor=COMPRESSOR,
-    sources=st.one_of(*[_small_sources()] * 12, _large_sources()),
+    sources=st.one_of(*[made.small_sources()] * 12, *[forms.trees(), forms.events()] * 2, made.large_sources()),
     examples=(
-        ("\n".join(sorted(_LESSON.split("\n"), key=lambda line: line.split(":")[0])), "lossless"),
-        (_LARGE, "balanced"),
-        (_LARGE, "lossless"),
-        (_LONG, "balanced"),
-        ("\n".join(f"src/package/{'abc'[i // 30]}/module_{i}.py" for i in range(90)), "lossless"),
+        ("\n".join(sorted(made.LESSON.split("\n"), key=lambda line: line.split(":")[0])), "lossless"),
+        (made.LARGE, "balanced"),
+        (made.LARGE, "lossless"),
+        (made.LONG, "balanced"),
+        ("\n".join(f"src/package/{'abc'[i // 200]}/module_number_{i}.py" for i in range(600)), "lossless"),
+        ("\n".join(f"\x1b[35msrc/a{i // 9}.py\x1b[m:\x1b[32m{i + 1}\x1b[m:    x = {i}" for i in range(40)), "balanced"),
+        ("\n".join(f"{n}:{'y' * (9000 if n % 4 == 0 else 30)}" for n in range(1, 14)), "balanced"),
+        (forms.TREE, "lossless"),
+        (forms.EVENTS, "lossless"),
+        (forms.EVENTS.replace("value_7", "v" * 30_000), "balanced"),
     ),
     check_truth=check_truth,
     same=lambda source, expanded: source == expanded,

@@ -118,6 +118,13 @@ def test_two_proofs_cancel_out() -> None:
     assert reason(Echo(), Echo(kind=Kind.SEARCH)) is Reason.UNKNOWN_KIND
 
 
+def test_a_tools_own_schema_settles_it() -> None:
+    """An output of `rg --json` is JSON as well."""
+    exact = Echo(kind=Kind.SEARCH, verdict=Verdict.EXACT, keep=2)
+    for both in ((Echo(), exact), (exact, Echo())):
+        assert Registry(both).compress_text(TEXT, None, POLICY, O200K).result.kind is Kind.SEARCH
+
+
 def test_a_proof_beats_a_candidate_and_the_classifier() -> None:
     assert shortened(Echo(kind=Kind.SEARCH, verdict=Verdict.MAYBE), Echo(), says=Says(Kind.SOURCE))
 

@@ -7,11 +7,12 @@ import re
 
 import pytest
 
-from narrows.compressors.search import COMPRESSOR, folders, grammar, grouped, trimmed
+from narrows.compressors.search import COMPRESSOR, drawn, events, folders, grammar, grouped, trimmed
 from narrows.compressors.search.results import AsTheyWere, Group
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
+from tests.compressors.search_forms_truth import events_of
 from tests.compressors.search_truth import RG, check_truth
 from tests.conftest import REPOSITORY
 
@@ -39,7 +40,7 @@ NOT_SEARCH = {
     "log under a path": "app/server.log\n" + "\n".join(f"2024-05-01 12:00:{i % 60:02d} up" for i in range(60)),
     "rg --json": "\n".join(json.dumps({"type": "match", "data": {"path": {"text": f"a/b{i}.py"}}}) for i in range(40)),
     "ls -R": "\n".join(f"src/d{i}:\na.py\nb.py\n" for i in range(30)),
-    "tree": "src\n" + "\n".join(f"├── a{i}.py" for i in range(30)),
+    "words with arms": "\n".join(f"a ── b{i}.py" for i in range(30)),
 }
 
 
@@ -132,28 +133,127 @@ def test_the_context_form_keeps_the_tools_separators() -> None:
     assert grouped.decode(text) == source
 
 
-def test_the_heading_form_factors_the_folder() -> None:
+def test_the_heading_form_keeps_paths_whole() -> None:
     source = "lib/long/folder/a.py\n1:x\n\nlib/long/folder/b.py\n2-y\n3:z\n--\n9:z\n"
     text, _ = grouped.encode(grammar.parse(source))
     assert text == (
-        "[narrows: search results under their file headings: 3 match lines, 1 context line in 2 files; paths are "
-        "relative to the folder on the next line; lossless: nothing left out]\n"
-        "lib/long/folder/\n\na.py\n1:x\n\nb.py\n2-y\n3:z\n--\n9:z\n"
+        "[narrows: search results under their file headings: 3 match lines, 1 context line in 2 files; lossless: "
+        "nothing left out]\n"
+        "\nlib/long/folder/a.py\n1:x\n\nlib/long/folder/b.py\n2-y\n3:z\n--\n9:z\n"
     )
     assert grouped.decode(text) == source
+
+
+def test_every_path_of_grouped_results_stands_in_full() -> None:
+    shortened = compressed(GREP)
+    assert all(line.partition(":")[0] in shortened.text for line in GREP.splitlines())
 
 
 def test_the_folder_form() -> None:
     source = "top.py\nsrc/core/a.py\nsrc/core/b.py\nsrc/a.py\nend.py\nsrc/core/c.py\nsrc/x/d.py\nsrc/x/e.py\n"
     text, _ = folders.encode(folders.parse(source))
     assert text == (
-        "[narrows: 8 paths grouped by folder, each folder once above its names; folders are relative to the one on "
-        "the next line; lossless: nothing left out]\n"
-        "src/\ntop.py\n\ncore/\na.py\nb.py\n\n./\na.py\n[narrows: the next 1 line as in the source]\nend.py\n\n"
-        "core/\nc.py\n\nx/\nd.py\ne.py\n"
+        "[narrows: 8 paths grouped by folder, each folder once above its names; lossless: nothing left out]\n"
+        "top.py\n\nsrc/core/\na.py\nb.py\n\nsrc/\na.py\n[narrows: the next 1 line as in the source]\nend.py\n\n"
+        "src/core/\nc.py\n\nsrc/x/\nd.py\ne.py\n"
     )
     check_truth(source, text)
     assert folders.decode(text) == source
+
+
+def test_a_list_that_one_acts_on_is_kept() -> None:
+    paths = [f"src/package/folder_{i // 40}/module_{i}.py" for i in range(400)]
+    short, long = "\n".join(paths[:100]), "\n".join(paths * 2)
+    assert isinstance(COMPRESSOR.compress(short, Level.BALANCED, RG), Kept)
+    assert compressed(long, RG).lossless
+
+
+def test_a_tree_is_drawn_by_indentation() -> None:
+    source = (
+        "src\n├── a\n│   ├── b.py\n│   └── c\n│       └── d.py\n└── e v1 (*)\n    └── f.py\n\n2 directories, 3 files\n"
+    )
+    shortened = COMPRESSOR.compress(source, Level.LOSSLESS, None)
+    assert isinstance(shortened, Kept)  # the head line is longer than what it saves
+    found = drawn.encode(source, drawn.style_of(source))  # type: ignore[arg-type]
+    assert found is not None
+    assert found[0] == (
+        "[narrows: tree of 9 lines, two blanks for each level instead of lines drawn with plain blanks; lossless: "
+        "nothing left out]\n"
+        "src\n  a\n    b.py\n    c\n      d.py\n  e v1 (*)\n    f.py\n\n2 directories, 3 files\n"
+    )
+    check_truth(source, found[0])
+    assert COMPRESSOR.expand(found[0]) == source
+
+
+@pytest.mark.parametrize("cut", ["a tree that goes on below", "a name that begins with blanks"])
+def test_a_tree_that_would_not_come_back_is_kept(cut: str) -> None:
+    end = "├── last.py\n" if cut.endswith("below") else "└──   last.py\n"
+    source = "src\n" + "├── module.py\n" * 60 + end
+    assert isinstance(COMPRESSOR.compress(source, Level.BALANCED, None), Kept)
+
+
+def test_the_events_of_rg_are_grouped_by_file() -> None:
+    lines = events_of("src/a b.py", [(3, "import os"), (4, '    os.getcwd() + "ü"')])
+    source = "\n".join([*lines * 9, "summary"]) + "\n"
+    found = events.encode(source, may_leave_out=False)
+    assert found is not None
+    text, _, lossless = found
+    assert lossless
+    assert text.startswith(
+        "[narrows: rg --json results grouped by file: 9 match lines, 9 context lines in 1 file; each line is "
+        "number@byte offset[byte span of each match]:text, context with - for :; lossless: nothing left out]\n"
+        '\nsrc/a b.py\n3@0-import os\n4@30[0-4]:    os.getcwd() + "ü"\n'
+        "end: 70 bytes searched in 54100 ns, 77 printed\n\nsrc/a b.py\n3@0-import os\n"
+    )
+    assert text.endswith("printed\n[narrows: the next 1 line as in the source]\nsummary\n")
+    check_truth(source, text)
+    assert COMPRESSOR.expand(text) == source
+
+
+def test_events_that_nearly_fit_stay_as_they_were() -> None:
+    lines = events_of("a.py", [(n, f"value {n}") for n in range(1, 40)])
+    lines[5] = lines[5].replace('"end":4', '"end":3')
+    lines[9] = lines[9].replace('"line_number":', '"line_number": ')
+    shortened = compressed("\n".join(lines))
+    assert lines[5] in shortened.text
+    assert lines[9] in shortened.text
+    assert COMPRESSOR.expand(shortened.text) == "\n".join(lines)
+    assert COMPRESSOR.sniff("\n".join(lines), None) is Verdict.EXACT
+
+
+def test_events_of_long_lines_are_counted() -> None:
+    source = "\n".join(events_of("a.js", [(1, "x"), (4, "y" * 50_000), (7, "z" * 1100), (8, "x")]))
+    shortened = compressed(source)
+    assert "left out under each file: 2 lines over 1000 characters]" in shortened.text.split("\n")[0]
+    assert shortened.text.endswith("[narrows: left out here: 2 lines over 1000 characters at 4, 7]")
+    assert COMPRESSOR.is_output(shortened.text)
+    whole = COMPRESSOR.compress(source, Level.LOSSLESS, None)
+    assert isinstance(whole, Compressed)
+    assert COMPRESSOR.expand(whole.text) == source
+
+
+def test_long_lines_of_an_unnamed_file_are_counted_where_the_call_says_search() -> None:
+    source = "1:/*! license */\n2:" + "x" * 60_000 + "\n9-end\n"
+    assert COMPRESSOR.sniff(source, None) is Verdict.NO
+    assert compressed(source, RG).text == (
+        "[narrows: search results without a file name: 2 match lines, 1 context line in 1 file; left out and counted "
+        "under each file: 1 line over 1000 characters]\n"
+        "1:/*! license */\n9-end\n[narrows: left out here: 1 line over 1000 characters at 2]\n"
+    )
+    assert isinstance(COMPRESSOR.compress(source, Level.LOSSLESS, RG), Kept)
+    assert COMPRESSOR.sniff(source.replace("9-", "1-"), RG) is Verdict.NO
+
+
+def test_colours_are_removed_and_the_head_line_says_so() -> None:
+    source = "".join(f"\x1b[35m\x1b[Ka.py\x1b[m\x1b[K:\x1b[32m{n}\x1b[0m:    x = {n}\n" for n in range(1, 30))
+    shortened = compressed(source, RG)
+    assert shortened.text.startswith(
+        "[narrows: search results grouped by file: 29 match lines in 1 file; colour codes removed; every line kept]\n"
+        "\na.py\n1:    x = 1\n"
+    )
+    assert not shortened.lossless
+    assert COMPRESSOR.is_output(shortened.text)
+    assert isinstance(COMPRESSOR.compress(source, Level.LOSSLESS, RG), Kept)
 
 
 def test_a_path_list_with_line_numbers_or_sizes_is_no_path_list() -> None:
@@ -182,10 +282,8 @@ def test_paths_are_read_exactly(line: str, path: str, entry: str) -> None:
     [
         "hostile/a:b/c:1:d.txt:1:token",
         "log.txt:5:src/main.py:42:error",
-        "12:01:01 up",
-        "2024-05-01T12:00:00Z app",
         "a\tb.py:3:x",
-        "\x1b[35ma.py\x1b[0m:3:x",
+        "x\x1b[35ma.py\x1b[0m:3:x",
         "a.py:03:x",
         "a.py:0:x",
         "File a/b.py:3:x",
@@ -287,6 +385,11 @@ def test_the_checker_sees_a_false_line(honest: str, false: str) -> None:
         "--\n" * 50_000,
         "1:\n" * 50_000,
         "x" * 5_000_000,
+        "12:01:01 up\n" * 30_000,
+        "".join(f"{i % 60}:{i % 60}:01 up\n" for i in range(30_000)),
+        "\n".join("    " * (i % 4000) + "├── x" for i in range(4000)),
+        "\x1b[1m" * 60_000 + "a",
+        '{"type":"begin","data":{"path":{"text":"a"}}}\n' * 20_000,
     ],
     ids=[
         "colons",
@@ -298,6 +401,11 @@ def test_the_checker_sees_a_false_line(honest: str, false: str) -> None:
         "separators",
         "numbers",
         "one line",
+        "times",
+        "many times",
+        "deep tree",
+        "colours",
+        "files without lines",
     ],
 )
 def test_hostile_texts_are_decided(bomb: str) -> None:
@@ -310,20 +418,22 @@ def test_hostile_texts_are_decided(bomb: str) -> None:
 
 
 def examples_in_docs() -> list[str]:
-    """The indented blocks of the page on forms that begin with a head line of ours."""
+    """The indented blocks of the page on forms that begin with a head line of ours; a block ends before the line that
+    stands for nothing indented, empty lines inside it aside."""
     page = (REPOSITORY / "docs" / "forms.md").read_text()
     blocks = re.findall(r"(?:^(?:    .*)?\n)+", page, re.MULTILINE)
     texts = [re.sub("^    ", "", block, flags=re.MULTILINE).strip("\n") + "\n" for block in blocks]
-    return [text for text in texts if re.match(r"\[narrows: (?:search results|\d+ paths)", text)]
+    heads = re.compile(r"\[narrows: (?:search results|rg --json|tree of|\d+ paths)")
+    return [text.partition("\n\ntext  ")[0].rstrip("\n") + "\n" for text in texts if heads.match(text)]
 
 
 def test_the_examples_in_the_docs_decode() -> None:
     examples = examples_in_docs()
-    assert len(examples) == 2
+    assert len(examples) == 4
+    page = (REPOSITORY / "docs" / "forms.md").read_text()
     for example in examples:
         source = COMPRESSOR.expand(example)
-        assert source is not None
+        assert source is not None, example
         check_truth(source, example)
-    results = COMPRESSOR.expand(examples[0])
-    assert results is not None
-    assert re.sub("^", "    ", results, flags=re.MULTILINE)[:-4] in (REPOSITORY / "docs" / "forms.md").read_text()
+        if example.startswith(("[narrows: search", "[narrows: tree")):
+            assert re.sub("^(?=.)", "    ", source, flags=re.MULTILINE) in page

@@ -28,7 +28,8 @@ def assert_idempotent(kind: KindUnderTest, source: str, level: Level, policy: Po
     first = REGISTRY.compress_text(source, kind.tool_call, replace(policy, level=level), ENCODING).result
     if isinstance(first, Kept):
         return
-    assert kind.compressor.is_output(first.text), "the compressor does not recognise its own output"
+    compressor = next(one for one in COMPRESSORS if one.kind is first.kind)  # a broken source may be another kind's
+    assert compressor.is_output(first.text), "the compressor does not recognise its own output"
     for again in LEVELS:
         for tool_call in (kind.tool_call, None, ToolCall("other", "{}")):
             second = REGISTRY.compress_text(first.text, tool_call, replace(policy, level=again), ENCODING).result

@@ -1,7 +1,8 @@
 """One text in, one decision out: detect, shorten, check, and pass the gate.
 
 Detection goes by how much a grammar proves. Text that only one kind's strict grammar explains is of that kind; text
-that two explain is kept, because a wrong kind is worse than no shortening. Where no grammar proves anything the
+that two explain is kept, because a wrong kind is worse than no shortening, unless one knows it as a tool's own schema
+(`Verdict.EXACT`), which settles it. Where no grammar proves anything the
 classifier is asked: it may veto, let the only candidate try, or name a kind, whose compressor then re-checks its own
 grammar.
 
@@ -119,6 +120,8 @@ class Registry:
         proven: list[Compressor] = []
         for compressor in self.compressors:
             match compressor.sniff(text, tool_call):
+                case Verdict.EXACT:
+                    return compressor
                 case Verdict.YES:
                     proven.append(compressor)
                 case Verdict.MAYBE:

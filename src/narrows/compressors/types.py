@@ -58,6 +58,8 @@ class Compressed:
 class Verdict(StrEnum):
     """What a structural sniffer says of a text."""
 
+    EXACT = "exact"
+    """As YES, and by the very schema of one tool: a kind that also explains the text does so in wider terms."""
     YES = "yes"
     """The kind's strict grammar explains the whole of it."""
     MAYBE = "maybe"

@@ -1,4 +1,4 @@
-"""Search results: rg, grep and their family, and lists of paths.
+"""Search results: rg, grep and their family, lists of paths, and drawn trees.
 
 The lossless form comes first and is nearly always enough: the path is most of a result line, and once is enough
 (`grouped`, `folders`). Only results that stay large are thinned out (`trimmed`), and only at the level that may. What
@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 
 from narrows.compressors import tools
-from narrows.compressors.search import folders, grammar, grouped, shape, trimmed
+from narrows.compressors.search import drawn, events, folders, grammar, grouped, shape, trimmed
+from narrows.compressors.search.results import Layout
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level
@@ -35,6 +36,10 @@ class SearchCompressor:
         return Kind.SEARCH
 
     def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+        if events.are_events(text):
+            return Verdict.EXACT
+        if drawn.style_of(text) is not None:
+            return Verdict.YES
         if not _worth_parsing(text):
             return Verdict.NO
         called = _called_for_search(tool_call)
@@ -46,31 +51,48 @@ class SearchCompressor:
     def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
         if "[narrows:" in text:
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.SEARCH)
-        called = _called_for_search(tool_call)
-        results = grammar.parse(text)
-        if shape.judge(results, called_for_search=called) is Verdict.NO:
-            paths = folders.parse(text)
-            if not folders.is_list(paths, called_for_search=called):
-                return Kept(Reason.GRAMMAR, Kind.SEARCH)
-            return _smaller(text, *folders.encode(paths), lossless=True)
-        form, summary = grouped.encode(results)
-        shortened = trimmed.shorten(results, len(form)) if level is Level.BALANCED else None
-        if shortened is None:
-            return _smaller(text, form, summary, lossless=True)
-        return _smaller(text, *shortened, lossless=False)
+        if events.are_events(text):
+            found = events.encode(text, may_leave_out=level is Level.BALANCED)
+            return Kept(Reason.GRAMMAR, Kind.SEARCH) if found is None else _smaller(text, *found)
+        style = drawn.style_of(text)
+        if style is not None:
+            tree = drawn.encode(text, style)
+            return Kept(Reason.GRAMMAR, Kind.SEARCH) if tree is None else _smaller(text, *tree)
+        return _results_or_paths(text, level, called=_called_for_search(tool_call))
 
     def is_output(self, text: str) -> bool:
-        return self.expand(text) is not None or trimmed.is_output(text)
+        return self.expand(text) is not None or trimmed.is_output(text) or events.is_output(text)
 
     def expand(self, text: str) -> str | None:
-        source = grouped.decode(text)
-        return folders.decode(text) if source is None else source
+        decoded = (decode(text) for decode in (grouped.decode, folders.decode, drawn.decode, events.decode))
+        return next((source for source in decoded if source is not None), None)
 
 
 COMPRESSOR = SearchCompressor()
 
 
-def _smaller(text: str, form: str, summary: str, *, lossless: bool) -> Compressed | Kept:
+def _results_or_paths(text: str, level: Level, *, called: bool) -> Compressed | Kept:
+    results = grammar.parse(text)
+    if shape.judge(results, called_for_search=called) is Verdict.NO:
+        paths = folders.parse(text)
+        if not folders.is_list(paths, called_for_search=called):
+            return Kept(Reason.GRAMMAR, Kind.SEARCH)
+        if len(text) < folders.MIN_CHARACTERS:
+            return Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH, "a short list of paths")
+        return _smaller(text, *folders.encode(paths))
+    if results.coloured or results.layout is Layout.UNNAMED:
+        thinned = trimmed.shorten(results, len(text)) if level is Level.BALANCED else None
+        return (
+            Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH) if thinned is None else _smaller(text, *thinned, lossless=False)
+        )
+    form, summary = grouped.encode(results)
+    shortened = trimmed.shorten(results, len(form)) if level is Level.BALANCED else None
+    if shortened is None:
+        return _smaller(text, form, summary)
+    return _smaller(text, *shortened, lossless=False)
+
+
+def _smaller(text: str, form: str, summary: str, lossless: bool = True) -> Compressed | Kept:
     if len(form) >= len(text):
         return Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH)
     return Compressed(Kind.SEARCH, form, lossless, summary)
@@ -86,7 +108,7 @@ def _called_for_search(tool_call: ToolCall | None) -> bool:
 
 def _worth_parsing(text: str) -> bool:
     """A cheap look at the beginning: whether a fair share of its lines could be results or paths."""
-    sample = text[:_SAMPLE_CHARACTERS]
+    sample = grammar.without_colours(text[:_SAMPLE_CHARACTERS])
     lines = sample.count("\n") + 1
     found = sum(1 for _ in _RESULT_LINE.finditer(sample)) + sum(1 for _ in _PATH_LINE.finditer(sample))
     return found * 4 >= lines

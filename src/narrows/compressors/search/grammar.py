@@ -1,62 +1,79 @@
 """Reading the output of rg, grep and their family exactly, or not at all.
 
-Three layouts. Plain: each line `path:number:text`. With context: blocks between `--` lines, in which every line is
-`path:number:text` or `path-number-text`, of one file, numbered one after the other. Headings: a path, then
-`number:text` or `number-text`, a blank line between files.
+Four layouts. Plain: each line `path:number:text` (`plain`). With context: blocks between `--` lines, in which every
+line is `path:number:text` or `path-number-text`, of one file, numbered one after the other, and consecutive numbers
+decide where the path ends. Headings: a path, then `number:text` or `number-text`, a blank line between files. Unnamed:
+`number:text` alone, which is what a search of one file prints.
 
-Where a path ends is not written down: `a:1:b.txt:2:x` is line 1 of `a` or line 2 of `a:1:b.txt`. The leftmost reading
-is taken when the rest could not be a path, or when the file's numbers rise over several lines, which the other reading
-would need several such paths for. Otherwise the lines are kept as they were. In context blocks consecutive numbers
-decide.
+Colour codes are removed first where the text begins with one: the tools colour the path, which comes first.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import replace
 
-from narrows.compressors.search.paths import has_file_name, is_path
+from narrows.compressors.search import plain
+from narrows.compressors.search.paths import is_path
 from narrows.compressors.search.results import (
     ENTRY,
     SEPARATOR,
     AsTheyWere,
     Block,
     Group,
+    Layout,
     Results,
     join_blocks,
-    numbers,
     split_lines,
 )
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _PLAIN = re.compile(r"([^\x00-\x1f\x7f]+?):([0-9]+):")
-_COLON_NUMBER = re.compile(r":(?=[0-9]{1,10}:)")
-_ONLY_NUMBERS = re.compile(r"[0-9:]*")
-_CODE = re.compile(r"""[\s"'()\[\]{}=<>,;#|*?]""")
-_MATCH_ENTRY = re.compile(r"[1-9][0-9]{0,9}:")
 _SAMPLE_LINES = 200
 _CANDIDATE = re.compile(r"([:-])([1-9][0-9]{0,9})(?=\1)")
 _MAX_CANDIDATES = 12
-_MAX_AMBIGUITY_CHARACTERS = 512
 
 
 def parse(text: str) -> Results:
     """The results in `text`; what is not understood is in blocks of lines as they were."""
+    plain_text = without_colours(text)
+    return _parse(text) if plain_text is text else replace(_parse(plain_text), coloured=True)
+
+
+def without_colours(text: str) -> str:
+    """The text itself, unless it begins with a colour code; then without any."""
+    return _COLOUR.sub("", text) if text.startswith("\x1b[") else text
+
+
+def _parse(text: str) -> Results:
+    if plain.begins(text) and "\n--\n" not in text and not text.endswith("\n--"):
+        return _plain(text)
     lines, ends_with_newline = split_lines(text)
-    if _reads_as_headings(lines[:_SAMPLE_LINES]):
-        return Results(join_blocks(_with_headings(lines)), headings=True, ends_with_newline=ends_with_newline)
+    sample = lines[:_SAMPLE_LINES]
+    if all(map(ENTRY.match, (line for line in sample if line != SEPARATOR))) and _all_entries(lines):
+        return Results([Group("", lines)], Layout.UNNAMED, ends_with_newline)
+    if _reads_as_headings(sample):
+        return Results(join_blocks(_with_headings(lines)), Layout.HEADINGS, ends_with_newline)
     if SEPARATOR in lines:
-        return Results(join_blocks(_with_context(lines)), headings=False, ends_with_newline=ends_with_newline)
-    if not _any_number(lines[:_SAMPLE_LINES]):
-        return Results([AsTheyWere(lines)], headings=False, ends_with_newline=ends_with_newline)
-    plain = _Plain()
-    plain.read(lines)
-    if any("-" in line for line in plain.leftover()):
+        return Results(join_blocks(_with_context(lines)), Layout.PLAIN, ends_with_newline)
+    if not _any_number(sample):
+        return Results([AsTheyWere(lines)], Layout.PLAIN, ends_with_newline)
+    return _plain(text)
+
+
+def _plain(text: str) -> Results:
+    """Read as plain, or, where lines are left over and that explains more of them, as blocks of context."""
+    lines, ends_with_newline = split_lines(text)
+    found = plain.read(text.removesuffix("\n") if ends_with_newline else text)
+    if any("-" in line for line in found.leftover()):
         blocks = join_blocks(_with_context(lines))
-        if sum(len(block.lines) for block in blocks if isinstance(block, AsTheyWere)) < len(plain.leftover()):
-            return Results(blocks, headings=False, ends_with_newline=ends_with_newline)
-    blocks = join_blocks(plain.blocks)
-    return Results(blocks, headings=False, ends_with_newline=ends_with_newline, doubtful=plain.doubtful_lines)
+        if sum(len(block.lines) for block in blocks if isinstance(block, AsTheyWere)) < len(found.leftover()):
+            return Results(blocks, Layout.PLAIN, ends_with_newline)
+    return Results(join_blocks(found.blocks), Layout.PLAIN, ends_with_newline, doubtful=found.doubtful_lines)
+
+
+def _all_entries(lines: list[str]) -> bool:
+    return any(line != SEPARATOR for line in lines) and all(line == SEPARATOR or ENTRY.match(line) for line in lines)
 
 
 def _reads_as_headings(sample: list[str]) -> bool:
@@ -69,78 +86,6 @@ def _reads_as_headings(sample: list[str]) -> bool:
 def _any_number(sample: list[str]) -> bool:
     """Whether a fair share of the lines has a number between separators; without one there are no results."""
     return sum(1 for line in sample if _CANDIDATE.search(line)) * 10 >= len(sample)
-
-
-@dataclass(slots=True)
-class _Plain:
-    """The plain layout, line by line."""
-
-    blocks: list[Block] = field(default_factory=list)
-    doubtful_lines: int = 0
-    _path: str = ""
-    _entries: list[str] = field(default_factory=list)
-    _doubtful: bool = False
-    _judged: dict[str, bool] = field(default_factory=dict)
-
-    def read(self, lines: list[str]) -> None:
-        """Take every line; the blocks are complete afterwards."""
-        prefix = ""
-        for line in lines:
-            if prefix and line.startswith(prefix):
-                number = _MATCH_ENTRY.match(line, len(prefix))
-                if number is not None:
-                    self._entries.append(line[len(prefix) :])
-                    if not self._doubtful and line.find(":", number.end()) > 0:
-                        self._doubtful = _could_end_later(self._path, line[number.end() :])
-                    continue
-            self._finish()
-            prefix = self._begin(line)
-        self._finish()
-
-    def leftover(self) -> list[str]:
-        """The lines in no group so far."""
-        return [line for block in self.blocks if isinstance(block, AsTheyWere) for line in block.lines]
-
-    def _begin(self, line: str) -> str:
-        found = _PLAIN.match(line)
-        if found is None or found[2][0] == "0" or len(found[2]) > 10 or not self._is_path(found[1]):
-            self.blocks.append(AsTheyWere([line]))
-            return ""
-        self._path = found[1]
-        self._entries = [line[found.end(1) + 1 :]]
-        self._doubtful = _could_end_later(self._path, line[found.end() :])
-        return self._path + ":"
-
-    def _is_path(self, path: str) -> bool:
-        if path not in self._judged:
-            self._judged[path] = is_path(path)
-        return self._judged[path]
-
-    def _finish(self) -> None:
-        """Close the current group; a doubtful one must prove itself by rising numbers."""
-        if not self._entries:
-            return
-        group = Group(self._path, self._entries)
-        if self._doubtful and not _rises(numbers(group)):
-            self.doubtful_lines += len(group.entries)
-            self.blocks.append(AsTheyWere([f"{group.path}:{entry}" for entry in group.entries]))
-        else:
-            self.blocks.append(group)
-        self._entries = []
-        self._doubtful = False
-
-
-def _could_end_later(path: str, text: str) -> bool:
-    """Whether `path:N:` and the beginning of `text` could together be a longer path."""
-    for later in _COLON_NUMBER.finditer(text, 0, _MAX_AMBIGUITY_CHARACTERS):
-        between = text[: later.start()]
-        if _ONLY_NUMBERS.fullmatch(between) is None:
-            return not has_file_name(path) or _CODE.search(between) is None
-    return False
-
-
-def _rises(found: list[int]) -> bool:
-    return len(found) > 1 and all(first < second for first, second in pairwise(found))
 
 
 def _with_headings(lines: list[str]) -> list[Block]:
@@ -166,10 +111,6 @@ def _with_headings(lines: list[str]) -> list[Block]:
     return blocks
 
 
-def _is_heading(lines: list[str], at: int) -> bool:
-    return at + 1 < len(lines) and ENTRY.match(lines[at + 1]) is not None and is_path(lines[at])
-
-
 def _with_context(lines: list[str]) -> list[Block]:
     """Blocks between separators. The separator goes with the group before it."""
     blocks: list[Block] = []
@@ -177,7 +118,7 @@ def _with_context(lines: list[str]) -> list[Block]:
     for i, line in enumerate([*lines, SEPARATOR]):
         if line != SEPARATOR:
             continue
-        found = join_blocks(_one_context_block(lines[start:i]))
+        found = join_blocks(_one_context_block(lines[start:i])) if start < i else []
         if blocks and found and isinstance(blocks[-1], Group) and isinstance(found[0], Group):
             last = blocks[-1]
             if last.path == found[0].path:
@@ -205,9 +146,7 @@ def _one_context_block(lines: list[str]) -> list[Block]:
         i = stop
     singles = [i for i, line in enumerate(lines) if _begins_with_match(line)]
     if len(singles) == 1 and len(blocks) == len(lines):
-        plain = _Plain()
-        plain.read([lines[singles[0]]])
-        blocks[singles[0]] = plain.blocks[0]
+        blocks[singles[0]] = plain.read(lines[singles[0]]).blocks[0]
     return blocks
 
 

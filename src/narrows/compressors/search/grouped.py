@@ -12,8 +12,11 @@
 A blank line opens a group, the next line is its path, then come entries with the tool's own separators. Groups stand in
 the source's order and repeat where the source interleaves files, so the form decodes to the source byte for byte. A
 match text that a file has more than once may be written once, `3,17,40:text`, where sorting by number gives the order
-back. Lines that belong to no file follow a mark with their count. A folder that all paths share may be written once, on
-the line after the head line.
+back. Lines that belong to no file follow a mark with their count.
+
+Paths stay whole. A folder that all of them share could be written once; over recorded outputs that saves less than one
+token in a hundred beyond grouping, and it hides from the model, and from whoever looks for it later, the very string
+that the next tool call needs.
 """
 
 from __future__ import annotations
@@ -28,17 +31,15 @@ from narrows.compressors.search.results import (
     AsTheyWere,
     Block,
     Group,
+    Layout,
     Results,
     split_lines,
 )
 
 MIN_FOLDED_CHARACTERS = 8
-MIN_FOLDER_SHARE = 0.08
-"""A shared folder is factored out when that saves this share of the characters: full paths are worth something."""
-
-FOLDER_WORDS = "; paths are relative to the folder on the next line"
 FOLDED_WORDS = "; a text that a file has at several lines stands once, after all its line numbers"
 
+_CONTEXT = re.compile(r"[0-9]+-")
 _ALONE = "\n"
 
 _FOLDED = re.compile(r"([1-9][0-9]{0,9}(?:,[1-9][0-9]{0,9})+):")
@@ -46,7 +47,7 @@ _AS_THEY_WERE = re.compile(r"\[narrows: the next ([0-9]{1,9}) lines? as in the s
 _HEAD = re.compile(
     r"\[narrows: search results (?P<style>grouped by file|under their file headings): "
     r"(?P<matches>[0-9]+) match lines?(?:, (?P<context>\d+) context lines?)? in (?P<files>\d+) files?"
-    rf"(?P<folder>{FOLDER_WORDS})?(?P<folded>{FOLDED_WORDS})?"
+    rf"(?P<folded>{FOLDED_WORDS})?"
     r"; lossless: nothing left out\]"
 )
 
@@ -58,18 +59,19 @@ def counted(number: int, noun: str) -> str:
 
 def tally(groups: list[Group]) -> str:
     """How many match lines, context lines and files, in the words of a head line."""
-    entries = [entry for group in groups for entry in group.entries if entry != SEPARATOR]
-    found = sum(1 for entry in entries if is_match(entry))
-    context = f", {counted(len(entries) - found, 'context line')}" if len(entries) > found else ""
+    total = context = 0
+    for group in groups:
+        total += len(group.entries) - group.entries.count(SEPARATOR)
+        context += sum(1 for found in map(_CONTEXT.match, group.entries) if found)
+    said = f", {counted(context, 'context line')}" if context else ""
     files = counted(len({group.path for group in groups}), "file")
-    return f"{counted(found, 'match line')}{context} in {files}"
+    return f"{counted(total - context, 'match line')}{said} in {files}"
 
 
 def encode(results: Results) -> tuple[str, str]:
     """The form and, in a few words, what it holds."""
     groups = results.groups
-    folder = shared_folder(groups)
-    body = [folder] if folder else []
+    body: list[str] = []
     folded = False
     for block in results.blocks:
         if isinstance(block, AsTheyWere):
@@ -77,15 +79,10 @@ def encode(results: Results) -> tuple[str, str]:
             continue
         entries = fold(block.entries)
         folded = folded or len(entries) < len(block.entries)
-        body += ["", block.path[len(folder) :], *entries]
-    style = "under their file headings" if results.headings else "grouped by file"
+        body += ["", block.path, *entries]
+    style = "under their file headings" if results.layout is Layout.HEADINGS else "grouped by file"
     held = tally(groups)
-    head = (
-        f"search results {style}: {held}"
-        + (FOLDER_WORDS if folder else "")
-        + (FOLDED_WORDS if folded else "")
-        + "; lossless: nothing left out"
-    )
+    head = f"search results {style}: {held}" + (FOLDED_WORDS if folded else "") + "; lossless: nothing left out"
     end = "\n" if results.ends_with_newline else ""
     return "\n".join([marks.mark(head), *body]) + end, f"{held}, grouped, lossless"
 
@@ -95,35 +92,24 @@ def as_they_were(block: AsTheyWere) -> list[str]:
     return [marks.mark(f"the next {counted(len(block.lines), 'line')} as in the source"), *block.lines]
 
 
-def shared_folder(groups: list[Group]) -> str:
-    """The longest folder that all paths share, where naming it once is worth it; else nothing."""
-    if len(groups) < 2:
-        return ""
-    first = min(group.path for group in groups)
-    last = max(group.path for group in groups)
-    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    folder = first[: first.rfind("/", 0, length) + 1]
-    if any(len(group.path) == len(folder) for group in groups):
-        return ""
-    size = sum(len(group.path) + sum(map(len, group.entries)) for group in groups)
-    return folder if len(folder) * len(groups) >= MIN_FOLDER_SHARE * size else ""
-
-
 def fold(entries: list[str]) -> list[str]:
     """The entries with repeated match texts written once, after all their numbers, at the first one's place; the same
     entries where that would not decode or would save nothing."""
-    if len({entry.partition(":")[2] for entry in entries}) == len(entries):
+    pairs = [entry.partition(":") for entry in entries]
+    if len({text for _, _, text in pairs}) == len(entries):
         return entries
     places: dict[str, list[str]] = {}
-    for entry in entries:
-        number, separator, text = entry.partition(":")
-        if not separator or not number.isdecimal():
+    rising, last = True, 0
+    for number, _, text in pairs:
+        if not number.isdecimal():
             return entries
-        places.setdefault(text if len(text) >= MIN_FOLDED_CHARACTERS else _ALONE + entry, []).append(number)
+        value = int(number)
+        rising, last = rising and value > last, value
+        places.setdefault(text if len(text) >= MIN_FOLDED_CHARACTERS else f"{_ALONE}{number}:{text}", []).append(number)
     if len(places) == len(entries):
         return entries
     folded = [key[1:] if key.startswith(_ALONE) else f"{','.join(found)}:{key}" for key, found in places.items()]
-    return folded if unfold(folded) == entries else entries
+    return folded if rising or unfold(folded) == entries else entries
 
 
 def unfold(entries: list[str]) -> list[str]:
@@ -145,13 +131,7 @@ def decode(text: str) -> str | None:
     head = _HEAD.fullmatch(lines[0])
     if head is None:
         return None
-    folder = ""
-    start = 1
-    if head["folder"]:
-        if len(lines) < 2 or not lines[1].endswith("/"):
-            return None
-        folder, start = lines[1], 2
-    blocks = read_body(lines, start, folder)
+    blocks = read_body(lines)
     if blocks is None:
         return None
     groups = [block for block in blocks if isinstance(block, Group)]
@@ -164,13 +144,11 @@ def decode(text: str) -> str | None:
     return "\n".join(write(blocks)) + ("\n" if ends_with_newline else "")
 
 
-def read_body(
-    lines: list[str], start: int, folder: str, is_own: Callable[[str], bool] = lambda _: False
-) -> list[Block] | None:
-    """The blocks from line `start` on, their entries as written; None where a line fits no rule. Lines in a group for
+def read_body(lines: list[str], is_own: Callable[[str], bool] = lambda _: False) -> list[Block] | None:
+    """The blocks below the head line, their entries as written; None where a line fits no rule. Lines in a group for
     which `is_own` holds are taken as entries."""
     blocks: list[Block] = []
-    i = start
+    i = 1
     while i < len(lines):
         others = read_as_they_were(lines, i)
         if others is not None:
@@ -182,7 +160,7 @@ def read_body(
                 stop += 1
             if stop == i + 2:
                 return None
-            blocks.append(Group(folder + lines[i + 1], lines[i + 2 : stop]))
+            blocks.append(Group(lines[i + 1], lines[i + 2 : stop]))
         else:
             return None
         i = stop

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 SEPARATOR = "--"
 ENTRY = re.compile(r"([1-9][0-9]{0,9})([:-])")
@@ -33,15 +34,26 @@ class AsTheyWere:
 Block = Group | AsTheyWere
 
 
+class Layout(Enum):
+    """How the source attaches a line to its file."""
+
+    PLAIN = "path on every line"
+    HEADINGS = "path above its lines"
+    """As `rg --heading` writes it."""
+    UNNAMED = "no path"
+    """A search of one file: there is one group, and its path is empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A whole output. `headings`: the source itself grouped by file, as `rg --heading` does. `doubtful`: lines of
-    groups given up because their path could have ended elsewhere. `ends_with_newline` is the source's last byte."""
+    """A whole output. `doubtful`: lines of groups given up because their path could have ended elsewhere.
+    `ends_with_newline` is the source's last byte. `coloured`: colour codes were removed before reading."""
 
     blocks: list[Block]
-    headings: bool
+    layout: Layout
     ends_with_newline: bool
     doubtful: int = 0
+    coloured: bool = False
 
     @property
     def groups(self) -> list[Group]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from narrows.compressors.search.results import Group, Results, numbers
+from narrows.compressors.search.results import ENTRY, SEPARATOR, Group, Layout, Results, numbers
+from narrows.compressors.search.trimmed import LONG_CHARACTERS
 from narrows.compressors.types import Verdict
 
 MAX_OTHER_SHARE = 0.2
@@ -35,7 +36,10 @@ def judge(results: Results, *, called_for_search: bool) -> Verdict:
     """How surely `results` are search results. `called_for_search`: the tool call says so."""
     groups = results.groups
     found = sum(len(group.entries) for group in groups)
-    if found < 2:
+    if results.layout is Layout.UNNAMED:
+        sure = called_for_search and not results.coloured and _is_one_file(groups[0])
+        return Verdict.YES if sure else Verdict.NO
+    if found < (1 if called_for_search else 2):
         return Verdict.NO
     unexplained = sum(1 for line in results.other_lines if not _NOTICE.match(line)) - results.doubtful
     total = found + len(results.other_lines)
@@ -44,11 +48,21 @@ def judge(results: Results, *, called_for_search: bool) -> Verdict:
     groups = _first(groups)
     if _messages_share(groups) > (0.9 if called_for_search else 0.6):
         return Verdict.NO
-    if not _numbers_like_lines(groups) and not (called_for_search and not results.headings):
+    if not _numbers_like_lines(groups) and not (called_for_search and results.layout is not Layout.HEADINGS):
         return Verdict.NO
     if unexplained == 0 or called_for_search:
         return Verdict.YES
     return Verdict.MAYBE if unexplained <= _MAYBE_OTHER_SHARE * total + _MAX_ENVELOPE_LINES else Verdict.NO
+
+
+def _is_one_file(group: Group) -> bool:
+    """Whether the numbers are a file's, each line of it once, and some line is too long to read: nothing else can be
+    saved of it. Without a path only the tool call tells what it is."""
+    if max(map(len, group.entries)) <= LONG_CHARACTERS:
+        return False
+    found = [ENTRY.match(entry) for entry in group.entries if entry != SEPARATOR]
+    values = [int(entry[1]) for entry in found if entry]
+    return values == sorted(set(values)) and any(entry[2] == ":" for entry in found if entry)
 
 
 def _first(groups: list[Group]) -> list[Group]:

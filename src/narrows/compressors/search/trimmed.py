@@ -17,16 +17,23 @@ from functools import partial
 from narrows.compressors import marks
 from narrows.compressors.search.grouped import (
     FOLDED_WORDS,
-    FOLDER_WORDS,
     as_they_were,
     counted,
     fold,
     is_match,
     read_body,
-    shared_folder,
     tally,
 )
-from narrows.compressors.search.results import SEPARATOR, AsTheyWere, Block, Group, Results, join_blocks, split_lines
+from narrows.compressors.search.results import (
+    SEPARATOR,
+    AsTheyWere,
+    Block,
+    Group,
+    Layout,
+    Results,
+    join_blocks,
+    split_lines,
+)
 
 ENOUGH_CHARACTERS = 160_000
 """About 40,000 tokens: below it no match and no context is left out."""
@@ -44,14 +51,17 @@ _DEFINITION = re.compile(
     r"(?:def|class|func|fn|function|interface|struct|enum|trait|impl|type|module|namespace|macro_rules!|#define)\b"
 )
 _GATHERED_WORDS = "; the lines of each file brought together in their order, the order between files is lost"
+_COLOUR_WORDS = "; colour codes removed"
+_UNNAMED = "without a file name"
 _LOST = (
     r"(?:\d+ match lines?{0})?(?:; )?(?:\d+ lines? over 1000 characters{0})?(?:; )?"
     r"(?:\d+ context lines?(?: and \d+ separators?)?)?"
 )
 _LEFT_OUT = re.compile(rf"\[narrows: left out here: {_LOST.format('(?: at [0-9, ]+| from line [0-9]+ to [0-9]+)')}\]")
 _HEAD = re.compile(
-    r"\[narrows: search results grouped by file: \d+ match lines?(?:, \d+ context lines?)? in (?P<files>\d+) files?"
-    rf"(?P<folder>{FOLDER_WORDS})?(?:{FOLDED_WORDS})?(?:{_GATHERED_WORDS})?"
+    rf"\[narrows: search results (?:grouped by file|(?P<unnamed>{_UNNAMED})): "
+    r"\d+ match lines?(?:, \d+ context lines?)? in (?P<files>\d+) files?"
+    rf"(?:{FOLDED_WORDS})?(?:{_GATHERED_WORDS})?(?:{_COLOUR_WORDS})?"
     rf"; (?:every line kept|left out and counted under each file: {_LOST.format('')})\]"
 )
 
@@ -85,7 +95,7 @@ def shorten(results: Results, form_characters: int) -> tuple[str, str] | None:
     long, is good enough."""
     groups = results.groups
     scattered = len(groups) * 10 > len({group.path for group in groups}) * 13
-    if form_characters <= ENOUGH_WITH_LONG_LINES and not scattered:
+    if form_characters <= ENOUGH_WITH_LONG_LINES and not scattered and not results.coloured:
         return None
     source = _gathered(results.blocks) if scattered else results.blocks
     blocks: _Blocks = [_Trimmed(block.path, block.entries) if isinstance(block, Group) else block for block in source]
@@ -93,7 +103,11 @@ def shorten(results: Results, form_characters: int) -> tuple[str, str] | None:
         blocks = _each(blocks, _without_long)
     if form_characters > ENOUGH_CHARACTERS:
         blocks = _within_bounds(blocks)
-    if not scattered and not any(block.lost() for block in blocks if isinstance(block, _Trimmed)):
+    if (
+        not scattered
+        and not results.coloured
+        and not any(block.lost() for block in blocks if isinstance(block, _Trimmed))
+    ):
         return None
     return _write(results, blocks, gathered=scattered)
 
@@ -129,7 +143,9 @@ def is_output(text: str) -> bool:
     head = _HEAD.fullmatch(lines[0])
     if head is None:
         return False
-    blocks = read_body(lines, 2 if head["folder"] else 1, "", lambda line: _LEFT_OUT.fullmatch(line) is not None)
+    if head["unnamed"]:
+        lines[1:1] = ["", ""]
+    blocks = read_body(lines, lambda line: _LEFT_OUT.fullmatch(line) is not None)
     return blocks is not None and int(head["files"]) == len({b.path for b in blocks if isinstance(b, Group)})
 
 
@@ -204,22 +220,24 @@ def _lost(matches: tuple[int, str], long: tuple[int, str], context: list[str]) -
 
 def _write(results: Results, blocks: _Blocks, *, gathered: bool) -> tuple[str, str]:
     groups = [block for block in blocks if isinstance(block, _Trimmed)]
-    folder = shared_folder([Group(group.path, group.kept) for group in groups])
-    body = [folder] if folder else []
+    unnamed = results.layout is Layout.UNNAMED
+    body: list[str] = []
     folded = False
     for block in blocks:
         if isinstance(block, AsTheyWere):
             body += as_they_were(block)
             continue
-        entries = fold(block.kept)
+        entries = block.kept if unnamed else fold(block.kept)
         folded = folded or len(entries) < len(block.kept)
         lost = block.lost()
-        body += ["", block.path[len(folder) :], *entries, *([marks.mark(f"left out here: {lost}")] if lost else [])]
+        heading = [] if unnamed else ["", block.path]
+        body += [*heading, *entries, *([marks.mark(f"left out here: {lost}")] if lost else [])]
     matches = sum(len(group.matches) for group in groups)
     long = sum(len(group.long) for group in groups)
     lost = _lost((matches, ""), (long, ""), [entry for group in groups for entry in group.context])
-    words = f"search results grouped by file: {tally(results.groups)}" + (FOLDER_WORDS if folder else "")
+    words = f"search results {_UNNAMED if unnamed else 'grouped by file'}: {tally(results.groups)}"
     words += (FOLDED_WORDS if folded else "") + (_GATHERED_WORDS if gathered else "")
+    words += _COLOUR_WORDS if results.coloured else ""
     words += f"; left out and counted under each file: {lost}" if lost else "; every line kept"
     end = "\n" if results.ends_with_newline else ""
     summary = f"{tally(results.groups)}; left out: {lost or 'nothing'}"
