@@ -106,7 +106,7 @@ def gateway_with_traffic() -> Iterator[None]:
     from narrows.cli.demo.gateway import running_gateway
     from narrows.cli.demo.models import scripted_model
 
-    with scripted_model() as model, running_gateway(model.base_url, GATEWAY_PORT) as base_url:
+    with scripted_model() as model, running_gateway(model.base_url, port=GATEWAY_PORT) as base_url:
         for number in range(REQUESTS):
             body = {"model": "scripted", "stream": True, "messages": [{"role": "user", "content": f"request {number}"}]}
             command = ["curl", "-s", "-o", os.devnull, "-H", "content-type: application/json", "-d", json.dumps(body)]

@@ -26,13 +26,13 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
-def running_gateway(upstream: str, level: Level = Level.BALANCED) -> Iterator[str]:
-    """Serve `upstream` on a free loopback port; yields the base URL without a path.
+def running_gateway(upstream: str, level: Level = Level.BALANCED, *, port: int | None = None) -> Iterator[str]:
+    """Serve `upstream` on a loopback port (a free one by default); yields the base URL without a path.
 
     Raises:
         Failure: the gateway did not become ready; the message ends with what it wrote.
     """
-    port = _free_port()
+    port = port or _free_port()
     base_url = f"http://127.0.0.1:{port}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NARROWS_")}
     flags = ["--config", os.devnull, "--upstream", upstream, "--port", str(port), "--level", level]
