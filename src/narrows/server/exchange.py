@@ -34,6 +34,25 @@ _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 class Exchange:
     """The `Owner` of one forwarding, for one request of one client."""
 
+    __slots__ = (
+        "_admitted",
+        "_body",
+        "_client",
+        "_complete",
+        "_ended",
+        "_forwarding",
+        "_gateway",
+        "_head",
+        "_loop",
+        "_origin_form",
+        "_planning",
+        "_settings",
+        "_target",
+        "story",
+    )
+
+    _admitted: Planned | Passed
+
     def __init__(self, gateway: Gateway, client: Client, head: RequestHead) -> None:
         self._gateway = gateway
         self._settings = gateway.settings
@@ -44,7 +63,7 @@ class Exchange:
         path = self._origin_form.partition(b"?")[0].decode("latin-1")
         self.story = Story(gateway.next_request_id(), perf_counter(), head.method.decode(), path)
         self._forwarding = Forwarding(gateway, client, head, self.story, self)
-        self._way: tuple[Planned, HeldBody] | tuple[Passed, PassedBody] | None = None
+        self._body: HeldBody | PassedBody | None = None
         self._target = b""
         self._planning: asyncio.Task[None] | None = None
         self._complete = False
@@ -82,12 +101,12 @@ class Exchange:
             story.wire = admitted.wire.name
             self._forwarding.wire = admitted.wire
         self._target = self._gateway.target.join(self._origin_form)
+        self._admitted = admitted
         if isinstance(admitted, Planned):
-            held = HeldBody(self._head.framing, self._gateway.budget, self._settings.max_body_bytes)
-            self._way = (admitted, held)
+            self._body = HeldBody(self._head.framing, self._gateway.budget, self._settings.max_body_bytes)
         else:
             story.reason = admitted.reason
-            self._way = (admitted, PassedBody(self._gateway.limits.replay_bytes))
+            self._body = PassedBody(self._gateway.limits.replay_bytes)
 
     def body_data(self, data: bytes, *, ended: bool) -> None:
         """More of the request's body, framing included; `ended`: it is complete."""
@@ -99,23 +118,26 @@ class Exchange:
 
     def _proceed(self, data: bytes) -> None:
         """Do what can be done with what has come of the request, `data` last."""
-        match self._way:
-            case (Passed() as admitted, PassedBody() as passed):
-                passed.add(data)
-                if self._forwarding.started:
-                    self._forwarding.more_body(data, ended=self._complete)
-                else:
-                    self._forward(admitted, passed, None)
-            case (Planned() as admitted, HeldBody() as held):
-                try:
-                    held.add(data)
-                except GatewayError as error:
-                    self.failed(error)
-                    return
-                if self._complete:
-                    self._plan(admitted, held)
-                else:
-                    self._client.deadline_s = self._loop.time() + self._settings.idle_timeout_s
+        body = self._body
+        if isinstance(body, HeldBody):
+            self._hold(body, data)
+        elif body is not None:
+            body.add(data)
+            if self._forwarding.started:
+                self._forwarding.more_body(data, ended=self._complete)
+            else:
+                self._forward(body, None)
+
+    def _hold(self, body: HeldBody, data: bytes) -> None:
+        try:
+            body.add(data)
+        except GatewayError as error:
+            self.failed(error)
+            return
+        if self._complete:
+            self._plan(body)
+        else:
+            self._client.deadline_s = self._loop.time() + self._settings.idle_timeout_s
 
     def tunnel_data(self, data: bytes) -> None:
         """Bytes of the tunnel from the client."""
@@ -123,22 +145,24 @@ class Exchange:
 
     # Planning
 
-    def _plan(self, admitted: Planned, body: HeldBody) -> None:
+    def _plan(self, body: HeldBody) -> None:
+        admitted = self._admitted
+        assert isinstance(admitted, Planned)
         story = self.story
         story.received_s = perf_counter()
         if body.has_trailers:
             story.reason = PassReason.TRAILERS
-            self._forward(admitted, body, None)
+            self._forward(body, None)
             return
         begun = self._gateway.planner.begin(body.payload(), admitted.wire, admitted.policy)
         story.locate_s = perf_counter() - story.received_s
         if isinstance(begun, Plan):
-            self._planned(admitted, body, begun)
+            self._planned(body, begun)
         else:
             self._client.deadline_s = NEVER_S  # planning has a limit of its own
-            self._planning = self._gateway.spawn(self._finish_plan(admitted, body, begun), self)
+            self._planning = self._gateway.spawn(self._finish_plan(body, begun), self)
 
-    async def _finish_plan(self, admitted: Planned, body: HeldBody, unfinished: Unfinished) -> None:
+    async def _finish_plan(self, body: HeldBody, unfinished: Unfinished) -> None:
         begun_s = perf_counter()
         try:
             plan = await self._gateway.planner.finish(unfinished)
@@ -148,28 +172,28 @@ class Exchange:
             return
         self._planning = None
         self.story.plan_s = perf_counter() - begun_s
-        self._planned(admitted, body, plan)
+        self._planned(body, plan)
 
-    def _planned(self, admitted: Planned, body: HeldBody, plan: Plan) -> None:
+    def _planned(self, body: HeldBody, plan: Plan) -> None:
         self.story.plan = plan
         length = None
         if plan.edits:
             length = body.replace(apply_edits(body.payload(), plan.edits))
-        self._forward(admitted, body, length)
+        self._forward(body, length)
 
-    def _forward(self, admitted: Planned | Passed, body: HeldBody | PassedBody, length: int | None) -> None:
+    def _forward(self, body: HeldBody | PassedBody, length: int | None) -> None:
         """Send the request on; `length` is its body's, where that has changed."""
-        request_head = self._request_head(admitted, length)
+        request_head = self._request_head(length)
         self.story.ready_s = perf_counter()
         self._forwarding.start(request_head, body, complete=self._complete)
 
-    def _request_head(self, admitted: Planned | Passed, length: int | None) -> bytes:
+    def _request_head(self, length: int | None) -> bytes:
         gateway = self._gateway
         fields = forward_request_fields(
             self._head,
             host=gateway.target.authority,
             content_length=length if isinstance(self._head.framing, Sized) else None,
-            drop=admitted.drop,
+            drop=self._admitted.drop,
             add=gateway.loop_line + _UPGRADE if self._upgrades() else gateway.loop_line,
         )
         return b"%b %b HTTP/1.1\r\n%b\r\n" % (self._head.method, self._target, fields)
@@ -242,8 +266,8 @@ class Exchange:
             self._planning.cancel()
             self._planning = None
         self._forwarding.stop()
-        if self._way is not None:
-            self._way[1].release()
+        if self._body is not None:
+            self._body.release()
 
     def _tell(self, outcome: Outcome) -> None:
         story = self.story

@@ -77,6 +77,27 @@ class Owner(Protocol):
 class Forwarding:
     """One request to the upstream and its answer. `tunnelling`: the bytes are another protocol's now."""
 
+    __slots__ = (
+        "_body",
+        "_client",
+        "_client_held",
+        "_complete",
+        "_connecting",
+        "_connection",
+        "_gateway",
+        "_head",
+        "_owner",
+        "_relay",
+        "_request_head",
+        "_sent_s",
+        "_story",
+        "_unsent_before",
+        "_upstream_held",
+        "tee",
+        "tunnelling",
+        "wire",
+    )
+
     _body: HeldBody | PassedBody
 
     def __init__(self, gateway: Gateway, client: Client, head: RequestHead, story: Story, owner: Owner) -> None:
