@@ -19,7 +19,7 @@ from blake3 import blake3
 from narrows.compressors.registry import compress_text
 from narrows.compressors.types import Classifier, Compressed, Decision, Kept, Reason
 from narrows.core import jsonstr
-from narrows.core.digest import part_digest
+from narrows.core.digest import call_digest, part_digest
 from narrows.core.edits import Edit
 from narrows.core.lru import BoundedMemory
 from narrows.core.tokens import Encoding, encoding_for_model
@@ -187,7 +187,7 @@ def task_of(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> Part
 
 
 def _digest(body: bytes, part: Part) -> bytes:
-    return part_digest(part.span.of(body), part.role, part.tool_call)
+    return part_digest(part.span.of(body), part.role, call_digest(part.tool_call))
 
 
 def _without_work(part: Part, level: Level, smallest_min_bytes: int) -> PartOutcome | None:
@@ -211,7 +211,8 @@ def _stays(kept: Kept, size_bytes: int) -> PartOutcome:
 
 def part_key(task: PartTask) -> bytes:
     """A digest of everything the outcome depends on; equal keys have equal outcomes."""
-    return _context(task.policy, task.encoding) + part_digest(task.literal, task.role, task.tool_call)
+    digest = part_digest(task.literal, task.role, call_digest(task.tool_call))
+    return _context(task.policy, task.encoding) + digest
 
 
 def _context(policy: Policy, encoding: Encoding) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from narrows.core import jsonscan
+from narrows.core.effort import Effort, OutOfEffortError
 from narrows.core.jsonscan import MAX_DEPTH, NotJsonError, TooDeepError, WrongTypeError, document, elements, members
 
 Pairs = list[tuple[str, Any]]
@@ -239,3 +240,38 @@ def test_brackets_in_texts_are_not_depth() -> None:
 def test_a_long_string_full_of_escapes_is_scanned() -> None:
     body = b'{"a":"' + b'\\n\\"' * 250_000 + b'\\ud800"}'
     assert document(body) == [("a", 5, len(body) - 1)]
+
+
+FAST = b'{"a":[1,2,3],"b":2}'
+SLOW = b'{"a":"\\ud800","b":2}'
+
+
+@pytest.mark.parametrize(("body", "steps"), [(FAST, 3), (SLOW, len(SLOW))], ids=["fast", "exact"])
+def test_an_effort_counts_values_or_the_bytes_of_the_slow_way(body: bytes, steps: int) -> None:
+    effort = Effort(steps)
+    assert document(body, effort) == document(body)
+    assert effort.steps == 0
+    with pytest.raises(OutOfEffortError):
+        document(body, Effort(steps - 1))
+
+
+def test_an_effort_counts_what_is_inside_as_well() -> None:
+    (_, start, stop), _ = document(FAST)
+    found = elements(FAST, start, stop)
+    assert elements(FAST, start, stop, Effort(4)) == found
+    assert jsonscan.elements_after(FAST, found[0][1], stop, Effort(3)) == found[1:]
+    with pytest.raises(OutOfEffortError):
+        elements(FAST, start, stop, Effort(3))
+    assert members(FAST, 0, len(FAST), Effort(3)) == document(FAST)
+    with pytest.raises(OutOfEffortError):
+        members(FAST, 0, len(FAST), Effort(2))
+
+
+def test_an_array_crowded_with_values_is_not_even_split() -> None:
+    crowded = b"[" + b"1," * jsonscan.CROWDED_FROM_BYTES + b"1]"
+    texts = b'["' + b"one, two, three; " * (jsonscan.CROWDED_FROM_BYTES // 16) + b'"]'
+    assert len(texts) >= jsonscan.CROWDED_FROM_BYTES
+    assert len(elements(texts, 0, len(texts), Effort(10))) == 1
+    with pytest.raises(OutOfEffortError):
+        elements(crowded, 0, len(crowded), Effort(len(crowded)))
+    assert len(elements(crowded, 0, len(crowded))) == jsonscan.CROWDED_FROM_BYTES + 1

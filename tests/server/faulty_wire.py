@@ -44,7 +44,7 @@ class FaultyWire:
     def matches(self, method: str, path: str) -> bool:
         return True
 
-    def locate(self, body: bytes, scope: Scope, memory: object = None) -> Located | Untouched:
+    def locate(self, body: bytes, scope: Scope, memory: object = None, effort: object = None) -> Located | Untouched:
         return Untouched(Refusal.NOT_JSON)
 
     def observer(self, content_type: str) -> ResponseObserver:

@@ -1,7 +1,8 @@
 """The digest of a part: equal digests mean equal text, role and tool call, hence equal decisions under one policy.
 
 BLAKE3, because a digest stands for the text in every cache: a collision that somebody can make would put one
-conversation's edit into another.
+conversation's edit into another. A call's digest is made once for all the outputs that name it, as a body may hold one
+long call and thousands of those.
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ from blake3 import blake3
 from narrows.core.tool_call import ToolCall
 
 
-def part_digest(literal: bytes, role: str, tool_call: ToolCall | None) -> bytes:
-    """Thirty-two bytes over a JSON string literal, whose text it is, and the call that produced it.
+def call_digest(tool_call: ToolCall | None) -> bytes:
+    """Thirty-two bytes over a tool call, none where there is no call."""
+    if tool_call is None:
+        return b""
+    name = tool_call.name.encode(errors="surrogatepass")
+    arguments = tool_call.arguments.encode(errors="surrogatepass")
+    return blake3(b"%d:%b" % (len(name), name)).update(arguments).digest()
 
-    The lengths are digested too, so that no two sets of fields run together into the same bytes.
+
+def part_digest(literal: bytes, role: str, call: bytes) -> bytes:
+    """Thirty-two bytes over a JSON string literal, whose text it is, and the `call_digest` of what produced it.
+
+    Lengths are digested too, so that no two sets of fields run together into the same bytes.
     """
-    fields = [role.encode()]
-    if tool_call is not None:
-        fields += [tool_call.name.encode(errors="surrogatepass"), tool_call.arguments.encode(errors="surrogatepass")]
-    head = b"".join(b"%d:%b" % (len(one), one) for one in fields)
-    return blake3(b"%d;%b" % (len(head), head)).update(literal).digest()
+    named = role.encode()
+    return blake3(b"%d:%d:%b%b" % (len(named), len(call), named, call)).update(literal).digest()

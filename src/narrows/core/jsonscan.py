@@ -8,7 +8,8 @@ way is a scanner of compiled token patterns that keeps its own stack. It is aske
 because msgspec refuses what is valid JSON here (lone surrogates, deep nesting) and drops repeated keys silently, and
 its word decides whether the text is JSON at all.
 
-Neither looks at UTF-8: a caller decodes the whole body once. Both are linear.
+Neither looks at UTF-8: a caller decodes the whole body once. Both are linear. Many small values make them slow all the
+same, so a caller may bound their `Effort`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ import sys
 
 import msgspec
 
+from narrows.core.effort import Effort, OutOfEffortError
+
 MAX_DEPTH = 10_000
 """Levels of nesting, the outermost container being the first; deeper text is not scanned."""
+
+CROWDED_FROM_BYTES = 64 * 1024
+CROWDED_BYTES = 8
+"""An array of that size with a comma in every so many bytes is taken to hold too many elements for any effort: to count
+them would be the cost that is to be bounded. Text has fewer; where it has not, little is lost."""
 
 Member = tuple[str, int, int]
 """A key, decoded, and the half-open bytes of its value. Plain tuples, because a body has hundreds."""
@@ -69,7 +77,7 @@ class WrongTypeError(ValueError):
     """The text is JSON, but another kind of value."""
 
 
-def document(body: bytes) -> list[Member]:
+def document(body: bytes, effort: Effort | None = None) -> list[Member]:
     """The members of the object that `body` is, in the order of its bytes, repeated keys included.
 
     White space around it is allowed. All of it is validated.
@@ -77,8 +85,10 @@ def document(body: bytes) -> list[Member]:
     Raises:
         NotJsonError, TooDeepError: as they say; whichever comes first in the text.
         WrongTypeError: it is a value, but no object.
+        OutOfEffortError: more would have to be done than the effort allows.
     """
     found = None if _may_exceed_depth(body) else _fast_members(body, 0, len(body))
+    _spend(effort, found, len(body))
     return _exact_members(body, 0, len(body)) if found is None else found
 
 
@@ -92,35 +102,56 @@ def is_value(text: bytes) -> bool:
     return True
 
 
-def members(body: bytes, start: int, stop: int) -> list[Member]:
+def members(body: bytes, start: int, stop: int, effort: Effort | None = None) -> list[Member]:
     """The same for an object inside a body that `document` has accepted.
 
     Raises:
         WrongTypeError: `body[start:stop]` is no object.
+        OutOfEffortError: as `document`.
     """
     found = _fast_members(body, start, stop)
+    _spend(effort, found, stop - start)
     return _exact_members(body, start, stop) if found is None else found
 
 
-def elements(body: bytes, start: int, stop: int) -> list[Element]:
+def elements(body: bytes, start: int, stop: int, effort: Effort | None = None) -> list[Element]:
     """The elements of an array inside a body that `document` has accepted.
 
     Raises:
         WrongTypeError: `body[start:stop]` is no array.
+        OutOfEffortError: as `document`.
     """
+    if effort is not None and _crowded(body, start, stop):
+        raise OutOfEffortError
     found = _fast_elements(body, start, stop)
+    _spend(effort, found, stop - start)
     return _exact_elements(body, start, stop) if found is None else found
 
 
-def elements_after(body: bytes, position: int, stop: int) -> list[Element]:
+def elements_after(body: bytes, position: int, stop: int, effort: Effort | None = None) -> list[Element]:
     """The elements that follow the one ending at `position`, in an array that ends at `stop`, inside a body that
-    `document` has accepted."""
+    `document` has accepted.
+
+    Raises:
+        OutOfEffortError: as `document`.
+    """
     separator = _COMMA.match(body, position, stop)
     if separator is None:
         return []
     offset = separator.end() - 1
     rest = b"[" + body[offset + 1 : stop]
-    return [(first + offset, last + offset) for first, last in elements(rest, 0, len(rest))]
+    return [(first + offset, last + offset) for first, last in elements(rest, 0, len(rest), effort)]
+
+
+def _spend(effort: Effort | None, found: list[Member] | list[Element] | None, size: int) -> None:
+    """A step for each value; where the fast way gave up, one for each byte, for the exact one stops at every token."""
+    if effort is not None:
+        effort.spend(size if found is None else len(found) + 1)
+
+
+def _crowded(body: bytes, start: int, stop: int) -> bool:
+    size = stop - start
+    return size >= CROWDED_FROM_BYTES and body.count(b",", start, stop) * CROWDED_BYTES > size
 
 
 def _may_exceed_depth(body: bytes) -> bool:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from narrows.core.edits import Span
+from narrows.core.effort import Effort
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
 from narrows.wire.reading import ReadingMemory
@@ -149,9 +150,15 @@ class Wire(Protocol):
         """Whether a request is this wire's; `path` has no query and is relative to the upstream's base path."""
         ...
 
-    def locate(self, body: bytes, scope: Scope, memory: ReadingMemory | None = None) -> Located | Untouched:
-        """The parts of a request body. Never raises, whatever the bytes. With a `memory` the same, sooner: what was
-        read of a conversation before is not read again."""
+    def locate(
+        self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+    ) -> Located | Untouched:
+        """The parts of a request body. With a `memory` the same, sooner: what was read of a conversation before is not
+        read again.
+
+        Raises:
+            OutOfEffortError: there is more to read than the `effort` allows; without one nothing is ever raised.
+        """
         ...
 
     def observer(self, content_type: str) -> ResponseObserver:

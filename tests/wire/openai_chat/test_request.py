@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.core import jsonscan, jsonstr
+from narrows.core.effort import Effort
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
 from narrows.wire import reading
@@ -103,7 +104,7 @@ def test_re_sent_messages_are_not_read_again(monkeypatch: pytest.MonkeyPatch) ->
     read: list[int] = []
     members = jsonscan.members
 
-    def counted(body: bytes, start: int, stop: int) -> list[jsonscan.Member]:
+    def counted(body: bytes, start: int, stop: int, effort: Effort | None) -> list[jsonscan.Member]:
         read.append(start)
         return members(body, start, stop)
 

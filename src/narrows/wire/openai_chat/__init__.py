@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from narrows.core.effort import Effort
 from narrows.policy import Scope
 from narrows.wire.openai_chat import request, response
 from narrows.wire.reading import ReadingMemory
@@ -16,8 +17,10 @@ class OpenAIChat:
     def matches(self, method: str, path: str) -> bool:
         return method == "POST" and path.removesuffix("/").endswith("/chat/completions")
 
-    def locate(self, body: bytes, scope: Scope, memory: ReadingMemory | None = None) -> Located | Untouched:
-        return request.locate(body, scope, memory)
+    def locate(
+        self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+    ) -> Located | Untouched:
+        return request.locate(body, scope, memory, effort)
 
     def observer(self, content_type: str) -> ResponseObserver:
         return response.observer(content_type)

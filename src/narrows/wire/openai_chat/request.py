@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from sys import getsizeof
 
 from narrows.core import jsonscan, jsonstr
-from narrows.core.digest import part_digest
+from narrows.core.digest import call_digest, part_digest
 from narrows.core.edits import Span
+from narrows.core.effort import Effort
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
 from narrows.wire.reading import ReadingMemory, marks_of
@@ -26,55 +28,64 @@ _WATCHED = ("messages", "model", "n")
 _ONE_CHOICE = (b"1", b"null")
 
 DIGEST_FROM_BYTES = 512
-PART_BYTES, CALL_BYTES = 500, 200
-"""About what a part and a call take in memory beside the call's arguments."""
+PART_BYTES, CALL_BYTES = 500, 400
+"""About what a part and a call take in memory beside the call's texts."""
 
+_Called = tuple[ToolCall, bytes]
+"""A call and its digest."""
+_Of = tuple[Role, _Called | None, str | None]
+"""What the parts of one message share: the role, the call that produced them, and a fault."""
 _Fields = dict[str, tuple[int, int]]
 
 
-def locate(body: bytes, scope: Scope, memory: ReadingMemory | None = None) -> Located | Untouched:
-    """The parts of a request body, in the order of its bytes; or why the whole of it stays as it is. Never raises.
+def locate(
+    body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+) -> Located | Untouched:
+    """The parts of a request body, in the order of its bytes; or why the whole of it stays as it is.
 
     `Scope.LATEST`: only the string content of the latest `tool` message and the text of the latest `user` message.
+
+    Raises:
+        OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    top = _top_level(body)
+    top = _top_level(body, effort)
     if isinstance(top, Untouched):
         return top
     fields = {key: (start, stop) for key, start, stop in top}
     model, stream = _text(body, fields.get("model")), _literal(body, fields.get("stream")) == b"true"
     if refusal := _refusal(body, top, fields):
         return Untouched(*refusal, model=model, stream=stream)
-    reader = _read(body, *fields["messages"], memory)
+    reader = _read(_Reader(body, effort), *fields["messages"], memory)
     parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
     return Located(tuple(parts), reader.index + 1, model, stream)
 
 
-def _read(body: bytes, start: int, stop: int, memory: ReadingMemory | None) -> _Reader:
+def _read(reader: _Reader, start: int, stop: int, memory: ReadingMemory | None) -> _Reader:
     """Every message of the array read, as far as the memory does not hold it already."""
+    body, effort = reader.body, reader.effort
     marks = marks_of(body, start, stop, salt=b"openai_chat") if memory is not None else []
     if memory is None or not marks:
-        return _Reader(body).read(jsonscan.elements(body, start, stop))
+        return reader.read(jsonscan.elements(body, start, stop, effort))
     reading = memory.recall(body, marks, stop)
     if reading is not None and isinstance(reading.known, _Reader):
-        reader = reading.known.copy(body)
-        messages = jsonscan.elements_after(body, reading.position, stop)
+        reader = reading.known.copy(body, effort)
+        messages = jsonscan.elements_after(body, reading.position, stop, effort)
     else:
-        reader = _Reader(body)
-        messages = jsonscan.elements(body, start, stop)
+        messages = jsonscan.elements(body, start, stop, effort)
     reader.read(messages)
     mark = marks[-1] if messages and messages[-1][1] >= marks[-1].offset else None
     if mark and body[messages[-1][1] - 1] == b"}"[0]:  # a number might go on in the next body
         if reading is not None:
             memory.forget(reading)
-        memory.keep(body, mark, messages[-1][1], reader.copy(b""), reader.size_bytes)
+        memory.keep(body, mark, messages[-1][1], reader.copy(b"", None), reader.size_bytes)
     return reader
 
 
-def _top_level(body: bytes) -> list[jsonscan.Member] | Untouched:
+def _top_level(body: bytes, effort: Effort | None) -> list[jsonscan.Member] | Untouched:
     try:
         if not body.isascii():
             body.decode()
-        return jsonscan.document(body)
+        return jsonscan.document(body, effort)
     except UnicodeDecodeError as error:
         return Untouched(Refusal.NOT_UTF8, f"byte {error.start}")
     except jsonscan.NotJsonError as error:
@@ -120,10 +131,11 @@ class _Reader:
     """Reads message after message; what it knows at each is a function of the messages before."""
 
     body: bytes
+    effort: Effort | None
     parts: list[Part] = field(default_factory=list)
-    calls: dict[str, ToolCall] = field(default_factory=dict)
+    calls: dict[str, _Called] = field(default_factory=dict)
     """By id; of two with one id the nearer wins."""
-    functions: dict[str, ToolCall] = field(default_factory=dict)
+    functions: dict[str, _Called] = field(default_factory=dict)
     """Legacy calls, by name."""
     calls_bytes: int = 0
     """About what the calls take in memory."""
@@ -131,11 +143,10 @@ class _Reader:
     latest_tool: int = -1
     latest_user: int = -1
 
-    def copy(self, body: bytes) -> _Reader:
+    def copy(self, body: bytes, effort: Effort | None) -> _Reader:
         """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
-        return replace(
-            self, body=body, parts=self.parts.copy(), calls=self.calls.copy(), functions=self.functions.copy()
-        )
+        parts, calls, functions = self.parts.copy(), self.calls.copy(), self.functions.copy()
+        return replace(self, body=body, effort=effort, parts=parts, calls=calls, functions=functions)
 
     @property
     def size_bytes(self) -> int:
@@ -151,7 +162,7 @@ class _Reader:
         self.index += 1
         if self.body[start] != b"{"[0]:
             return
-        members = jsonscan.members(self.body, start, stop)
+        members = jsonscan.members(self.body, start, stop, self.effort)
         fields = {key: (first, last) for key, first, last in members}
         name = _text(self.body, fields.get("role")) or ""
         if name == "assistant":
@@ -166,63 +177,71 @@ class _Reader:
             self.latest_tool = self.index
         if "content" in fields:
             call = self._call_of(name, fields) if role is Role.TOOL else None
-            self._read_content(fields["content"], role, call, _repeated(members, fields))
+            self._read_content(fields["content"], (role, call, _repeated(members, fields)))
 
     def latest_parts(self) -> Sequence[Part]:
         tool, user = f"/messages/{self.latest_tool}/content", self.latest_user
         return [part for part in self.parts if part.pointer == tool or part.message_index == user]
 
-    def _read_content(self, place: tuple[int, int], role: Role, call: ToolCall | None, fault: str | None) -> None:
+    def _read_content(self, place: tuple[int, int], of: _Of) -> None:
         pointer = f"/messages/{self.index}/content"
         opening = self.body[place[0]]
         if opening == b'"'[0]:
-            self._add(pointer, place, role, call, fault)
+            self._add(pointer, place, of)
         elif opening == b"["[0]:
-            for number, (start, stop) in enumerate(jsonscan.elements(self.body, *place)):
+            for number, (start, stop) in enumerate(jsonscan.elements(self.body, *place, self.effort)):
                 if self.body[start] == b"{"[0]:
-                    self._read_element(f"{pointer}/{number}/text", start, stop, (role, call, fault))
+                    self._read_element(f"{pointer}/{number}/text", start, stop, of)
 
-    def _read_element(self, pointer: str, start: int, stop: int, of: tuple[Role, ToolCall | None, str | None]) -> None:
-        members = jsonscan.members(self.body, start, stop)
+    def _read_element(self, pointer: str, start: int, stop: int, of: _Of) -> None:
+        members = jsonscan.members(self.body, start, stop, self.effort)
         fields = {key: (first, last) for key, first, last in members}
         place = fields.get("text")
         if place and self.body[place[0]] == b'"'[0] and _text(self.body, fields.get("type")) == "text":
-            role, call, fault = of
-            self._add(pointer, place, role, call, fault or _repeated(members, fields))
+            role, called, fault = of
+            self._add(pointer, place, (role, called, fault or _repeated(members, fields)))
 
-    def _add(self, pointer: str, place: tuple[int, int], role: Role, call: ToolCall | None, fault: str | None) -> None:
+    def _add(self, pointer: str, place: tuple[int, int], of: _Of) -> None:
+        role, called, fault = of
+        call, digest_of_call = called or (None, b"")
         span = Span(*place)
         worth = fault is None and len(span) >= DIGEST_FROM_BYTES
-        digest = part_digest(span.of(self.body), role, call) if worth else None
+        digest = part_digest(span.of(self.body), role, digest_of_call) if worth else None
         self.parts.append(Part(pointer, self.index, role, span, call, fault, digest))
 
-    def _call_of(self, role: str, fields: _Fields) -> ToolCall | None:
+    def _call_of(self, role: str, fields: _Fields) -> _Called | None:
         if role == "tool":
             identity = _text(self.body, fields.get("tool_call_id"))
             return None if identity is None else self.calls.get(identity)
         name = _text(self.body, fields.get("name"))
-        return None if name is None else self.functions.get(name, ToolCall(name))
+        if name is None:
+            return None
+        if name in self.functions:
+            return self.functions[name]
+        self.calls_bytes += getsizeof(name)
+        return _called(name, "")
 
     def _read_calls(self, fields: _Fields) -> None:
         """Remember what an assistant message calls. Where a key stands twice the last one counts: this is evidence
         about a text, and never an edit."""
         if (place := fields.get("tool_calls")) and self.body[place[0]] == b"["[0]:
-            for start, stop in jsonscan.elements(self.body, *place):
+            for start, stop in jsonscan.elements(self.body, *place, self.effort):
                 call = self._object(start, stop)
                 identity = _text(self.body, call.get("id"))
                 function = self._call(call.get("function"))
                 if identity is not None and function is not None:
                     self.calls[identity] = function
+                    self.calls_bytes += getsizeof(identity)
         if legacy := self._call(fields.get("function_call")):
-            self.functions[legacy.name] = legacy
+            self.functions[legacy[0].name] = legacy
 
-    def _call(self, place: tuple[int, int] | None) -> ToolCall | None:
+    def _call(self, place: tuple[int, int] | None) -> _Called | None:
         fields = self._object(*place) if place else {}
         name = _text(self.body, fields.get("name"))
         if name is None:
             return None
-        call = ToolCall(name, self._arguments(fields.get("arguments")))
-        self.calls_bytes += len(call.arguments) + CALL_BYTES
+        call = _called(name, self._arguments(fields.get("arguments")))
+        self.calls_bytes += getsizeof(name) + getsizeof(call[0].arguments) + CALL_BYTES
         return call
 
     def _arguments(self, place: tuple[int, int] | None) -> str:
@@ -235,7 +254,12 @@ class _Reader:
         """The members of an object, the last of a repeated key winning; none of another value."""
         if self.body[start] != b"{"[0]:
             return {}
-        return {key: (first, last) for key, first, last in jsonscan.members(self.body, start, stop)}
+        return {key: (first, last) for key, first, last in jsonscan.members(self.body, start, stop, self.effort)}
+
+
+def _called(name: str, arguments: str) -> _Called:
+    call = ToolCall(name, arguments)
+    return call, call_digest(call)
 
 
 def _repeated(members: list[jsonscan.Member], fields: _Fields) -> str | None:
