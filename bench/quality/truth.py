@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from collections.abc import Iterator
 from itertools import chain, islice, pairwise
 from typing import Any
@@ -36,7 +37,8 @@ def strict(kind: str, source: str, output: str) -> str | None:
     try:
         STRICT[kind](source, output)
     except (AssertionError, IndexError, KeyError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"[:300]
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {str(error) or where.line}"[:300]
     return None
 
 
