@@ -180,9 +180,12 @@ class Settings:
     plan_queue: Annotated[
         int, About(Group.LIMITS, COUNT, "Requests that may wait for a planning process; more are answered 503.")
     ] = 64
-    max_body_bytes: Annotated[int, About(Group.LIMITS, SIZE, "A request body over this size is answered 413.")] = (
-        64 << 20
-    )
+    max_body_bytes: Annotated[
+        int,
+        About(
+            Group.LIMITS, SIZE, "A body that is held to be planned is answered 413 over this size; others have none."
+        ),
+    ] = 64 << 20
     max_buffered_bytes: Annotated[
         int,
         About(Group.LIMITS, SIZE, "Bytes of all bodies held at once; a request that would pass it is answered 503."),
