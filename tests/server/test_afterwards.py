@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pytest
 
 from narrows.core.http1 import parse_response_head
-from narrows.server.afterwards import MAX_QUEUED_BYTES, TURN_BYTES, Afterwards
+from narrows.server.afterwards import MAX_QUEUED_BYTES, TURN_S, Afterwards
 from narrows.server.observing import Dropped, ResponseTee
 from narrows.server.story import Story
 from narrows.wire.registry import wire_named
@@ -47,17 +48,19 @@ async def test_nothing_happens_in_the_turn_of_the_bytes_themselves() -> None:
     assert told[1][1] is None
 
 
-async def test_a_turn_is_bounded() -> None:
-    afterwards, told = started()
-    for number in range(5):
-        tee = tee_for(afterwards, TURN_BYTES)
-        afterwards.observe(tee, b"x" * TURN_BYTES)
-        afterwards.tell(tee, story(str(number)))
+async def test_a_turn_ends_after_a_moment_but_does_half_of_what_was_there() -> None:
+    told: list[str] = []
+    afterwards = Afterwards(
+        asyncio.get_running_loop(), lambda story, _: told.append(story.request_id), clock=count(step=TURN_S).__next__
+    )
+    for number in range(8):
+        afterwards.tell(None, story(str(number)))
     turns = []
-    while len(told) < 5:
+    while len(told) < 8:
         await asyncio.sleep(0)
         turns.append(len(told))
-    assert max(later - earlier for earlier, later in zip([0, *turns], turns, strict=False)) <= 1
+    assert turns == [4, 6, 7, 8]
+    assert told == [str(number) for number in range(8)]
 
 
 async def test_what_piles_up_is_dropped_and_said_so() -> None:

@@ -1,8 +1,9 @@
 """What is done after the bytes have gone: observing answers, and telling the stories of exchanges that have ended.
 
 Bytes are written to the client first. Their copies queue here, and are read in a later turn of the event loop (with
-uvloop, what is written leaves at the end of the turn, so reading at once would hold it back), a bounded amount in each.
-An answer whose copies pile up is no longer observed, and says so in its record; its bytes go on (law 8).
+uvloop, what is written leaves at the end of the turn, so reading at once would hold it back). A turn ends after a
+moment, but not before it has done half of what was there, or a busy loop would never catch up. An answer whose copies
+pile up is no longer observed, and says so in its record; its bytes go on (law 8).
 """
 
 from __future__ import annotations
@@ -10,24 +11,30 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 
 from narrows.core.http1 import ResponseHead
 from narrows.server.observing import Dropped, ResponseTee
 from narrows.server.story import Story
 from narrows.wire.types import ResponseRecord, Wire
 
-TURN_BYTES = 64 << 10
+TURN_S = 0.001
+"""After so long in one turn the rest waits for the next; only when things are told depends on it."""
 MAX_QUEUED_BYTES = 32 << 20
 
 Tell = Callable[[Story, ResponseRecord | None], None]
 
 
 class Afterwards:
-    """A queue of copies and stories, worked off between other things. `tell` is given each story with its answer."""
+    """A queue of copies and stories, worked off between other things. `tell` is given each story with its answer;
+    `clock` gives seconds."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Tell) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, tell: Tell, *, clock: Callable[[], float] = perf_counter
+    ) -> None:
         self._loop = loop
         self._tell = tell
+        self._clock = clock
         self._queue: deque[tuple[ResponseTee | None, bytes | Story]] = deque()
         self._queued_bytes = 0
         self._scheduled = False
@@ -62,16 +69,18 @@ class Afterwards:
 
     def _work(self) -> None:
         self._scheduled = False
-        left = TURN_BYTES
+        until_s = self._clock() + TURN_S
+        may_wait = len(self._queue) // 2
         try:
-            while self._queue and left > 0:
+            while self._queue:
                 tee, item = self._queue.popleft()
                 if isinstance(item, Story):
                     self._tell(item, None if tee is None else tee.finish())
                 elif tee is not None:
                     self._queued_bytes -= len(item)
-                    left -= len(item)
                     tee.receive_data(item)
+                if len(self._queue) <= may_wait and self._clock() >= until_s:
+                    break
         finally:
             if self._queue:
                 self._schedule()
