@@ -3,6 +3,7 @@
     GatewayError(source, status, code)
     |-- DownstreamError   the client sent something we cannot serve        (4xx)
     |   |-- MalformedRequest     400  bytes that are not one unambiguous HTTP/1.1 request
+    |   |-- NoSuchRoute          404  a reserved path or method of ours without an answer
     |   |-- ClientTooSlow        408  the request did not arrive in time
     |   |-- BodyTooLarge         413  over the body limit
     |   |-- HeadTooLarge         431  a head, line or number of fields over the parser's bounds
@@ -15,7 +16,7 @@
     `-- SettingsError     the gateway was started with settings that cannot work (never on the wire)
 
 Expected outcomes are values (`Kept(reason)`), not errors. The wire shape of an error is OpenAI's four-key
-object, `{"error": {"message", "type", "param", "code"}}` (knowledge: the wire contract, section 6).
+object, `{"error": {"message", "type", "param", "code"}}`.
 """
 
 from __future__ import annotations
@@ -58,6 +59,13 @@ class MalformedRequest(DownstreamError):
     """Bytes that are not one unambiguous HTTP/1.1 request, or a field for us with no such value."""
 
     code = "malformed_request"
+
+
+class NoSuchRoute(DownstreamError):
+    """A path or method that the gateway reserves for itself and has no answer to."""
+
+    status = 404
+    code = "no_such_route"
 
 
 class ClientTooSlow(DownstreamError):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from narrows.core.http1 import parse_request_head
-from narrows.server.own_routes import ROUTES, OwnRoutes
+from narrows.server.own_routes import RESERVED, ROUTES, OwnRoutes
 from tests.raw_client import request
 from tests.stage import Stage
 
@@ -31,6 +31,8 @@ def test_they_answer_get_and_head_of_exactly_these_paths(prefix: str) -> None:
     for path in ROUTES:
         assert found(own, prefix + path) is not None
         assert found(own, prefix + path + "?verbose=1", "HEAD") is not None
+        if path.startswith(RESERVED):
+            continue
         assert found(own, prefix + path, "POST") is None
         assert found(own, prefix + path + "x") is None
         assert found(own, "/other" + path) is None
@@ -59,6 +61,22 @@ async def test_they_are_there_and_talk_to_nobody(stage: Stage) -> None:
     assert json.loads(bodies["/narrows/exchanges"]) == {"appended": 0, "exchanges": []}
     assert b"narrows_build_info" in bodies["/metrics"]
     assert gateway.gateway.pool.opened == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/narrows"), ("GET", "/narrows/exchange"), ("POST", "/narrows/exchanges"), ("DELETE", "/narrows/?x=1")],
+)
+async def test_what_is_reserved_never_reaches_the_upstream(stage: Stage, method: str, path: str) -> None:
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request(method, path))
+    answer = await client.answer()
+    assert answer.status == 404
+    assert json.loads(answer.raw_body)["error"]["code"] == "no_such_route"
+    await client.send(request(target="/narrowsome"))
+    assert (await client.answer()).status == 200
+    assert [received.start for received in stage.upstream.requests] == [b"GET /narrowsome HTTP/1.1"]
 
 
 async def test_moved_routes_leave_their_paths_to_the_upstream(stage: Stage) -> None:

@@ -136,6 +136,7 @@ def _asked_level(values: tuple[bytes, ...]) -> Level | None:
         return Level(value.decode("latin-1").lower())
     except ValueError:
         raise MalformedRequest(
-            f"x-narrows-policy must be one of {', '.join(Level)}, once; leave it out for the gateway's own level",
+            f"x-narrows-policy must be given once, as one of: {', '.join(Level)}; "
+            "leave it out for the gateway's own level",
             param="x-narrows-policy",
         ) from None

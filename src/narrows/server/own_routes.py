@@ -1,7 +1,8 @@
-"""The gateway's own routes. They answer GET and HEAD of exactly these paths; every other request is the upstream's.
+"""The gateway's own routes: GET and HEAD of exactly these paths, and nothing else but what lies under `/narrows`.
 
-They live under a prefix that the settings may move, for an upstream that has routes of these names. None of them talks
-to the upstream, and none shows a body, a header or a key.
+That name is reserved: a mistyped path under it is answered here, with a 404, and never shown to the provider. They live
+under a prefix that the settings may move, for an upstream that has routes of these names. None of them talks to the
+upstream, and none shows a body, a header or a key.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from narrows.core.http1 import RequestHead
-from narrows.server.replies import Reply
+from narrows.errors import NoSuchRoute
+from narrows.server.replies import Reply, error_reply
 
 JSON = "application/json"
 ROUTES: Mapping[str, str] = {
@@ -22,6 +24,9 @@ ROUTES: Mapping[str, str] = {
     "/narrows/exchanges": "the last exchanges, newest first: figures and names, no bodies",
 }
 """Each own route and what it is for."""
+
+RESERVED = "/narrows"
+"""What is at or under this path is never the upstream's."""
 
 _METHODS = frozenset({b"GET", b"HEAD"})
 
@@ -42,13 +47,21 @@ class OwnRoutes:
         self._metrics = metrics
         self._exchanges = exchanges
         answers = (self._health, self._readiness, self._figures, self._list, self._last_exchanges)
+        self._reserved = (prefix + RESERVED).encode()
         self._routes = {(prefix + path).encode(): answer for path, answer in zip(ROUTES, answers, strict=True)}
 
     def find(self, head: RequestHead) -> Callable[[], Reply] | None:
         """What answers this request, or None where the upstream does."""
-        if head.method not in _METHODS:
-            return None
-        return self._routes.get(head.origin_form.partition(b"?")[0])
+        path = head.origin_form.partition(b"?")[0]
+        own = self._routes.get(path) if head.method in _METHODS else None
+        if own is None and (path == self._reserved or path.startswith(self._reserved + b"/")):
+            return self._no_such_route
+        return own
+
+    def _no_such_route(self) -> Reply:
+        return error_reply(
+            NoSuchRoute(f"no such route of the gateway; GET {self._prefix}{RESERVED}/ lists those there are")
+        )
 
     def _health(self) -> Reply:
         return Reply(200, JSON, b'{"status":"ok"}\n')
