@@ -278,6 +278,9 @@ def logs(draw: st.DrawFn) -> str:
     )
     if draw(st.booleans()):
         chunks += chunks[: draw(st.integers(1, 3))]
+    if draw(st.sampled_from((False, False, False, True))):
+        lines = "\n".join(chunks).split("\n")
+        chunks = [f"{stamp(number)}{line}" for number, line in enumerate(lines)]
     text = "\n".join(chunks) + draw(st.sampled_from(("", "\n", "\n\n")))
     return text.replace("\n", "\r\n") if draw(st.sampled_from((False, False, False, True))) else text
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from narrows.compressors.log.classes import Tone, level, tones
+from narrows.compressors.log.classes import Tone, judged, level
 
 
 def key(line: str) -> str:
@@ -14,7 +14,7 @@ def key(line: str) -> str:
 
 
 def tone(line: str) -> Tone:
-    return tones([line])[line]
+    return judged([line])[line].tone
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_a_long_line_is_judged_by_its_ends() -> None:
 
 def test_a_line_says_the_same_in_any_company() -> None:
     keys = [key(line) for line in (*ERRORS, *WARNINGS, *MENTIONS, *PASSED, *SKIPPED, *PLAIN)]
-    assert tones(keys) == {line: tone(line) for line in keys}
+    assert {line: found.tone for line, found in judged(keys).items()} == {line: tone(line) for line in keys}

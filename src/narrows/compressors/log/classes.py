@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Tone(IntEnum):
@@ -91,11 +92,11 @@ _SPEAKS_UP = re.compile(
     r"|\s*(?:[\w.$]+[.:])?[A-Z]\w*(?:Error|Exception|Interrupt|Failure)(?::|\s*$|\()"
     r"|\s*(?:Exception in thread|Caused by:|Uncaught |Unhandled |Segmentation fault|Killed$|Aborted|Traceback \()"
     r"|thread '.*' panicked|E {3}|make(?:\[\])?: \*\*\*|.*: undefined reference to "
-    r"|Failed to |FAILURE|ERROR |CONFLICT |FATAL |\s*(?:error|fatal) "
+    r"|Failed to |FAILURE|ERROR |CONFLICT |FATAL |\s*(?:error|fatal) |##\[error\]|::error"
 )
 _WARNS = re.compile(
     r"\s*(?:[^\s:]+:\s?)?(?:warning|Warning|WARNING|warn|WARN|deprecated)(?:\[\w*\])?(?::|!)"
-    r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?warning\b|.{0,200}?\b\w*Warning: "
+    r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?warning\b|.{0,200}?\b\w*Warning: |##\[warning\]|::warning"
 )
 TROUBLE = ("error", "fail", "warn", "fatal", "panic", "exception", "traceback", "critical")
 """The stems by which the head line counts lines that mention an error, a failure or a warning."""
@@ -118,12 +119,13 @@ _BREAKS = str.maketrans(dict.fromkeys(":,;()[]{}'\"`<>|=!?*\u2018\u2019\u201c\u2
 _LONG = 600
 
 
-def level(key: str) -> str:
-    """The level in level position, in the common names (`TRACE` ... `ERROR`); "" where there is none."""
+def level(key: str, signs: tuple[str, ...] = _LEVEL_SIGNS) -> str:
+    """The level in level position, in the common names (`TRACE` ... `ERROR`); "" where there is none. `signs`: those of
+    the words that levels begin with that the log holds."""
     if key.startswith("npm "):
         word = key[4:].partition(" ")[0].upper()
         return _LEVELS.get(word, "INFO" if word == "HTTP" else "")
-    if _holds_any(key[:_LEVEL_REACH].upper(), _LEVEL_SIGNS):
+    if _holds_any(key[:_LEVEL_REACH].upper(), signs):
         found = _level_by_words(key)
         if found:
             return found
@@ -151,13 +153,25 @@ def _level_by_words(key: str) -> str:
     return ""
 
 
-def tones(keys: Collection[str]) -> dict[str, Tone]:
+class Judgement(NamedTuple):
+    """What a line says, and its level (as `level` gives it; "" for the verdict of a test)."""
+
+    tone: Tone
+    level: str
+
+
+def judged(keys: Collection[str]) -> dict[str, Judgement]:
     """What each line says; a key is a line without its digits. Of a very long one its beginning and end are read.
 
     Signs that stand nowhere in the log are not looked for line by line."""
     text = "\n".join(keys)
-    signs = _Signs(*(tuple(sign for sign in known if sign in text) for known in _KNOWN_SIGNS))
-    return {key: _tone(key, signs) for key in keys}
+    signs = _Signs(
+        failed=_held(text, _FAILED_SIGNS),
+        skipped=_held(text, _SKIPPED_SIGNS),
+        passed=_held(text, _PASSED_SIGNS),
+        levels=_held(text.upper(), _LEVEL_SIGNS),
+    )
+    return {key: _judge(key, signs) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +181,11 @@ class _Signs:
     failed: tuple[str, ...]
     skipped: tuple[str, ...]
     passed: tuple[str, ...]
+    levels: tuple[str, ...]
 
 
-_KNOWN_SIGNS = (_FAILED_SIGNS, _SKIPPED_SIGNS, _PASSED_SIGNS)
+def _held(text: str, signs: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sign for sign in signs if sign in text)
 
 
 def _holds_any(text: str, signs: tuple[str, ...]) -> bool:
@@ -179,23 +195,23 @@ def _holds_any(text: str, signs: tuple[str, ...]) -> bool:
     return False
 
 
-def _tone(key: str, signs: _Signs) -> Tone:
+def _judge(key: str, signs: _Signs) -> Judgement:
     if not key or key.isspace():
-        return Tone.BLANK
+        return Judgement(Tone.BLANK, "")
     if len(key) > _LONG:
         key = f"{key[:400]} {key[-200:]}"
     if (_holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
-        return Tone.ERROR
+        return Judgement(Tone.ERROR, level(key, signs.levels))
     if _holds_any(key, signs.skipped) and _SKIPPED.match(key):
-        return Tone.SKIPPED
+        return Judgement(Tone.SKIPPED, "")
     if _holds_any(key, signs.passed) and _PASSED.match(key):
-        return Tone.PASSED
-    return _spoken(key)
+        return Judgement(Tone.PASSED, "")
+    found = level(key, signs.levels)
+    return Judgement(_spoken(key, found), found)
 
 
-def _spoken(key: str) -> Tone:
-    """What a line says that reports no test."""
-    found = level(key)
+def _spoken(key: str, found: str) -> Tone:
+    """What a line says that reports no test; `found` is its level."""
     if found in ("ERROR", "WARNING"):
         return Tone.ERROR if found == "ERROR" else Tone.WARNING
     if not found and "::" in key and _DIAGNOSTIC.match(key):

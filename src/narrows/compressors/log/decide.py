@@ -1,20 +1,21 @@
 """Which lines of a log are shown.
 
 Shown are: the first and last lines; every line marked as an error or a warning, except exact repeats (times aside) of
-lines that are shown; failure reports and tracebacks whole; lines around errors; lines that mention trouble, while lines
-alike are few; lines that are like no other. Of lines alike (see `templates`) the first and the last are shown. Passed
-tests are only counted. Everything not shown is counted by class where it stood.
+lines that are shown; failure reports, tracebacks and patches whole; lines around errors, and the headings under which
+errors and warnings stand; lines that mention trouble, while lines alike are few; lines that are like no other. Of lines
+alike (see `templates`) the first and the last are shown. Passed tests are only counted. Everything not shown is counted
+by class where it stood.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from narrows.compressors.log import sections
-from narrows.compressors.log.classes import TROUBLE, Tone, level, tones
+from narrows.compressors.log import attached, sections, stamps
+from narrows.compressors.log.classes import TROUBLE, Judgement, Tone, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.templates import shapes
 
@@ -25,9 +26,17 @@ AFTER_ERROR = 2
 FEW_ALIKE = 3
 """Up to so many lines alike are all shown."""
 ERRORS_APART = 16
+ERRORS_APART_IN_SERVICES = 32
 """Where errors stand closer than this on average, the lines around them are not shown for their sake."""
+LONG_LOG = 400
+RARE_SHARE = 20
+RARE_ALIKE = 60
+"""In a log of so many lines with times the rarest sorts of lines are all shown, together up to one line in
+`RARE_SHARE`, of each sort up to one in `RARE_ALIKE`."""
 MENTIONS_ALIKE = 40
 """Up to so many lines alike that mention trouble are all shown."""
+MENTIONS_RARE = 30
+"""In a long log they are so many of which one line in this many is one."""
 MENTIONS_SHARE = 5
 """Lines without a level that mention trouble are all shown while they are at most one line in so many."""
 WARNINGS_IN_FULL = 3
@@ -40,28 +49,26 @@ SMALLEST_GAP = 100
 
 _PLAIN, _PASSED, _SKIPPED = Tone.PLAIN, Tone.PASSED, Tone.SKIPPED
 _DIGITS = b"0123456789"
+_SEVERITY = re.compile(r"%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)?-([0-4])-[A-Z0-9_]+: ")
+_DEVICE = re.compile(r"%[A-Z][A-Z_]*-[A-Z_]*-?-?[A-Z]")
+"""A network device's facility, severity from 0 (emergency) to 4 (warning), and message name."""
 _STATUS = re.compile(r'" [45]\d\d ')
-_STAMP = re.compile(r"^[^A-Za-z\n]{0,12}\d\d:\d\d|^[A-Z][a-z]{2} +\d+ \d\d:\d\d|^[^A-Za-z\n]{0,4}\d{4}[-/]\d\d[-/]\d\d")
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
 _TEST_NAME = re.compile(r"\w+ \([\w.]+\)$")
-_TIME = re.compile(
-    r"\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} +\d+ (?=\d\d:)"
-    r"|(?<=[a-z])\[\d+\](?=:)|^\[? *\d+\.\d{3,}\]?"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
-    The other two map each text without digits to its tone and, once asked for, to its class and whether lines of it
-    can count as mentioning trouble."""
+    The other two map each key to what it says and, once asked for, to its class and whether lines of it can count as
+    mentioning trouble."""
 
     lines: Sequence[str]
     keys: Sequence[str]
     show: bytearray
     repeated: set[int]
-    tones: dict[str, Tone]
+    judged: dict[str, Judgement]
     known: dict[str, tuple[str, bool]]
 
     def count(self, start: int, stop: int) -> LeftOut:
@@ -84,7 +91,7 @@ class Shown:
         return LeftOut({label: count for label, count in classes.items() if count}, trouble)
 
     def _learn(self, key: str) -> tuple[str, bool]:
-        label = _label(key, self.tones[key])
+        label = _label(self.judged[key])
         found = self.known[key] = (label, label != "passed" and _holds_stem(key))
         return found
 
@@ -104,27 +111,44 @@ def without_digits(lines: Sequence[str]) -> list[str]:
     return keys
 
 
-def decide(lines: Sequence[str]) -> Shown:
+def decide(source: Sequence[str]) -> Shown:
     """The lines to show, before repeats of shown blocks are looked for."""
-    keys = without_digits(lines)
+    lines = source
+    keys = without_digits(source)
     counts = Counter(keys)
-    tone_of = tones(counts)
+    stamped = service = stamps.are_stamped(source)
+    if stamped and stamps.before_every_line(counts):
+        lines = [*map(stamps.without_stamp, source)]
+        keys = [bare if bare and not bare.isspace() else "0" for bare in map(stamps.without_stamp, keys)]
+        counts = Counter(keys)
+        stamped = stamps.are_stamped(lines)
+    judgements = judged(counts)
     shape_of = shapes(counts)
     log = _Log(
-        lines, keys, [tone_of[key] for key in keys], [shape_of[key] for key in keys], bytearray(len(lines)), set()
+        lines,
+        keys,
+        counts,
+        judgements,
+        tones=[judgements[key].tone for key in keys],
+        shapes=[shape_of[key] for key in keys],
+        stamped=stamped,
+        service=service and len(source) >= LONG_LOG,
+        shown=bytearray(len(lines)),
+        repeated=set(),
     )
-    _judge_statuses(log)
+    _judge_numbers(log)
     _show_ends(log)
     _show_reports(log)
     _show_alarms(log)
     _show_mentions(log)
     _show_examples(log)
+    _show_attached(log)
     _close_small_gaps(log)
-    return Shown(lines, keys, log.shown, log.repeated, tone_of, {})
+    return Shown(source, keys, log.shown, log.repeated, judgements, {})
 
 
-def _label(key: str, found: Tone) -> str:
-    match found:
+def _label(found: Judgement) -> str:
+    match found.tone:
         case Tone.BLANK:
             return "blank"
         case Tone.PASSED:
@@ -132,17 +156,23 @@ def _label(key: str, found: Tone) -> str:
         case Tone.SKIPPED:
             return "skipped"
         case _:
-            return level(key) or "other"
+            return found.level or "other"
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """A log while it is being decided: `tones` and `shapes` by line, and what the rules have found so far."""
+    """A log while it is being decided: `counts` holds each key once, `tones` and `shapes` are by line, the last two are
+    what the rules have found so far. `stamped`: most lines begin with a time. `service`: so they do in the source, and
+    it is long."""
 
     lines: Sequence[str]
     keys: Sequence[str]
+    counts: Collection[str]
+    judged: dict[str, Judgement]
     tones: list[Tone]
     shapes: Sequence[str]
+    stamped: bool
+    service: bool
     shown: bytearray
     repeated: set[int]
 
@@ -152,14 +182,17 @@ class _Log:
             self.shown[start:stop] = b"\x01" * (stop - start)
 
 
-def _judge_statuses(log: _Log) -> None:
-    """An access log's line with a status of 400 or more speaks of trouble."""
-    candidates = {key for key in set(log.keys) if '"  ' in key}
-    if not candidates:
+def _judge_numbers(log: _Log) -> None:
+    """What only a digit says: a status of 400 or more in an access log speaks of trouble, and so does a severity."""
+    requests = {key for key in log.counts if '"  ' in key}
+    devices = {key for key in log.counts if "%" in key and _DEVICE.search(key) is not None}
+    if not requests and not devices:
         return
     for number, key in enumerate(log.keys):
-        if key in candidates and _STATUS.search(log.lines[number]) is not None:
+        if key in requests and _STATUS.search(log.lines[number]) is not None:
             log.tones[number] = max(log.tones[number], Tone.MENTION)
+        elif key in devices and (severity := _SEVERITY.search(log.lines[number])) is not None:
+            log.tones[number] = Tone.WARNING if severity[1] == "4" else Tone.ERROR
 
 
 def _show_ends(log: _Log) -> None:
@@ -173,22 +206,23 @@ def _show_ends(log: _Log) -> None:
 
 
 def _show_reports(log: _Log) -> None:
-    opening = {key for key in set(log.keys) if sections.opens_report(key)}
+    opening = {key for key in log.counts if sections.opens_report(key)}
     if opening:
         openers = [number for number, key in enumerate(log.keys) if key in opening]
         sections.show_reports(log.keys, openers, log.show)
-    for number, line in enumerate(log.lines):
-        if "Traceback (" in line:
-            sections.show_traceback(log.lines, number, log.show)
+    if any("Traceback (" in key for key in log.counts):
+        for number, line in enumerate(log.lines):
+            if "Traceback (" in line:
+                sections.show_traceback(log.lines, number, log.show)
     sections.show_failed_runs(log.keys, [i for i, found in enumerate(log.tones) if found is Tone.ERROR], log.show)
 
 
 def _show_alarms(log: _Log) -> None:
     """Errors and warnings with what belongs to them, but only a few of those that are equal, times aside."""
-    stamped = _is_stamped(log)
     alarms = [number for number, found in enumerate(log.tones) if found >= Tone.WARNING and not log.shown[number]]
     log.repeated.update(_repeats(log, alarms))
-    sparse = ERRORS_APART * log.tones.count(Tone.ERROR) <= len(log.lines)
+    apart = ERRORS_APART_IN_SERVICES if log.service else ERRORS_APART
+    sparse = apart * log.tones.count(Tone.ERROR) <= len(log.lines)
     seen: Counter[str] = Counter()
     for number in alarms:
         if number in log.repeated:
@@ -198,20 +232,20 @@ def _show_alarms(log: _Log) -> None:
         if log.tones[number] is Tone.ERROR:
             if sparse:
                 _show_around(log, number)
-            log.show(number, _tail(log, number, stamped))
+            log.show(number, _tail(log, number))
         elif seen[log.shapes[number]] <= WARNINGS_IN_FULL:
-            log.show(number, _tail(log, number, stamped))
+            log.show(number, _tail(log, number))
         elif number + 1 < len(log.lines) and _PLACE.match(log.lines[number + 1]) is not None:
             log.show(number, number + 2)
 
 
 def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
     """The alarms that equal others, times aside, and are neither among the first of them nor the last."""
-    alike = Counter(log.shapes[number] for number in alarms)
+    alike = Counter(log.keys[number] for number in alarms)
     equal: defaultdict[str, list[int]] = defaultdict(list)
     for number in alarms:
-        if alike[log.shapes[number]] > FEW_ALIKE:
-            equal[_TIME.sub("", log.lines[number])].append(number)
+        if alike[log.keys[number]] > REPEATS_SHOWN + 1:
+            equal[stamps.timeless(log.lines[number])].append(number)
     return [number for numbers in equal.values() for number in numbers[REPEATS_SHOWN:-1]]
 
 
@@ -222,19 +256,13 @@ def _show_around(log: _Log, number: int) -> None:
             log.shown[near] = 1
 
 
-def _is_stamped(log: _Log) -> bool:
-    """Whether most lines begin with a time, so that a line without one continues the line above it."""
-    sample = log.lines[:400]
-    return 2 * sum(_STAMP.match(line) is not None for line in sample) > len(sample)
-
-
-def _tail(log: _Log, number: int, stamped: bool) -> int:
+def _tail(log: _Log, number: int) -> int:
     """The line after the last one that belongs to the error at `number`: deeper ones, or ones without a time."""
     depth = _depth(log.lines[number])
     after = number + 1
     for following in range(number + 1, min(len(log.lines), number + 1 + LONGEST_TAIL)):
         line = log.lines[following]
-        if stamped and _STAMP.match(line) is None:
+        if log.stamped and not stamps.is_stamped(line):
             after = following + 1
         elif line and not line.isspace():
             if _depth(line) <= depth:
@@ -255,10 +283,11 @@ def _show_mentions(log: _Log) -> None:
     for number, found in enumerate(log.tones):
         if found is Tone.MENTION:
             by_shape[log.shapes[number]].append(number)
-    plain = {shape for shape, numbers in by_shape.items() if not level(log.keys[numbers[0]])}
+    plain = {shape for shape, numbers in by_shape.items() if not log.judged[log.keys[numbers[0]]].level}
     few = MENTIONS_SHARE * sum(len(by_shape[shape]) for shape in plain) <= len(log.lines)
+    rare = max(MENTIONS_ALIKE, len(log.lines) // MENTIONS_RARE)
     for shape, numbers in by_shape.items():
-        shown = len(numbers) <= MENTIONS_ALIKE or (few and shape in plain)
+        shown = len(numbers) <= rare or (few and shape in plain)
         for number in numbers if shown else (numbers[0], numbers[-1]):
             log.show(number, number + 1)
 
@@ -270,22 +299,53 @@ def _show_examples(log: _Log) -> None:
         if found is _PLAIN or found is _SKIPPED:
             by_shape[log.shapes[number]].append(number)
     silent = _needs_no_example(log)
+    few = _few(log, sorted(map(len, by_shape.values())))
     for numbers in by_shape.values():
-        chosen = numbers if len(numbers) <= FEW_ALIKE else (numbers[0], numbers[-1])
+        chosen = numbers if len(numbers) <= few else (numbers[0], numbers[-1])
         for number in chosen:
             if number not in silent:
                 log.shown[number] = 1
 
 
+def _few(log: _Log, sizes: Sequence[int]) -> int:
+    """Up to how many lines alike are all shown; `sizes`: how many lines there are of each sort, in order. The log of a
+    service or machine says the same for hours, and what it says seldom may be what matters; so there more are shown, as
+    long as all of them together are a small part."""
+    few = FEW_ALIKE
+    if not log.service:
+        return few
+    left = len(log.lines) // RARE_SHARE
+    for size in sizes:
+        left -= size
+        if left < 0 or RARE_ALIKE * size > len(log.lines):
+            break
+        few = max(few, size)
+    return few
+
+
 def _needs_no_example(log: _Log) -> set[int]:
     """Lines of a shell's trace below its first level, and the name of a passed test on the line above its verdict."""
     silent: set[int] = set()
-    if any(key.startswith("+ ") for key in log.keys):
+    if any(key.startswith("+ ") for key in log.counts):
         silent.update(number for number, key in enumerate(log.keys) if key.startswith(("++ ", "+++ ")))
     passed = [number for number, found in enumerate(log.tones) if found is _PASSED]
     above = [number - 1 for number in passed if number and log.tones[number - 1] is _PLAIN]
     silent.update(number for number in above if _TEST_NAME.match(log.lines[number]) is not None)
     return silent
+
+
+def _show_attached(log: _Log) -> None:
+    """What shown trouble stands under, and patches whole."""
+    if any(key.startswith("@@ -") for key in log.counts):
+        attached.show_patches(log.lines, log.show)
+    troubles = [number for number, found in enumerate(log.tones) if found >= Tone.WARNING and log.shown[number]]
+    if not troubles:
+        return
+    headings = {key for key in log.counts if attached.is_heading(key)}
+    if headings:
+        numbers = [number for number, key in enumerate(log.keys) if key in headings]
+        attached.show_headings(numbers, troubles, log.show)
+    attached.show_outer_lines(log.lines, troubles, log.show)
 
 
 def _close_small_gaps(log: _Log) -> None:

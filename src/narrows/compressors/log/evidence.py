@@ -161,6 +161,12 @@ def explains(possible: tuple[re.Pattern[str], ...], line: str) -> bool:
 RULE = re.compile(r"=+ .* =+$")
 """Any of pytest's headings."""
 
+TRACE = re.compile(r"\++ [\w./'\[:]")
+"""A command in a shell's trace of what it runs."""
+
+TRACE_OF_GIT = re.compile(r"\++ git (?:-\S+ )*(?:show|diff|log|status) ?")
+"""A command whose output, down to the next traced command, is no log but belongs to the session."""
+
 CONTAINER = re.compile(r"[\w.-]+ +\| ")
 """The prefix that `docker compose logs` puts before each line."""
 

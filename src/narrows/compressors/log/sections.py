@@ -17,7 +17,7 @@ _REPORTS: tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...] = tuple(
         (r"=+ (?:FAILURES|ERRORS) =+$", _RULE),  # pytest
         (r"(?:FAIL|ERROR): \S.*[)\]]?$", r"Ran \d* ?tests? in"),  # unittest
         (r"failures:$", r"test result: "),  # cargo
-        (r"✖ failing tests:$", ""),  # node
+        (r"✖ failing tests:$", r"TAP version|\$ \S|\+ \S|> \S+@"),  # node
         (r"\s*● \S", r"(?:PASS|FAIL) \S|Test Suites: |Tests: "),  # jest
         (r"\s+ failing$", r"npm "),  # mocha
         (r"panic: |fatal error: |goroutine +\[", r"exit status|FAIL\s|ok\s"),  # go

@@ -21,11 +21,11 @@ from narrows.compressors.log.terminal import resolved
 from narrows.compressors.types import Verdict
 from narrows.core.tool_call import ToolCall
 
-WHOLE = 20_000
+WHOLE = 14_000
 """Up to so many characters all lines are looked at."""
-SAMPLE_BEGINNING = 8_000
-SAMPLE_MIDDLE = 5_000
-SAMPLE_END = 7_000
+SAMPLE_BEGINNING = 6_000
+SAMPLE_MIDDLE = 3_000
+SAMPLE_END = 5_000
 """Characters looked at in a longer text."""
 GLANCE_ENDS = 8
 GLANCE_BETWEEN = 16
@@ -177,11 +177,17 @@ def _is_table(lines: list[str], separator: str) -> bool:
 
 
 def _explained(block: _Block, possible: tuple[re.Pattern[str], ...], report: bool) -> list[bool | None]:
-    """For each line whether it is explained; None for one that belongs to an explained line or a failure report.
-    `report`: the lines begin inside such a report."""
+    """For each line whether it is explained; None for one that belongs to an explained line, to a failure report
+    or the output of git below a shell's trace of it. `report`: the lines begin inside a failure report."""
     found: list[bool | None] = []
     neutral = 0
+    quoted = False
     for line in block.lines:
+        if line[0] == "+" and evidence.TRACE.match(line) is not None:
+            quoted = evidence.TRACE_OF_GIT.match(line) is not None
+        elif quoted:
+            found.append(None)
+            continue
         if report and line[0] == "=" and evidence.RULE.match(line) is not None:
             report = False
         if report:

@@ -1,0 +1,95 @@
+"""What a line is attached to: the headings under which a tool printed it.
+
+An error shown without its heading would belong to whatever heading was shown last, and that is not what the source
+says (law 6). So what is shown as trouble brings its headings along: the less indented lines above it, and the last line
+that says where the tool was (a directory entered, a test program started, a command traced). A patch inside a log is
+shown whole for the same reason: a hunk below another file's header is another change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+Show = Callable[[int, int], None]
+"""Marks the lines `start <= i < stop` as shown."""
+
+_HEADING = re.compile(
+    r"\++ \S|\$ \S|> \S+@|> Task :|\s+(?:Running|Doc-tests) \S|▶ |##\[group\]|::group::|Step /|# \["
+    r"|\S+: Entering directory|(?:\[INFO\] )?Running [\w.$]+$|Test run for "
+)
+"""Where the tool was, over a line without its digits."""
+
+_FIRST_CHARACTERS = frozenset("+$> ▶#:SgmRTg[/")
+_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_FILE = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ", "old mode ", "new mode ",
+         "similarity index ", "rename ", "copy ", "Binary files ")  # fmt: skip
+
+
+def is_heading(key: str) -> bool:
+    """Whether a line without its digits says where the tool was."""
+    return key[:1] in _FIRST_CHARACTERS and _HEADING.match(key) is not None
+
+
+def show_headings(headings: Sequence[int], troubles: Sequence[int], show: Show) -> None:
+    """Show the last heading above each line of trouble; both are line numbers in order."""
+    position = 0
+    for number in troubles:
+        while position < len(headings) and headings[position] < number:
+            position += 1
+        if position:
+            show(headings[position - 1], headings[position - 1] + 1)
+
+
+def show_outer_lines(lines: Sequence[str], troubles: Sequence[int], show: Show) -> None:
+    """Show the lines above each line of trouble under which it is indented, up to the outermost."""
+    wanted = {number for number in troubles if lines[number][:1] in (" ", "\t")}
+    if not wanted:
+        return
+    outer: list[tuple[int, int]] = []
+    for number in range(max(wanted) + 1):
+        line = lines[number]
+        bare = line.lstrip()
+        if not bare:
+            continue
+        depth = len(line) - len(bare)
+        while outer and outer[-1][0] >= depth:
+            outer.pop()
+        if number in wanted:
+            for _, above in outer:
+                show(above, above + 1)
+        outer.append((depth, number))
+
+
+def show_patches(lines: Sequence[str], show: Show) -> None:
+    """Show every hunk of a patch, as long as its header says, with the file headers above it."""
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        hunk = _HUNK.match(line) if line.startswith("@@ -") else None
+        if hunk is None:
+            if line.startswith("diff --git "):
+                stop = number + 1
+                while stop < len(lines) and lines[stop].startswith(_FILE):
+                    stop += 1
+                show(number, stop)
+                number = stop - 1
+            number += 1
+            continue
+        above = number - 2 if number >= 2 and lines[number - 2].startswith("--- ") else number
+        stop = _hunk_end(lines, number + 1, int(hunk[1] or 1), int(hunk[2] or 1))
+        show(above, stop)
+        number = stop
+
+
+def _hunk_end(lines: Sequence[str], start: int, old: int, new: int) -> int:
+    """The line after a hunk's last, where its counts are used up or a line is none of a hunk."""
+    number = start
+    while number < len(lines) and (old > 0 or new > 0):
+        sign = lines[number][:1]
+        if sign not in ("+", "-", " ", "\\", ""):
+            break
+        old -= sign in ("-", " ", "")
+        new -= sign in ("+", " ", "")
+        number += 1
+    return number

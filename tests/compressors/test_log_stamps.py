@@ -1,0 +1,79 @@
+"""Times before lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from narrows.compressors.log.decide import decide, without_digits
+from narrows.compressors.log.stamps import are_stamped, before_every_line, is_stamped, timeless, without_stamp
+
+TRACE = [
+    "ERROR boom",
+    "Traceback (most recent call last):",
+    '  File "a.py", line 3, in f',
+    "    g()",
+    "ValueError: no",
+    "",
+]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2024-05-01 12:00:00,123 x",
+        "[12:00:01] x",
+        "May  1 12:00:00 host x",
+        "081109 203615 148 INFO x",
+        "2024/05/01 x",
+        "- 1117838570 2005.06.03 R02 x",
+        "[    1.234567] x",
+    ],
+)
+def test_lines_that_begin_with_a_time(line: str) -> None:
+    assert is_stamped(line)
+    assert not is_stamped("x " + line[20:])
+
+
+def test_most_lines_decide() -> None:
+    assert are_stamped(["12:00 a"] * 3 + ["b"] * 2)
+    assert not are_stamped(["12:00 a"] * 2 + ["b"] * 2)
+
+
+def test_a_line_without_its_times() -> None:
+    assert timeless("2024-05-01 12:00:01,5 app[12]: x 7") == "  app: x 7"
+    assert timeless("May  1 12:00:00 x") == timeless("Jun 12 03:00:00 x")
+    assert timeless("May  1 12:00:00 x") != timeless("May  1 12:00:00 y")
+
+
+def test_a_time_before_every_line_is_no_part_of_it() -> None:
+    lines = [f"2025-03-04T10:00:0{i}.{i}123456Z {line}" for i, line in enumerate(TRACE)]
+    keys = without_digits(lines)
+    assert before_every_line(keys)
+    assert [without_stamp(line) for line in lines] == TRACE
+    assert not before_every_line([*keys, "words"])
+
+
+def test_what_a_machine_put_before_each_line_hides_nothing() -> None:
+    plain = [f"gcc -Wall -O2 -fPIC -c -o build/file_{i}.o src/file_{i}.c" for i in range(60)]
+    report = [
+        "=== FAILURES ===",
+        "___ test_x ___",
+        "",
+        "    def test_x():",
+        *(f"        step_{i}({i})" for i in range(20)),
+    ]
+    report += [">       assert a == b", "E       assert 1 == 2", "", "t.py:3: AssertionError"]
+    report += ["=== short test summary info ===", "FAILED t.py::test_x - assert 1 == 2"]
+    lines = [f"2025-03-04T10:00:00.0123456Z {line}" for line in (*plain, *TRACE, *plain, *report, *plain)]
+    shown = decide(lines).show
+    assert all(shown[60:65])
+    assert all(shown[126 : 126 + len(report)])
+    assert sum(shown) < 60
+
+
+def test_a_line_of_nothing_but_its_time_is_not_blank() -> None:
+    lines = [f"2025-03-04T10:00:00.0123456Z {'' if i % 2 else f'step {i} of the build'}" for i in range(80)]
+    shown = decide(lines)
+    gaps = [shown.count(i, i + 1).classes for i, show in enumerate(shown.show) if not show]
+    assert gaps
+    assert not any("blank" in classes for classes in gaps)
