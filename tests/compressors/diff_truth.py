@@ -1,14 +1,14 @@
-"""Truth of shortened diffs: a reading of patches that shares nothing with the compressor, and diffs to hold it to."""
+"""Truth of shortened diffs: a reading of patches that shares nothing with the compressor."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 
-from hypothesis import strategies as st
-
 from narrows.compressors.diff import COMPRESSOR
 from narrows.core.tool_call import ToolCall
+from tests.compressors.diff_sources import example, sources
 from tests.laws.kinds import KindUnderTest
 
 GIT_DIFF = ToolCall("bash", '{"command": "git diff"}')
@@ -16,7 +16,8 @@ GIT_DIFF = ToolCall("bash", '{"command": "git diff"}')
 _RANGES = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)", re.DOTALL)
 _COMBINED = re.compile(r"@@@+(?: -\d+(?:,(\d+))?)+ \+\d+(?:,(\d+))? @@@+.*", re.DOTALL)
 _LEFT_OUT = re.compile(
-    r"\[narrows: (\d+) hunks? left out here, \+(\d+) -(\d+) lines: (?:lock file|generated file|minified lines)\]"
+    r"\[narrows: (\d+) hunks? left out here, \+(\d+) -(\d+) lines: (?:lock file|generated file|minified lines)"
+    r'(?:; in line (\d+) from character (\d+) on (".*?(?<!\\)(?:\\\\)*") became (".*"))?\]'
 )
 _DATA = re.compile(r"\[narrows: (\d+) lines of binary data left out here\]")
 _HEAD = re.compile(
@@ -127,6 +128,10 @@ def check_truth(source: str, output: str) -> None:
     head, _, body = output.partition("\n")
     words = _HEAD.fullmatch(head)
     assert words, head
+    coloured = words[3].startswith("colour codes")
+    assert coloured == source.startswith("\x1b[")
+    if coloured:
+        source = re.sub(r"\x1b\[[0-9;]*[mK]", "", source)
     counted = Counted()
     shown = read(body)
     at = 0
@@ -142,7 +147,7 @@ def check_truth(source: str, output: str) -> None:
                 at = counted.absent(line, shown, at)
     assert at == len(shown), f"{shown[at]!r} is not in the source"
     assert counted.open_data == 0
-    counted.check(words[3], bool(words[2]))
+    counted.check(re.sub("^colour codes(?:; )?", "", words[3]), bool(words[2]))
     assert int(words[1]) == files(source)
 
 
@@ -190,6 +195,8 @@ class Counted:
             added, removed = (sum(line.sign == sign for line in lines) for sign in "+-")
             assert (len(source), added, removed) == (int(mark[1]), int(mark[2]), int(mark[3]))
             self.left_out_hunks += len(source)
+            if mark[4]:
+                check_place(lines, mark)
             return at + 1
         kept = [hunk for hunk in shown if isinstance(hunk, Hunk)]
         expected = [line.key for hunk in source for line in hunk.lines if line.sign != " "]
@@ -233,149 +240,26 @@ class Counted:
         assert reduced == bool(self.left_out_hunks)
 
 
-_content = st.one_of(
-    st.sampled_from(
-        [
-            "",
-            "x",
-            "def f():",
-            "-- a/x",
-            "++ b/x",
-            "@ -1 +1 @@",
-            "@@ -1 +1 @@",
-            "iff --git a/q b/q",
-            "\r",
-            "\\ no",
-            "+",
-            "-",
-            "    return value_of_something(1)",
-        ]
-    ),
-    st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=40),
-)
-_heading = st.sampled_from(["", " def f():", " class A: # @@", " ünï"])
-_name = st.sampled_from(["src/a.py", "b c.txt", "package-lock.json", "x.min.js", '"q\\303\\274.txt"', "d/e.rs"])
-
-
-_run = st.tuples(st.sampled_from("  +-"), st.integers(1, 12))
-
-
-@st.composite
-def _hunks(draw: st.DrawFn, most: int) -> list[str]:
-    """Hunks that fit, at rising places."""
-    lines: list[str] = []
-    old, new = draw(st.integers(1, 30)), draw(st.integers(1, 30))
-    contents = draw(st.lists(_content, min_size=1, max_size=6))
-    for _ in range(draw(st.integers(1, most))):
-        signs = "".join(sign * count for sign, count in draw(st.lists(_run, min_size=1, max_size=7)))
-        if set(signs) == {" "}:
-            signs += "+"
-        olds, news = len(signs) - signs.count("+"), len(signs) - signs.count("-")
-        ranges = []
-        for start, count in ((old, olds), (new, news)):
-            ranges.append(
-                f"{start - (count == 0)}" if count == 1 and draw(st.booleans()) else f"{start - (count == 0)},{count}"
-            )
-        lines.append(f"@@ -{ranges[0]} +{ranges[1]} @@{draw(_heading)}")
-        lines += [sign + draw(st.sampled_from(contents)) for sign in signs]
-        gap = draw(st.integers(1, 50))
-        old, new = old + olds + gap, new + news + gap
-    if draw(st.booleans()):
-        lines.append("\\ No newline at end of file")
-    return lines
-
-
-@st.composite
-def _file(draw: st.DrawFn) -> list[str]:
-    name = draw(_name)
-    kind = draw(st.integers(0, 9))
-    git = f"diff --git a/{name} b/{name}"
-    if kind == 0:
-        return [git, "old mode 100644", "new mode 100755"]
-    if kind == 1:
-        return [git, "index 6e4b991..aaa3006 100644", f"Binary files a/{name} and b/{name} differ"]
-    if kind == 2:
-        data = ["zcmV;n14;a_nOER3lW12Xp)U_bMkHE"] * draw(st.integers(1, 9))
-        return [git, "index 6e4b991..aaa3006", "GIT binary patch", "literal 950", *data, "", "literal 9", data[0], ""]
-    if kind == 3:
-        return [f"--- {name}\t2025-03-01 09:00:00", f"+++ {name}\t2025-03-01 09:00:01", *draw(_hunks(3))]
-    if kind == 4:
-        return [
-            "diff --cc x.py",
-            "index 1,2..3",
-            "--- a/x.py",
-            "+++ b/x.py",
-            "@@@ -1,2 -1,2 +1,2 @@@ f",
-            "  a",
-            "- b",
-            " -c",
-            "++d",
-        ]
-    extended = draw(
-        st.sampled_from(
-            [["index 6e4b991..aaa3006 100644"], [], ["new file mode 100644", "index 0..1"], ["index 1..2 100755"]]
-        )
-    )
-    return [git, *extended, f"--- a/{name}", f"+++ b/{name}", *draw(_hunks(12 if kind == 5 else 4))]
-
-
-_commit = st.sampled_from(
-    [
-        [],
-        [
-            "commit 95b3f12a7d27e115be900dfdc9921543d9fa102c",
-            "Author: Dev <d@e>",
-            "Date:   Sun",
-            "",
-            "    diff --git words",
-            "",
-        ],
-        [
-            "From 67945b59d3e7be117fb8dbe7792a94734d5a1cc1 Mon Sep 17",
-            "Subject: x",
-            "",
-            "any words",
-            "---",
-            " a | 2 +-",
-            "",
-        ],
-        ["Only in da: gone.txt"],
-    ]
-)
-
-
-def example(files: int, hunks: int) -> str:
-    lines: list[str] = []
-    for i in range(files):
-        name = "yarn.lock" if i == 1 else f"src/module_{i}.py"
-        lines += [f"diff --git a/{name} b/{name}", "index 6e4b991..aaa3006 100644", f"--- a/{name}", f"+++ b/{name}"]
-        for j in range(hunks):
-            lines.append(f"@@ -{j * 40 + 1},15 +{j * 40 + 1 + j},16 @@ def function_{j}(argument):")
-            context = [f"     value_{n} = compute({n}, argument_{n})" for n in range(13)]
-            lines += [*context[:6], "-    old = 1", "+    new = 2", *context[6:], "-    last", "+    last = 3", "+"]
-    return "\n".join(lines) + "\n"
-
-
-@st.composite
-def _sources(draw: st.DrawFn) -> str:
-    """Mostly with enough context that something is left out, so that the rest is held to the truth as well."""
-    lines = example(1, draw(st.integers(2, 4))).split("\n")[:-1] if draw(st.integers(0, 9)) else []
-    for _ in range(draw(st.integers(1, 5))):
-        lines += draw(_commit) + draw(_file())
-    if draw(st.integers(0, 9)) == 0:
-        place = draw(st.integers(0, len(lines)))
-        if draw(st.booleans()):
-            noise = ["", "words", " context", "+x", "@@ -1 +1 @@", "-- ", "Exit code: 0"]
-            lines.insert(place, draw(st.sampled_from(noise)))
-        else:
-            lines = lines[:place]
-    return "\n".join(lines) + draw(st.sampled_from(("\n", "\n", "")))
+def check_place(lines: list[Line], mark: re.Match[str]) -> None:
+    """The only two lines that differ do so where the mark says, and nowhere else."""
+    removed, added = (next(line for line in lines if line.sign == sign) for sign in "-+")
+    start, old, new = int(mark[5]) - 1, json.loads(mark[6]), json.loads(mark[7])
+    assert removed.old == int(mark[4])
+    assert old != new
+    assert removed.text[start : start + len(old)] == old
+    assert removed.text[:start] + new + removed.text[start + len(old) :] == added.text
 
 
 UNDER_TEST = KindUnderTest(
     compressor=COMPRESSOR,
-    sources=_sources(),
-    examples=((example(1, 6), "balanced"), (example(5, 9), "balanced")),
+    sources=sources(),
+    examples=(
+        (example(1, 6), "balanced"),
+        (example(5, 9), "balanced"),
+        (example(60, 6), "balanced"),
+        ("\x1b[1m" + example(3, 3).replace("\n", "\x1b[m\n"), "balanced"),
+        (f"--- a.js\n+++ a.js\n@@ -7 +7 @@\n-{'a=1,' * 900}b=2\n+{'a=1,' * 900}b=3\n", "balanced"),
+    ),
     check_truth=check_truth,
     same=lambda source, expanded: source == expanded,
     tool_call=GIT_DIFF,

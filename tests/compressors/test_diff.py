@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrows.compressors.diff import COMPRESSOR, generated, grammar
-from narrows.compressors.diff.patch import FileDiff, Hunk
+from narrows.compressors.diff import COMPRESSOR, grammar
+from narrows.compressors.diff.patch import Hunk
 from narrows.compressors.diff.trimmed import trim
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
-from tests.compressors.diff_truth import GIT_DIFF, check_truth, example
+from tests.compressors.diff_sources import example
+from tests.compressors.diff_truth import GIT_DIFF, check_truth
 from tests.conftest import REPOSITORY
 
 HEADER = "diff --git a/x.py b/x.py\nindex 6e4b991..aaa3006 100644\n--- a/x.py\n+++ b/x.py\n"
@@ -80,7 +81,7 @@ def test_hunks_at_the_edges(hunk: str, expected: str | None) -> None:
     assert patch is not None
     found = patch.files[0].content[0]
     assert isinstance(found, Hunk)
-    lines, _ = trim(found)
+    lines, _ = trim(found, 1)
     assert "\n".join(lines) == (hunk if expected is None else expected)
 
 
@@ -179,46 +180,21 @@ def test_a_hunk_that_the_text_cuts_off_stays_as_it_is() -> None:
     assert compressed(cut, GIT_DIFF).text.endswith(cut[last:])
 
 
-def lock(characters: int) -> str:
-    body = "".join(f'+    "integrity": "sha512-{n}{"x" * 60}",\n' for n in range(characters // 80))
-    name = "web/package-lock.json"
-    return f"diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1 +1,{characters // 80 + 1} @@\n {{\n{body}"
+def test_colours_are_removed_and_the_head_line_says_so() -> None:
+    plain = example(3, 4)
+    coloured = "".join(f"\x1b[1m{line}\x1b[m\n" for line in plain.splitlines())
+    before, after = compressed(plain).text, compressed(coloured).text
+    assert after == before.replace("left out: ", "left out: colour codes; ", 1)
+    assert COMPRESSOR.is_output(after)
+    assert COMPRESSOR.sniff(coloured, None) is Verdict.YES
+    inside = plain.replace("old = 1", "old = '\x1b[1m'")
+    assert "-    old = '\x1b[1m'" in compressed(inside).text
 
 
-def test_lock_files_become_a_counted_line_unless_they_are_all_there_is() -> None:
-    shortened = compressed(example(1, 4) + lock(4000))
-    assert shortened.text.endswith(
-        "+++ b/web/package-lock.json\n[narrows: 1 hunk left out here, +50 -0 lines: lock file]\n"
-    )
-    assert "every changed line kept except where a mark counts them; left out: " in shortened.text
-    assert "1 hunk of lock, generated or minified files" in shortened.text
-    assert COMPRESSOR.compress(lock(4000), Level.BALANCED, None) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)
-    assert lock(1000).split("@@")[2] in compressed(example(1, 4) + lock(1000)).text
-
-
-@pytest.mark.parametrize(
-    ("path", "sort"),
-    [
-        ("b/Cargo.lock", "lock file"),
-        ("b/a/yarn.lock", "lock file"),
-        ("b/my-yarn.lock", ""),
-        ("b/yarn.lock.py", ""),
-        ("b/x.min.js", "generated file"),
-        ("b/api_pb2.py", "generated file"),
-        ("b/node_modules/a/index.js", "generated file"),
-        ("b/src/main.py", ""),
-        ('"b/\\303\\274.min.css"', "generated file"),
-    ],
-)
-def test_which_files_no_person_reads(path: str, sort: str) -> None:
-    hunk = Hunk("@@ -0,0 +1,50 @@", 1, 1, "", "", ["+" + "x" * 60] * 50)
-    assert generated.sort_of(FileDiff([f"--- {path}", f"+++ {path}"], [hunk])) == sort
-    assert generated.sort_of(FileDiff([f"--- {path}", "+++ /dev/null"], [hunk])) == sort
-
-
-def test_lines_of_minified_length_are_counted() -> None:
-    hunk = Hunk("@@ -1 +1 @@", 1, 1, "", "", ["-" + "x" * 3000, "+" + "y" * 3000])
-    assert generated.sort_of(FileDiff(["+++ b/app.js"], [hunk])) == "minified lines"
+def test_a_very_large_diff_shows_no_context() -> None:
+    lines = compressed(example(60, 6)).text.split("\n")
+    assert not [line for line in lines if line.startswith(" ")]
+    assert [line for line in compressed(example(2, 6)).text.split("\n") if line.startswith(" ")]
 
 
 def test_binary_data_is_counted_where_it_stood() -> None:
@@ -325,8 +301,9 @@ def test_the_shortened_patch_gives_the_same_lines(old: list[str], edits: list[tu
     source = "\n".join(difflib.unified_diff(old, new, "a/x.py", "b/x.py", lineterm="", n=4)) + "\n"
     patch = grammar.parse(source)
     assert patch is not None
-    lines = [line for file in patch.files for hunk in file.hunks for line in trim(hunk)[0]]
-    assert applied(old, "\n".join([*lines, ""])) == new
+    for around in (0, 1):
+        lines = [line for file in patch.files for hunk in file.hunks for line in trim(hunk, around)[0]]
+        assert applied(old, "\n".join([*lines, ""])) == new
 
 
 def git(folder: Path, *words: str, stdin: bytes = b"") -> bytes:

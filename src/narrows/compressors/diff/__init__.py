@@ -9,7 +9,7 @@ docs/forms.md describes the form.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from narrows.compressors import marks, tools
 from narrows.compressors.diff import grammar, shortened
@@ -22,6 +22,7 @@ _COMMANDS = frozenset(
     {"diff", "git diff", "git show", "git log", "git format-patch", "git stash", "git range-diff", "gh pr"}
 )
 _TOOL_NAME = re.compile(r"diff|patch", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _MAX_ENVELOPE_LINES = 6
 _MAX_UNEXPLAINED_SHARE = 0.1
 
@@ -62,7 +63,14 @@ COMPRESSOR = DiffCompressor()
 
 
 def _read(text: str) -> Patch | None:
-    return grammar.parse(text) if text.startswith("@@ -") or "\n@@ -" in text else None
+    """The diff in `text`. Where its first line is coloured, as git and GNU diff colour their headers, all colour codes
+    are removed before."""
+    coloured = text.startswith("\x1b[")
+    uncoloured = _COLOUR.sub("", text) if coloured else text
+    if not uncoloured.startswith("@@ -") and "\n@@ -" not in uncoloured:
+        return None
+    patch = grammar.parse(uncoloured)
+    return replace(patch, coloured=True) if coloured and patch is not None else patch
 
 
 def _judge(patch: Patch, text: str, tool_call: ToolCall | None) -> Verdict:

@@ -30,6 +30,7 @@ _COMMIT_LINE = re.compile(
     r"(?:Merge|Author|AuthorDate|Commit|CommitDate|Date|Tagger|TaggerDate|Reflog|Reflog message|Notes(?: \(.*\))?):"
     r"|    |\s*$"
 )
+_STRANGE = re.compile(r"[^ +\-\\]")
 _LOOSE = re.compile(
     r"\s*$|---\r?$"
     r"|Only in .+: .+|Files .+ and .+ differ|Binary files .+ differ|File .+ is a .+ while file .+ is a .+"
@@ -46,7 +47,7 @@ def parse(text: str) -> Patch | None:
     if ends_with_newline:
         lines.pop()
     try:
-        reader = _Reader(lines)
+        reader = _Reader(lines, "".join([line[0] if line else " " for line in lines]))
         reader.read()
     except _Misfit:
         return None
@@ -60,6 +61,9 @@ class _Misfit(Exception):
 @dataclass(slots=True)
 class _Reader:
     lines: list[str]
+    firsts: str
+    """The first character of every line, a blank for an empty one: counting in it is a hundred times cheaper than
+    looking at lines."""
     parts: list[FileDiff | Between] = field(default_factory=list)
     truncated: bool = False
     _at: int = 0
@@ -160,31 +164,33 @@ class _Reader:
             heading=header["heading"],
             end=header["end"],
             body=self.lines[self._at + 1 : stop],
+            firsts=self.firsts[self._at + 1 : stop],
         )
         found.content.append(hunk)
         self._at = stop
 
-    def _end_of_hunk(self, at: int, olds: int, news: int) -> int:
-        """Where the hunk that starts at `at` ends by its counts; -1 where the text ends before."""
-        lines = self.lines
-        while olds > 0 or news > 0:
-            if at == len(lines):
-                return -1
-            line = lines[at]
-            first = line[:1]
-            if first == " " or line in ("", "\r"):
-                olds -= 1
-                news -= 1
-            elif first == "-":
-                olds -= 1
-            elif first == "+":
-                news -= 1
-            elif first != "\\":
+    def _end_of_hunk(self, start: int, olds: int, news: int) -> int:
+        """Where the hunk that starts at `start` ends by its counts; -1 where the text ends before."""
+        lines, firsts = self.lines, self.firsts
+        stop, missing = start, max(olds, news)
+        while missing > 0:
+            at, stop = stop, stop + missing  # no line counts twice on a side, so the end is not before
+            if _STRANGE.search(firsts, at, stop) and not all(line[1:] == "" for line in self._odd(at, stop)):
                 raise _Misfit
-            at += 1
+            if stop > len(lines):
+                return -1
+            whole = stop - at - firsts.count("\\", at, stop)
+            olds -= whole - firsts.count("+", at, stop)
+            news -= whole - firsts.count("-", at, stop)
+            missing = max(olds, news)
         if olds < 0 or news < 0:
             raise _Misfit
-        return at + (at < len(lines) and lines[at].startswith("\\ "))
+        return stop + (stop < len(lines) and lines[stop].startswith("\\ "))
+
+    def _odd(self, start: int, stop: int) -> list[str]:
+        """The lines that begin with none of a hunk's characters. An empty context line may have lost its blank."""
+        found = _STRANGE.finditer(self.firsts, start, stop)
+        return [self.lines[place.start()] if place[0] == "\r" else "no line of a hunk" for place in found]
 
     def _combined(self, found: FileDiff) -> None:
         header = _COMBINED_HEADER.fullmatch(self._peek())

@@ -15,8 +15,8 @@ HUNK_HEADER = re.compile(
 class Hunk:
     """One hunk of a unified diff. `old_start` and `new_start` are the line numbers of its first line, also where a
     side has no lines (there the header itself names the line before). `body` holds the lines with their first
-    character, "no newline" lines included; `heading` is what follows the second `@@`, `end` a carriage return where the
-    whole diff has CRLF ends."""
+    character, "no newline" lines included, and `firsts` those characters, a blank for an empty line; `heading` is what
+    follows the second `@@`, `end` a carriage return where the whole diff has CRLF ends."""
 
     header: str
     old_start: int
@@ -24,6 +24,7 @@ class Hunk:
     heading: str
     end: str
     body: list[str]
+    firsts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,13 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A whole text. `truncated`: it ends in the middle of a hunk, whose lines are then in the last `Between`."""
+    """A whole text. `truncated`: it ends in the middle of a hunk, whose lines are then in the last `Between`.
+    `coloured`: colour codes were removed before reading."""
 
     parts: list[FileDiff | Between]
     truncated: bool
     ends_with_newline: bool
+    coloured: bool = False
 
     @property
     def files(self) -> list[FileDiff]:

@@ -3,10 +3,14 @@
     [narrows: diff of 2 files, every changed line kept except where a mark counts them; left out: 14 context lines, hunk
     headers recomputed; 1 index line; 9 hunks of lock files, generated or minified files]
 
-Left out are: context beyond one line (`trimmed`); `index` lines of plain files, which name object ids; the hunks of
-lock files and generated files (`generated`), unless nothing else would remain; the base 85 lines of binary patches.
-Header lines, names, modes, renames, notices, commit headers and messages stay to the letter. Without the lines that are
-marks, and without the file diffs that contain one, the rest is a patch that gives the same files as before.
+Left out are: context beyond one line, or all of it in a very large diff (`trimmed`); `index` lines of plain files,
+which name object ids; the hunks of lock files and generated files (`generated`), unless nothing else would remain; the
+base 85 lines of binary patches; and colours. Header lines, names, modes, renames, notices, commit headers and messages
+stay to the letter. Without the lines that are marks, and without the file diffs that contain one, the rest is a patch
+that gives the same files as before.
+
+Not left out, though tried: hunks that change white space only, which may be what matters; and repeats of a hunk in
+other files, which in recorded diffs are under one token in a hundred.
 """
 
 from __future__ import annotations
@@ -21,23 +25,29 @@ from narrows.compressors.diff.trimmed import trim
 
 _INDEX = re.compile(r"index [0-9a-f]+\.\.[0-9a-f]+(?: 100644)?\r?")
 _MIN_BINARY_LINES = 4
+LARGE_CHARACTERS = 100_000
+"""About 25,000 tokens: where more remains, no context is shown, which saves a further tenth of such a diff."""
 
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _HUNKS_LEFT_OUT = re.compile(
-    r"\[narrows: [0-9]+ hunks? left out here, \+[0-9]+ -[0-9]+ lines: (?:lock file|generated file|minified lines)\]"
+    r"\[narrows: [0-9]+ hunks? left out here, \+[0-9]+ -[0-9]+ lines: (?:lock file|generated file|minified lines)"
+    rf"(?:; in line [0-9]+ from character [0-9]+ on {_STRING} became {_STRING})?\]"
 )
 _DATA_LEFT_OUT = re.compile(r"\[narrows: [0-9]+ lines of binary data left out here\]")
 _HEAD = re.compile(
     r"\[narrows: diff of (?P<files>[0-9]+) files?, every changed line kept(?: except where a mark counts them)?; "
     r"left out: "
-    r"(?:(?:[0-9]+ context lines?, hunk headers recomputed|[0-9]+ index lines?"
+    r"(?:(?:colour codes|[0-9]+ context lines?, hunk headers recomputed|[0-9]+ index lines?"
     r"|[0-9]+ hunks? of lock, generated or minified files|[0-9]+ lines of binary data)(?:; |\]))+"
 )
 
 
 @dataclass(slots=True)
 class _Writer:
-    """Collects the output and counts what is left out of it."""
+    """Collects the output and counts what is left out of it. `around`: context lines on each side of a change."""
 
+    around: int
+    coloured: bool
     lines: list[str] = field(default_factory=list)
     context_lines: int = 0
     index_lines: int = 0
@@ -62,16 +72,18 @@ class _Writer:
                 case BinaryData():
                     self._binary(part)
                 case _:
-                    lines, context_lines = trim(part)
+                    lines, context_lines = trim(part, self.around)
                     self.lines += lines
                     self.context_lines += context_lines
 
     def _counted(self, file: FileDiff, sort: str) -> None:
-        firsts = [line[:1] for hunk in file.hunks for line in hunk.body]
+        firsts = "".join(hunk.firsts for hunk in file.hunks)
+        place = generated.only_place(file)
+        changed = f"; {place.words()}" if place else ""
         counted = _counted(len(file.hunks), "hunk")
         self.hunks += len(file.hunks)
         self.lines.append(
-            marks.mark(f"{counted} left out here, +{firsts.count('+')} -{firsts.count('-')} lines: {sort}")
+            marks.mark(f"{counted} left out here, +{firsts.count('+')} -{firsts.count('-')} lines: {sort}{changed}")
         )
 
     def _binary(self, part: BinaryData) -> None:
@@ -85,6 +97,7 @@ class _Writer:
     def left_out(self) -> str:
         """What the head line says is missing."""
         parts = (
+            "colour codes" if self.coloured else "",
             f"{_counted(self.context_lines, 'context line')}, hunk headers recomputed" if self.context_lines else "",
             _counted(self.index_lines, "index line") if self.index_lines else "",
             f"{_counted(self.hunks, 'hunk')} of lock, generated or minified files" if self.hunks else "",
@@ -96,11 +109,11 @@ class _Writer:
 def shorten(patch: Patch) -> tuple[str, str] | None:
     """The shortened text and, in a few words, what was left out; None where nothing can be."""
     sorts = [generated.sort_of(part) if isinstance(part, FileDiff) else "" for part in patch.parts]
-    if not any(
-        isinstance(part, FileDiff) and part.hunks and not sort for part, sort in zip(patch.parts, sorts, strict=True)
-    ):
+    if not any(_shows_changes(part, sort) for part, sort in zip(patch.parts, sorts, strict=True)):
         sorts = [""] * len(sorts)
-    writer = _Writer()
+    shown = [part for part, sort in zip(patch.parts, sorts, strict=True) if isinstance(part, FileDiff) and not sort]
+    size = sum(len(line) for file in shown for hunk in file.hunks for line in hunk.body)
+    writer = _Writer(0 if size > LARGE_CHARACTERS else 1, patch.coloured)
     for part, sort in zip(patch.parts, sorts, strict=True):
         if isinstance(part, Between):
             writer.lines += part.lines
@@ -116,19 +129,29 @@ def shorten(patch: Patch) -> tuple[str, str] | None:
     return "\n".join([head, *writer.lines]) + end, f"diff of {files}; left out: {left_out}"
 
 
+def _shows_changes(part: FileDiff | Between, sort: str) -> bool:
+    """Whether the output would say what a part changes."""
+    return isinstance(part, FileDiff) and bool(part.hunks) and (not sort or generated.only_place(part) is not None)
+
+
 def is_output(text: str) -> bool:
     """Whether `text` parses in full as what `shorten` writes."""
     head, _, body = text.partition("\n")
     found = _HEAD.fullmatch(head)
     if found is None:
         return False
-    lines = [line for line in body.split("\n") if not _is_own(line)]
+    lines = [part for line in body.split("\n") for part in _as_patch(line)]
     patch = None if any(map(marks.is_mark, lines)) else grammar.parse("\n".join(lines))
     return patch is not None and len(patch.files) == int(found["files"])
 
 
-def _is_own(line: str) -> bool:
-    return marks.is_mark(line) and (_HUNKS_LEFT_OUT.fullmatch(line) or _DATA_LEFT_OUT.fullmatch(line)) is not None
+def _as_patch(line: str) -> tuple[str, ...]:
+    """The line; for a mark that stands for hunks one of them, for one that stands for data nothing."""
+    if not marks.is_mark(line):
+        return (line,)
+    if _HUNKS_LEFT_OUT.fullmatch(line):
+        return ("@@ -0,0 +1 @@", "+")
+    return () if _DATA_LEFT_OUT.fullmatch(line) else (line,)
 
 
 def _counted(number: int, noun: str) -> str:
