@@ -54,7 +54,7 @@ def measure(stage: Stage, names: Sequence[str], shown: Sequence[str]) -> tuple[l
         stage.failed.clear()
         try:
             found = SCENARIOS[name](stage)
-        except (Failed, OSError, RuntimeError) as error:
+        except (Failed, OSError, RuntimeError, ValueError) as error:
             failed[name] = str(error)
             print(f"{name}: failed: {error}", flush=True)
             continue

@@ -133,6 +133,7 @@ class Listening(Link):
         self._heard = heard
         self._left = streams
         self._rest = b""
+        self._begins = True
         self._first = True
         self._asked_s = 0.0
         self.ask()
@@ -140,13 +141,15 @@ class Listening(Link):
     def ask(self) -> None:
         self._left -= 1
         self._rest = b""
+        self._begins = True
         self._first = True
         self._asked_s = perf_counter()
         self.write(self._request)
 
     def received(self, data: bytes) -> None:
         now_s = perf_counter()
-        if self._first and not data.startswith(b"HTTP/1.1 200"):
+        begins, self._begins = self._begins, False
+        if begins and not data.startswith(b"HTTP/1.1 200"):
             self._heard.failures.append(told(data))
             self.loop.stop()
             return

@@ -136,10 +136,19 @@ class Process:
             pss += _kilobytes(text, "Pss:")
         return Memory(rss, pss)
 
+    def pause(self) -> None:
+        """Let it do nothing, so that another is alone on its core."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        os.killpg(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """End it, with everything it has started."""
         try:
             os.killpg(self.pid, signal.SIGTERM)
+            self.resume()
             self._popen.wait(STOP_TIMEOUT_S)
         except ProcessLookupError:
             pass

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.dataplane.figures import REFERENCE, SUBJECT, Figure
+from bench.dataplane.peers import LITELLM, haproxy_environment
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 _NAME, _CELL, _TARGET = 40, 10, 15
@@ -59,15 +60,15 @@ def machine() -> dict[str, object]:
 def versions(proxies: Iterable[str]) -> dict[str, str]:
     """The versions of what was measured, and of what ours stands on."""
     found = {name: importlib.metadata.version(name) for name in (SUBJECT, "uvloop", "msgspec")}
-    for name, words in {"nginx": ["/usr/sbin/nginx", "-v"], "haproxy": ["haproxy", "-v"]}.items():
-        if name in proxies:
-            found[name] = _first_line(words)
-    return found
+    haproxy, environment = haproxy_environment()
+    asked = {"nginx": (["/usr/sbin/nginx", "-v"], None), "haproxy": ([str(haproxy), "-v"], environment)}
+    found |= {name: _first_line(*how) for name, how in asked.items() if name in proxies}
+    return found | ({"litellm": LITELLM[0]} if "litellm" in proxies else {})
 
 
-def _first_line(words: list[str]) -> str:
+def _first_line(words: list[str], environment: dict[str, str] | None) -> str:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10, env=environment)
     except OSError:
         return "unknown"
     return (done.stdout + done.stderr).strip().splitlines()[0]

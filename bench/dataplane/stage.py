@@ -73,6 +73,17 @@ class Stage:
         return self._running[name]
 
     @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Only this proxy runs; the others, whatever they have left to do, stand still."""
+        if name in self._running:
+            self._running[name].resume()
+        try:
+            yield
+        finally:
+            if name in self._running:
+                self._running[name].pause()
+
+    @contextmanager
     def fresh(self, name: str, *, cores: frozenset[int] | None = None) -> Iterator[Process]:
         """A proxy that nothing has used yet."""
         process = start(name, self.place(cores))
@@ -105,11 +116,12 @@ class Stage:
                 if name in self.failed:
                     continue
                 try:
-                    measured = slice_of(name)
+                    with self._alone(name):
+                        measured = slice_of(name)
+                        self.settle(name)
                 except (Failed, OSError, RuntimeError) as error:
                     self.failed[name] = str(error)
                     continue
-                self.settle(name)
                 for figure, value in measured.items():
                     samples[figure].setdefault(name, []).append(value)
         return samples

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from time import perf_counter
 
 import pytest
 
-from bench.dataplane.bodies import ANSWER, chat, small
+from bench.dataplane.bodies import ANSWER, LAST_CHUNK, STREAM_HEAD, chat, chunk, small
 from bench.dataplane.client import Asking, Failed, Heard, Listening, Metronome, Tally, answer_length
 from bench.dataplane.loop import Link, Loop
 from bench.dataplane.upstream import Pace, Upstream, content_length
@@ -108,6 +109,23 @@ def test_an_answer_that_is_an_error_is_a_failure(loop: Loop) -> None:
         link.close()
     with pytest.raises(Failed, match="502 Bad Gateway"):
         tally.check("requests")
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 16, 17, 100, 5_000])
+def test_a_stream_is_heard_however_it_is_cut(loop: Loop, piece_bytes: int) -> None:
+    stream = STREAM_HEAD + chunk(perf_counter()) + chunk(perf_counter()) + LAST_CHUNK
+    first = stream[: len(STREAM_HEAD)]
+    pieces = [first, *(stream[at : at + piece_bytes] for at in range(len(first), len(stream), piece_bytes))]
+    heard = Heard()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        link = Listening(loop, listening.getsockname()[1], small(stream=True), heard)
+        accepted, _ = listening.accept()
+        _Cut(loop, accepted, [])
+        for piece in pieces:
+            link.received(piece)
+        link.close()
+    heard.check("the stream")
+    assert (heard.chunks, heard.ended) == (2, 1)
 
 
 def test_a_metronome_notes_each_answer(loop: Loop, upstream: Upstream) -> None:

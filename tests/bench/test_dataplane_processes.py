@@ -48,7 +48,13 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answers).serve_forever()
 """
 
 
-def test_a_process_is_measured_with_its_children_and_ended_with_them(tmp_path: Path) -> None:
+def state_of(pid: int) -> str:
+    """The letter of /proc/PID/stat, once a signal that was just sent has arrived."""
+    time.sleep(0.1)
+    return Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]
+
+
+def test_a_process_is_measured_paused_and_ended_with_its_children(tmp_path: Path) -> None:
     port = free_port()
     cores = frozenset(os.sched_getaffinity(0))
     process = Process(Command("served", [sys.executable, "-c", SERVER, str(port)], port, cores, tmp_path))
@@ -63,6 +69,11 @@ def test_a_process_is_measured_with_its_children_and_ended_with_them(tmp_path: P
         while process_clock_s(child) < 0.02 and time.monotonic() < deadline_s:
             time.sleep(0.01)
         assert process.cpu_s() >= process.own_cpu_s() + 0.02
+        process.pause()
+        assert all(state_of(pid) == "T" for pid in tree)
+        process.resume()
+        assert "T" not in {state_of(pid) for pid in tree}
+        process.pause()
     finally:
         process.stop()
     assert process_clock_s(process.pid) == 0.0
