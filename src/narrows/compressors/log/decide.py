@@ -75,9 +75,9 @@ class Shown:
         """What is left out where the lines `start <= i < stop` are."""
         classes: defaultdict[str, int] = defaultdict(int)
         suspects: set[str] = set()
-        for key in self.keys[start:stop]:
+        for key, count in Counter(self.keys[start:stop]).items():
             label, possible = self.known.get(key) or self._learn(key)
-            classes[label] += 1
+            classes[label] += count
             if possible:
                 suspects.add(key)
         repeated = self.repeated.intersection(range(start, stop)) if self.repeated else set()

@@ -29,7 +29,7 @@ SAMPLE_END = 5_000
 """Characters looked at in a longer text."""
 GLANCE_ENDS = 8
 GLANCE_BETWEEN = 16
-"""Lines of the sample looked at first, from each end and evenly between: where none is explained, nothing is."""
+"""Lines of the sample looked at first, from each end and evenly between: where not even two are explained, the text is no log."""
 TABLE_LINES = 60
 """Lines of the sample, evenly spread, by which a table is known."""
 MOST = 0.6
@@ -138,10 +138,10 @@ def _lines(text: str) -> list[str]:
 
 
 def _glance(sample: list[str]) -> bool:
-    """Whether any of a few lines is explained."""
+    """Whether at least two of a few lines are explained."""
     few = [*sample[:GLANCE_ENDS], *_spread(sample[GLANCE_ENDS:-GLANCE_ENDS], GLANCE_BETWEEN), *sample[-GLANCE_ENDS:]]
     possible = evidence.patterns("\n".join(few))
-    return any(_is_explained(line, possible) for line in few)
+    return sum(_is_explained(line, possible) for line in few) > 1
 
 
 def _spread(lines: list[str], most: int) -> list[str]:
