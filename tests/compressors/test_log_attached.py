@@ -36,6 +36,7 @@ def test_what_says_where_the_tool_was_is_a_heading() -> None:
         "##[group]Run tests",
         "# [/] RUN make",
         "> Task :app:test",
+        "> GET /orders HTTP/.",
     ):
         assert is_heading(key), key
     for key in ("INFO running", "    Running", "+import os", "plain words", ""):

@@ -15,7 +15,7 @@ Show = Callable[[int, int], None]
 """Marks the lines `start <= i < stop` as shown."""
 
 _HEADING = re.compile(
-    r"\++ \S|\$ \S|> \S+@|> Task :|\s+(?:Running|Doc-tests) \S|▶ |##\[group\]|::group::|Step /|# \["
+    r"\++ \S|\$ \S|> \S+@|> [A-Z]+ \S+ HTTP/|> Task :|\s+(?:Running|Doc-tests) \S|▶ |##\[group\]|::group::|Step /|# \["
     r"|\S+: Entering directory|(?:\[INFO\] )?Running [\w.$]+$|Test run for "
 )
 """Where the tool was, over a line without its digits."""

@@ -338,7 +338,7 @@ def _show_attached(log: _Log) -> None:
     """What shown trouble stands under, and patches whole."""
     if any(key.startswith("@@ -") for key in log.counts):
         attached.show_patches(log.lines, log.show)
-    troubles = [number for number, found in enumerate(log.tones) if found >= Tone.WARNING and log.shown[number]]
+    troubles = [number for number, found in enumerate(log.tones) if found >= Tone.MENTION and log.shown[number]]
     if not troubles:
         return
     headings = {key for key in log.counts if attached.is_heading(key)}

@@ -29,7 +29,8 @@ SAMPLE_END = 5_000
 """Characters looked at in a longer text."""
 GLANCE_ENDS = 8
 GLANCE_BETWEEN = 16
-"""Lines of the sample looked at first, from each end and evenly between: where not even two are explained, the text is no log."""
+"""Lines of the sample looked at first, from each end and evenly between: where not even two are explained, the text is
+no log."""
 TABLE_LINES = 60
 """Lines of the sample, evenly spread, by which a table is known."""
 MOST = 0.6
