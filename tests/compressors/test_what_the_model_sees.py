@@ -14,7 +14,11 @@ from tests.conftest import REPOSITORY
 from tests.laws.all_kinds import KINDS
 
 PAGE = (REPOSITORY / "docs" / "what-the-model-sees.md").read_text(encoding="utf-8")
-SECTIONS = {"Search results": (Kind.SEARCH, "grep -rn x src"), "Diffs": (Kind.DIFF, "git diff")}
+SECTIONS = {
+    "Logs": (Kind.LOG, "pytest -v"),
+    "Search results": (Kind.SEARCH, "grep -rn x src"),
+    "Diffs": (Kind.DIFF, "git diff"),
+}
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
