@@ -155,11 +155,16 @@ def test_bytes_that_nobody_asked_for_close_the_connection() -> None:
     assert not connection.alive
 
 
-@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", SIZED.replace(b"5", b"5, 5"), CHUNKED + b"zz\r\n", b"\n"])
+@pytest.mark.parametrize(
+    NO_RESPONSES=[b"nonsense\r\n\r\n", b"HTTP/2 200\r\n\r\n", SIZED.replace(b"5", b"5, 5"), CHUNKED + b"zz\r\n", b"\n"]
+    @ pytest.mark.parametrize("sent", NO_RESPONSES)
+)
 def test_what_is_no_response_is_malformed(sent: bytes) -> None:
     connection, wires, heard = connected()
+    assert connection.silent
     connection.data_received(sent)
     assert isinstance(heard.error, UpstreamMalformed)
+    assert not connection.silent, "what was refused has been heard all the same"
     assert wires.aborted
     connection.connection_lost(None)
 

@@ -81,6 +81,7 @@ class Connection(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._stage = _Stage.IDLE
         self._method = b""
+        self._heard = False
         self._head_buffer = b""
         self._interims = 0
         self._remaining = 0
@@ -96,7 +97,7 @@ class Connection(asyncio.Protocol):
     @property
     def silent(self) -> bool:
         """Whether not one byte has come since `begin`."""
-        return self._stage is _Stage.HEAD and not self._head_buffer and not self._interims
+        return not self._heard
 
     # What the owner does
 
@@ -105,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._receiver = receiver
         self._method = method
         self._stage = _Stage.HEAD
+        self._heard = False
         self._head_buffer = b""
         self._interims = 0
         self._until_close = False
@@ -146,6 +148,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         if self._receiver is None:
             if not self.closed:
                 self.abort()
