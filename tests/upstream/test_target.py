@@ -31,11 +31,22 @@ def test_a_shared_trailing_segment_is_joined_once(url: str, asked: bytes, sent: 
     assert target.relative_path(asked) == relative
 
 
-@pytest.mark.parametrize("path", [b"/../x", b"/v1/../x", b"/v1/%2E%2e/x", b"/v1/.%2e", b"/v1/..\\x", b"/v1/..?q"])
+CLIMBS = [b"/../x", b"/v1/../x", b"/v1/%2E%2e/x", b"/v1/.%2e", b"/v1/..\\x", b"/v1/..?q"]
+READ_AS_CLIMBS = [
+    b"/v1/..%2fx", b"/v1/%2e%2e%2Fx", b"/v1%2f../x", b"/v1/..%5cx", b"/v1%5C..", b"/v1/..;/x", b"/v1/..;a=b", b"/..%3bx"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", CLIMBS + READ_AS_CLIMBS)
 def test_no_path_leaves_the_base_path(path: bytes) -> None:
     with pytest.raises(MalformedRequest, match="base path"):
         parse_target("http://h/v1").join(path)
     assert parse_target("http://h").join(path) == path, "without a base path there is nothing to leave"
+
+
+@pytest.mark.parametrize("path", [b"/v1/a..b", b"/v1/...", b"/v1/a%2fb", b"/v1/..a/x", b"/v1/a;b/c..;d", b"/v1/.%2f"])
+def test_other_dots_and_slashes_are_no_climbing(path: bytes) -> None:
+    assert parse_target("http://h/v1").join(path) == path
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 The upstream comes from the settings alone: no header and no path of a request can lead elsewhere. A base path that
 ends in the segments the request's path begins with is joined once, because both habits of writing `base_url` exist:
 `https://api.openai.com/v1` + `/v1/models` and + `/models` are the same place. A path that climbs (`..`) is refused
-where there is a base path to climb out of.
+where there is a base path to climb out of, and so is one that a server could take for one that climbs: it may decode
+`%2e` and `%2f` first, read a backslash as a slash, or drop what follows a semicolon.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from narrows.errors import MalformedRequest, SettingsError
 
-_CLIMBS = re.compile(rb"(?:^|[/\\])(?:\.|%2e){2}(?:$|[/\\])", re.IGNORECASE)
+_CLIMBS = re.compile(rb"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\;]|%2f|%5c|%3b)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
