@@ -155,10 +155,10 @@ def test_bytes_that_nobody_asked_for_close_the_connection() -> None:
     assert not connection.alive
 
 
-@pytest.mark.parametrize(
-    NO_RESPONSES=[b"nonsense\r\n\r\n", b"HTTP/2 200\r\n\r\n", SIZED.replace(b"5", b"5, 5"), CHUNKED + b"zz\r\n", b"\n"]
-    @ pytest.mark.parametrize("sent", NO_RESPONSES)
-)
+NO_RESPONSES = [b"nonsense\r\n\r\n", b"HTTP/2 200\r\n\r\n", SIZED.replace(b"5", b"5, 5"), CHUNKED + b"zz\r\n", b"\n"]
+
+
+@pytest.mark.parametrize("sent", NO_RESPONSES)
 def test_what_is_no_response_is_malformed(sent: bytes) -> None:
     connection, wires, heard = connected()
     assert connection.silent
