@@ -267,6 +267,14 @@ def test_an_effort_counts_what_is_inside_as_well() -> None:
         members(FAST, 0, len(FAST), Effort(2))
 
 
+@pytest.mark.parametrize("body", [b'{"a":1,"b":2}', b'{"a":1, "b" :2}'], ids=["dense", "spaced"])
+def test_an_effort_ends_before_places_are_sought(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonscan, "_walk_members", lambda *_: pytest.fail("sought"))
+    monkeypatch.setattr(jsonscan, "_exact_members", lambda *_: pytest.fail("sought"))
+    with pytest.raises(OutOfEffortError):
+        document(body, Effort(2))
+
+
 def test_an_array_crowded_with_values_is_not_even_split() -> None:
     crowded = b"[" + b"1," * jsonscan.CROWDED_FROM_BYTES + b"1]"
     texts = b'["' + b"one, two, three; " * (jsonscan.CROWDED_FROM_BYTES // 16) + b'"]'

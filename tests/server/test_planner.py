@@ -100,6 +100,25 @@ async def test_a_body_that_stays_as_it_is_needs_no_process() -> None:
             assert planner.pool.process_ids() == () or limit == 1
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [
+        b",".join([b"{}"] * 300_000),
+        b"{" + b",".join(b'"%d":1' % key for key in range(90_000)) + b"}",
+        b",".join([b'{"role":"user","content":"hi"}'] * 20_000),
+    ],
+    ids=["nothing", "keys", "small messages"],
+)
+async def test_a_body_of_very_many_values_is_not_read_on_the_loop(messages: bytes) -> None:
+    body = b'{"model":"m","messages":[' + messages + b"]}"
+    async with planner_with() as planner:
+        assert len(body) <= planner._settings.inline_scan_bytes
+        begun = planner.begin(body, WIRE, POLICY)
+        assert isinstance(begun, Unfinished)
+        assert begun.located is None
+        assert forwarded(body, await planner.finish(begun)) == body
+
+
 async def stopped(planner: Planner) -> list[int]:
     """Start the processes, and stop them where they stand."""
     ids = [await planner.pool.run(os.getpid)]

@@ -87,8 +87,8 @@ def document(body: bytes, effort: Effort | None = None) -> list[Member]:
         WrongTypeError: it is a value, but no object.
         OutOfEffortError: more would have to be done than the effort allows.
     """
-    found = None if _may_exceed_depth(body) else _fast_members(body, 0, len(body))
-    _spend(effort, found, len(body))
+    found = None if _may_exceed_depth(body) else _fast_members(body, 0, len(body), effort)
+    _spend_on_exact(effort, found, len(body))
     return _exact_members(body, 0, len(body)) if found is None else found
 
 
@@ -109,8 +109,8 @@ def members(body: bytes, start: int, stop: int, effort: Effort | None = None) ->
         WrongTypeError: `body[start:stop]` is no object.
         OutOfEffortError: as `document`.
     """
-    found = _fast_members(body, start, stop)
-    _spend(effort, found, stop - start)
+    found = _fast_members(body, start, stop, effort)
+    _spend_on_exact(effort, found, stop - start)
     return _exact_members(body, start, stop) if found is None else found
 
 
@@ -123,8 +123,8 @@ def elements(body: bytes, start: int, stop: int, effort: Effort | None = None) -
     """
     if effort is not None and _crowded(body, start, stop):
         raise OutOfEffortError
-    found = _fast_elements(body, start, stop)
-    _spend(effort, found, stop - start)
+    found = _fast_elements(body, start, stop, effort)
+    _spend_on_exact(effort, found, stop - start)
     return _exact_elements(body, start, stop) if found is None else found
 
 
@@ -143,10 +143,16 @@ def elements_after(body: bytes, position: int, stop: int, effort: Effort | None 
     return [(first + offset, last + offset) for first, last in elements(rest, 0, len(rest), effort)]
 
 
-def _spend(effort: Effort | None, found: list[Member] | list[Element] | None, size: int) -> None:
-    """A step for each value; where the fast way gave up, one for each byte, for the exact one stops at every token."""
+def _spend(effort: Effort | None, values: int) -> None:
+    """A step for each value, taken before their places are sought, which is most of the cost."""
     if effort is not None:
-        effort.spend(size if found is None else len(found) + 1)
+        effort.spend(values + 1)
+
+
+def _spend_on_exact(effort: Effort | None, found: list[Member] | list[Element] | None, size: int) -> None:
+    """Where the fast way gave up, a step for each byte: the exact one stops at every token."""
+    if effort is not None and found is None:
+        effort.spend(size)
 
 
 def _crowded(body: bytes, start: int, stop: int) -> bool:
@@ -165,11 +171,12 @@ def _may_exceed_depth(body: bytes) -> bool:
     return body.count(b"[") + body.count(b"{") > MAX_DEPTH
 
 
-def _fast_members(body: bytes, start: int, stop: int) -> list[Member] | None:
+def _fast_members(body: bytes, start: int, stop: int, effort: Effort | None = None) -> list[Member] | None:
     try:
         raws = _RAW_OBJECT.decode(memoryview(body)[start:stop])
     except _REFUSALS:
         return None
+    _spend(effort, len(raws))
     found: list[Member] = []
     position = start + 1
     if stop - start == sum(map(len, raws)) + sum(map(len, raws.values())) + 4 * len(raws) + (1 if raws else 2):
@@ -200,11 +207,12 @@ def _walk_members(body: bytes, start: int, stop: int, raws: dict[str, msgspec.Ra
     return found if _closes(body, position, stop, _OBJECT_CLOSE) else None
 
 
-def _fast_elements(body: bytes, start: int, stop: int) -> list[Element] | None:
+def _fast_elements(body: bytes, start: int, stop: int, effort: Effort | None = None) -> list[Element] | None:
     try:
         raws = _RAW_ARRAY.decode(memoryview(body)[start:stop])
     except _REFUSALS:
         return None
+    _spend(effort, len(raws))
     found: list[Element] = []
     position = start + 1
     if stop - start == sum(map(len, raws)) + len(raws) + (1 if raws else 2):

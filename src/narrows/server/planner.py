@@ -3,7 +3,8 @@
 A body of ordinary size is located on the event loop, its parts are looked up by their digest, and in the usual turn of
 a conversation that is all: every part but the newest has been decided before. What is missing goes to the planning
 processes, at most one job a process for each body; tasks that are in flight already are waited for, not done twice. A
-body over `inline_scan_bytes` is located there as well. Whichever way it went, the plan is the one that
+body over `inline_scan_bytes` is located there as well, and so is one of very many small values, which takes longer to
+read than its size tells. Whichever way it went, the plan is the one that
 `narrows.plan.plan_body` makes: outcomes are pure, and only where and when they are computed differs.
 
 What is not a function of the conversation (a full queue, a dead process, a slow machine) ends as `Overloaded`, never as
@@ -19,6 +20,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from narrows.core.effort import Effort, OutOfEffortError
 from narrows.core.tokens import encoding_for_model
 from narrows.errors import Overloaded
 from narrows.plan import (
@@ -37,6 +39,8 @@ from narrows.settings import Settings
 from narrows.wire.types import Located, Untouched, Wire
 
 RETRY_AFTER_S = 1
+INLINE_STEPS = 8192
+"""What may be read on the event loop for one body, beyond what is remembered of its conversation: some 20 ms."""
 _WORTH_SPLITTING_BYTES = 64 << 10
 
 
@@ -73,7 +77,10 @@ class Planner:
         """The plan, where it needs no planning process, or what `finish` needs to make it."""
         if len(body) > self._settings.inline_scan_bytes:
             return Unfinished(body, wire, policy, None, ())
-        located = wire.locate(body, policy.scope, self.cache.readings)
+        try:
+            located = wire.locate(body, policy.scope, self.cache.readings, Effort(INLINE_STEPS))
+        except OutOfEffortError:
+            return Unfinished(body, wire, policy, None, ())
         if isinstance(located, Untouched):
             return untouched_plan(located)
         parts = keys_of(body, located, policy, self.cache)
@@ -108,9 +115,9 @@ class Planner:
 
     def close(self) -> None:
         """Stop all work; whoever waits for it is told so."""
+        self.pool.close()
         for work in [*self._works, *self._in_flight.values()]:
             work.cancel()
-        self.pool.close()
 
     async def _work(self, unfinished: Unfinished) -> Plan:
         located, parts = unfinished.located, unfinished.parts
