@@ -80,13 +80,16 @@ def _read_hunk(lines: list[str], start: int, ranges: re.Match[str]) -> tuple[Hun
             return None, start + 1  # cut off: its lines are lines like any other
         line = lines[i]
         sign, content = (line[0], line[1:]) if line[:1] in ("+", "-", "\\") else (" ", line)
+        if sign == "\\" and not hunk.lines:
+            return None, start + 1  # a note on nothing
         if sign == "\\":
             hunk.lines[-1].note = line
         else:
             hunk.lines.append(Line(sign, None if sign == "+" else old, None if sign == "-" else new, content))
             old, new = old + (sign != "+"), new + (sign != "-")
         i += 1
-    assert (old, new) == (old_end, new_end), f"the counts of {lines[start]!r} do not fit"
+    if (old, new) != (old_end, new_end):
+        return None, start + 1  # its counts do not fit: no hunk, and only the same lines are its truth
     if i < len(lines) and lines[i].startswith("\\ "):
         hunk.lines[-1].note = lines[i]
         i += 1

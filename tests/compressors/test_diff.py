@@ -147,6 +147,7 @@ def test_what_stands_around_hunks_is_verbatim(before: str) -> None:
         HEADER + "@@ -1,2 +1,1 @@\n a\n+b\n c\n",
         HEADER + "@@ -1,2 @@\n a\n-b\n",
         "@@ -1,2 +1,2 @@\nwords\nand words\n",
+        "@@ -1,2 +1,2 @@\n a\n-b\n" + HEADER + "@@ -1 +1 @@\n-b\n+d\n",
         COMBINED.replace("++d", "+"),
         COMBINED,
         "diff --git a/x b/x\nold mode 100644\nnew mode 100755\n",

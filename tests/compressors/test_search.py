@@ -328,6 +328,12 @@ def test_large_results_name_every_file_and_count_what_each_lost() -> None:
     assert COMPRESSOR.is_output(shortened.text)
 
 
+def test_an_empty_line_that_comes_to_stand_last_can_be_seen() -> None:
+    lines = [f"src/{name}.py:{n}:    value = {n}" for n in range(1, 20) for name in ("one", "two")]
+    shortened = compressed("\n".join([*lines[:-1], "", lines[-1]]), RG)
+    assert shortened.text.endswith("[narrows: the next 1 line as in the source]\n\n")
+
+
 def test_first_last_and_definitions_outlive_the_others() -> None:
     rows = [f"a/b.py:{n}:{'def f' if n % 500 == 7 else 'x = '}{n}{'p' * 60}" for n in range(1, 6000)]
     shortened = compressed("\n".join(rows), RG)

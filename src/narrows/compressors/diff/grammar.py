@@ -16,7 +16,7 @@ from narrows.compressors.diff.patch import HUNK_HEADER, Between, BinaryData, Fil
 _DIFF_LINE = re.compile(r"diff (?:--git|--cc|--combined|-[\w-]|\S+ \S)")
 _EXTENDED = re.compile(
     r"(?:old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|similarity index"
-    r"|dissimilarity index|index|mode) .+"
+    r"|dissimilarity index|index|mode) .*"
 )
 _COMBINED_HEADER = re.compile(
     r"(@@@+)((?: -[0-9]{1,10}(?:,[0-9]{1,10})?)+) \+([0-9]{1,10})(?:,([0-9]{1,10}))? (@@@+).*"
@@ -79,6 +79,8 @@ class _Reader:
                 self._file()
                 continue
             line = self.lines[self._at]
+            if line.startswith("@@") and HUNK_HEADER.fullmatch(line):
+                raise _Misfit  # what follows could be read as its lines
             if _COMMIT.match(line):
                 in_commit, in_mail = True, _MAIL.match(line) is not None
             elif not (in_mail or (in_commit and _COMMIT_LINE.match(line)) or _LOOSE.match(line)):

@@ -239,6 +239,6 @@ def _write(results: Results, blocks: _Blocks, *, gathered: bool) -> tuple[str, s
     words += (FOLDED_WORDS if folded else "") + (_GATHERED_WORDS if gathered else "")
     words += _COLOUR_WORDS if results.coloured else ""
     words += f"; left out and counted under each file: {lost}" if lost else "; every line kept"
-    end = "\n" if results.ends_with_newline else ""
+    end = "\n" if results.ends_with_newline or body[-1] == "" else ""  # an empty last line needs its end to be seen
     summary = f"{tally(results.groups)}; left out: {lost or 'nothing'}"
     return "\n".join([marks.mark(words), *body]) + end, summary
