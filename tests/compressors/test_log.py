@@ -128,8 +128,11 @@ def test_an_output_is_recognised_and_does_not_expand_unless_whole(text: str) -> 
         "=== FAILURES ===\n" * 7_000,
         "Traceback (most recent call last):\n" * 7_000,
         "[ RUN      ] a\n" * 3_000 + "[  FAILED  ] a\n" * 3_000,
+        "".join(f"{' ' * i}  1:2  error x\n" for i in range(2_000)),
+        "@@ -1,99999 +1,99999 @@\n a\n" * 7_000,
+        "+ x\nERROR y\n" * 7_000,
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_hostile_texts_cost_linear_work_and_add_up(hostile: str) -> None:
     """Past detection, which refuses most of them."""

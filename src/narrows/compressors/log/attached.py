@@ -47,6 +47,7 @@ def show_outer_lines(lines: Sequence[str], troubles: Sequence[int], show: Show) 
     if not wanted:
         return
     outer: list[tuple[int, int]] = []
+    brought: set[int] = set()
     for number in range(max(wanted) + 1):
         line = lines[number]
         bare = line.lstrip()
@@ -56,7 +57,10 @@ def show_outer_lines(lines: Sequence[str], troubles: Sequence[int], show: Show) 
         while outer and outer[-1][0] >= depth:
             outer.pop()
         if number in wanted:
-            for _, above in outer:
+            for _, above in reversed(outer):
+                if above in brought:
+                    break
+                brought.add(above)
                 show(above, above + 1)
         outer.append((depth, number))
 

@@ -48,7 +48,8 @@ HEADINGS_BACK = 40
 LOG_COMMANDS = frozenset(
     "pytest py.test unittest tox nox make gmake cmake ninja meson bazel cargo rustc go npm yarn pnpm npx jest vitest mocha "  # noqa: SIM905, E501 -- one word list
     "node mvn gradle gradlew gcc cc g++ clang clang++ tsc eslint mypy ruff flake8 pylint pip pip3 apt apt-get docker "
-    "docker-compose podman kubectl journalctl dmesg rspec bundle dotnet swift phpunit composer ctest terraform".split()
+    "docker-compose podman kubectl journalctl dmesg rspec bundle dotnet swift phpunit composer ctest terraform "
+    "webpack vite mvnw uv".split()
 )
 """Commands whose output is a log."""
 _LOG_TOOL = re.compile(
