@@ -125,7 +125,7 @@ def level(key: str, signs: tuple[str, ...] = _LEVEL_SIGNS) -> str:
     if key.startswith("npm "):
         word = key[4:].partition(" ")[0].upper()
         return _LEVELS.get(word, "INFO" if word == "HTTP" else "")
-    if _holds_any(key[:_LEVEL_REACH].upper(), signs):
+    if holds_any(key[:_LEVEL_REACH].upper(), signs):
         found = _level_by_words(key)
         if found:
             return found
@@ -188,7 +188,8 @@ def _held(text: str, signs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sign for sign in signs if sign in text)
 
 
-def _holds_any(text: str, signs: tuple[str, ...]) -> bool:
+def holds_any(text: str, signs: tuple[str, ...]) -> bool:
+    """Whether one of the signs stands in the text."""
     for sign in signs:  # noqa: SIM110 -- half the cost of any() over a generator, once for each distinct line
         if sign in text:
             return True
@@ -200,11 +201,11 @@ def _judge(key: str, signs: _Signs) -> Judgement:
         return Judgement(Tone.BLANK, "")
     if len(key) > _LONG:
         key = f"{key[:400]} {key[-200:]}"
-    if (_holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
+    if (holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
         return Judgement(Tone.ERROR, level(key, signs.levels))
-    if _holds_any(key, signs.skipped) and _SKIPPED.match(key):
+    if holds_any(key, signs.skipped) and _SKIPPED.match(key):
         return Judgement(Tone.SKIPPED, "")
-    if _holds_any(key, signs.passed) and _PASSED.match(key):
+    if holds_any(key, signs.passed) and _PASSED.match(key):
         return Judgement(Tone.PASSED, "")
     found = level(key, signs.levels)
     return Judgement(_spoken(key, found), found)
@@ -232,6 +233,6 @@ def _mentions(key: str) -> bool:
     words = lower.translate(_BREAKS).replace(". ", " ").rstrip(".").split()
     return (
         not _TROUBLE_WORDS.isdisjoint(words)
-        or _holds_any(lower, _TROUBLE_PHRASES)
-        or (_holds_any(key, _TROUBLE_NAME_SIGNS) and _TROUBLE_NAME.search(key) is not None)
+        or holds_any(lower, _TROUBLE_PHRASES)
+        or (holds_any(key, _TROUBLE_NAME_SIGNS) and _TROUBLE_NAME.search(key) is not None)
     )

@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from narrows.compressors.log import attached, sections, stamps
-from narrows.compressors.log.classes import TROUBLE, Judgement, Tone, judged
+from narrows.compressors.log.classes import TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.templates import shapes
 
@@ -75,9 +75,9 @@ class Shown:
         """What is left out where the lines `start <= i < stop` are."""
         classes: defaultdict[str, int] = defaultdict(int)
         suspects: set[str] = set()
-        for key, count in Counter(self.keys[start:stop]).items():
+        for key in self.keys[start:stop]:
             label, possible = self.known.get(key) or self._learn(key)
-            classes[label] += count
+            classes[label] += 1
             if possible:
                 suspects.add(key)
         repeated = self.repeated.intersection(range(start, stop)) if self.repeated else set()
@@ -97,8 +97,7 @@ class Shown:
 
 
 def _holds_stem(line: str) -> bool:
-    lower = line.lower()
-    return any(stem in lower for stem in TROUBLE)
+    return holds_any(line.lower(), TROUBLE)
 
 
 def without_digits(lines: Sequence[str]) -> list[str]:
