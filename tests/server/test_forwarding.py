@@ -329,3 +329,21 @@ async def test_other_upgrades_are_not_passed_on(stage: Stage) -> None:
     assert (await client.answer()).status == 200
     received = stage.upstream.requests[0]
     assert [received.values(name) for name in (b"connection", b"upgrade", b"http2-settings")] == [[], [], []]
+
+
+NOT_ASKED_FOR = {
+    "h2c was asked for here, and not passed on": (("Connection: Upgrade", "Upgrade: h2c"), b"h2c"),
+    "another was asked for here, this one by nobody": (("Connection: Upgrade", "Upgrade: h2c"), b"websocket"),
+    "a websocket was asked for": (WEBSOCKET, b"h2c"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_ASKED_FOR)
+async def test_nothing_is_tunnelled_that_was_not_asked_for(stage: Stage, name: str) -> None:
+    lines, protocol = NOT_ASKED_FOR[name]
+    stage.upstream.play(raw(SWITCHED.replace(b"websocket", protocol), ending=Ending.STALL))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("GET", "/v1/realtime", *lines))
+    assert (await client.answer()).error_code == "upstream_malformed"
+    await stage.upstream.all_closed()

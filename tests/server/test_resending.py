@@ -9,7 +9,7 @@ import pytest
 from narrows.server.app import RunningGateway
 from narrows.server.limits import Limits
 from tests.raw_client import RawClient, chat, request
-from tests.scripted_upstream import Answer, Ending, raw, whole
+from tests.scripted_upstream import STALL, Answer, Ending, raw, whole
 from tests.stage import Stage
 
 CHAT = "/v1/chat/completions"
@@ -120,3 +120,72 @@ async def test_a_malformed_answer_is_no_silence(stage: Stage, name: str) -> None
     answer = await client.answer()
     assert (answer.status, answer.error_code) == (502, "upstream_malformed")
     assert len(stage.upstream.requests) == 2, "an answered request was sent again"
+
+
+async def is_let_go(gateway: RunningGateway) -> None:
+    async with asyncio.timeout(5):
+        while gateway.gateway.budget.held:
+            await asyncio.sleep(0.01)
+
+
+BIG = chat({"role": "system", "content": "x" * 900_000})
+
+
+async def test_a_body_that_cannot_be_sent_again_is_not_held(stage: Stage) -> None:
+    gateway = await stage.gateway()
+    stage.upstream.play(STALL)
+    client = await stage.client(gateway)
+    await client.send(request("POST", CHAT, body=BIG))
+    await (await stage.upstream.request()).complete.wait()
+    await is_let_go(gateway)
+    assert gateway.gateway.in_flight == 1
+
+
+async def test_a_body_is_held_while_its_connection_may_turn_out_dead(stage: Stage) -> None:
+    gateway = await stage.gateway(limits=Limits(stale_s=0.6))
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(STALL)
+    await client.send(request("POST", CHAT, body=BIG))
+    await (await stage.upstream.request(1)).complete.wait()
+    await asyncio.sleep(0.1)
+    assert gateway.gateway.budget.held >= len(BIG)
+    await is_let_go(gateway)
+    assert gateway.gateway.in_flight == 1
+
+
+async def test_the_limit_for_the_first_byte_holds_after_the_body_is_let_go(stage: Stage) -> None:
+    gateway = await stage.gateway(limits=Limits(stale_s=0.2), first_byte_timeout_s=1)
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(STALL)
+    began_s = asyncio.get_running_loop().time()
+    await client.send(request("POST", CHAT, body=chat()))
+    assert (await client.answer()).error_code == "upstream_timeout"
+    assert asyncio.get_running_loop().time() - began_s >= 1
+    assert len(stage.upstream.requests) == 2
+
+
+async def test_an_interim_head_lets_the_body_go(stage: Stage) -> None:
+    gateway = await stage.gateway(limits=Limits(stale_s=60))
+    client = await one_exchange(stage, gateway)
+    stage.upstream.play(raw(b"HTTP/1.1 102 Processing\r\n\r\n", ending=Ending.STALL))
+    await client.send(request("POST", CHAT, body=BIG))
+    await (await stage.upstream.request(1)).complete.wait()
+    await is_let_go(gateway)
+    assert gateway.gateway.in_flight == 1
+
+
+async def test_a_body_that_has_not_left_is_held(stage: Stage) -> None:
+    """What waits in front of an upstream that reads nothing takes memory, and counts."""
+    gateway = await stage.gateway(inline_scan_bytes=64 << 20)
+    stage.upstream.play(Answer((), Ending.STALL, at_head=True))
+    client = await stage.client(gateway)
+    body = chat({"role": "system", "content": "x" * 12_000_000})
+    sending = asyncio.create_task(client.send(request("POST", CHAT, body=body)))
+    await stage.upstream.request()
+    stage.upstream.set_reading(False)
+    await sending
+    await asyncio.sleep(0.1)
+    assert gateway.gateway.budget.held >= len(body)
+    stage.upstream.set_reading(True)
+    await is_let_go(gateway)
+    assert gateway.gateway.in_flight == 1

@@ -2,7 +2,8 @@
 
 Pipelined requests are answered in order, so the bytes behind the current request wait here, up to a bound, and reading
 stops there. Up to that bound reading goes on while an exchange is in progress, because it is how a client that leaves
-is noticed: one that closes its side has left (as nginx sees it, and as every SDK does it), even if it still reads.
+is noticed: one that closes its side has left (as nginx sees it, and as every SDK does it), even if it still reads. A
+connection that is not read is looked after by the gateway, which asks the system whether its client has left.
 
 A connection that is closed while its client may be sending lingers first: closing it outright would make the kernel
 answer the client's bytes with a reset, and the client would lose the answer that explains the refusal.
@@ -120,7 +121,14 @@ class Downstream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # why it left does not matter
         self._gateway.downstreams.discard(self)
+        self._gateway.unread.discard(self)
         self._gone()
+
+    def departed(self) -> None:
+        """The client has left while nothing was read from it."""
+        self._gone()
+        if self._transport is not None:
+            self._transport.close()
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -154,9 +162,17 @@ class Downstream(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if reading:
+            self._gateway.unread.discard(self)
             self._transport.resume_reading()
         else:
+            self._gateway.unread.add(self)
             self._transport.pause_reading()
+
+    @property
+    def descriptor(self) -> int:
+        """The system's number of the connection; negative where there is none any more."""
+        peer = None if self._transport is None else self._transport.get_extra_info("socket")
+        return -1 if peer is None else int(peer.fileno())
 
     def unsent_bytes(self) -> int:
         """What was written and the client has not taken yet."""
@@ -310,6 +326,7 @@ class Downstream(asyncio.Protocol):
         self._exchange = None
         self._walker = None
         self._stage = _Stage.CLOSING
+        self.deadline_s = self._loop.time() + self._gateway.settings.idle_timeout_s
         if exchange is not None:
             exchange.client_gone()
 

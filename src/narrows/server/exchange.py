@@ -189,12 +189,13 @@ class Exchange:
 
     def _request_head(self, length: int | None) -> bytes:
         gateway = self._gateway
+        self._forwarding.upgrades = upgrades = self._upgrades()
         fields = forward_request_fields(
             self._head,
             host=gateway.target.authority,
             content_length=length if isinstance(self._head.framing, Sized) else None,
             drop=self._admitted.drop,
-            add=gateway.loop_line + _UPGRADE if self._upgrades() else gateway.loop_line,
+            add=gateway.loop_line + _UPGRADE if upgrades else gateway.loop_line,
         )
         return b"%b %b HTTP/1.1\r\n%b\r\n" % (self._head.method, self._target, fields)
 

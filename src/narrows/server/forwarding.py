@@ -5,8 +5,11 @@ right after the request, and everything that was sent is still here. Then it was
 have acted on the request. Every other failure is told as it is: before the answer has begun as an error of ours, after
 that by cutting the answer short.
 
+A body is held for that, and no longer: it is let go once it has left and its connection cannot turn out dead any more.
+
 Back-pressure goes both ways: a client that does not read holds up the upstream's connection, and an upstream that does
-not read holds up the client's; what lies between is one read and two bounded socket buffers.
+not read holds up the client's; what lies between is one read and two bounded socket buffers. A client whose request is
+complete is not held up: there is nothing more to come, and reading is how its leaving is noticed.
 """
 
 from __future__ import annotations
@@ -75,7 +78,7 @@ class Owner(Protocol):
 
 
 class Forwarding:
-    """One request to the upstream and its answer. `tunnelling`: the bytes are another protocol's now."""
+    """One request to the upstream and its answer. `upgrades`: it asks for a tunnel; `tunnelling`: it is one now."""
 
     __slots__ = (
         "_body",
@@ -95,6 +98,7 @@ class Forwarding:
         "_upstream_held",
         "tee",
         "tunnelling",
+        "upgrades",
         "wire",
     )
 
@@ -118,6 +122,7 @@ class Forwarding:
         self.wire: Wire | None = None
         self.tee: ResponseTee | None = None
         self.tunnelling = False
+        self.upgrades = False
 
     @property
     def started(self) -> bool:
@@ -143,10 +148,12 @@ class Forwarding:
     def more_body(self, data: bytes, *, ended: bool) -> None:
         """More of a passed body, which knows of it already."""
         self._complete = ended
+        if ended:
+            self._hold_client(False)
         if self._connection is not None:
             self._connection.write(data)
             self._sent()
-        elif self._body.size > self._gateway.limits.pending_bytes:
+        elif not ended and self._body.size > self._gateway.limits.pending_bytes:
             self._hold_client(True)
 
     def tunnel_data(self, data: bytes) -> None:
@@ -172,8 +179,7 @@ class Forwarding:
         elif self.answering:
             self.lose()
         elif self._complete:
-            limit_s = settings.first_byte_timeout_s
-            self._lose(UpstreamTimeout(f"the upstream did not begin to answer within {limit_s:g} s"))
+            self._unanswered(settings.first_byte_timeout_s)
         elif self._client_held:
             self._lose(UpstreamTimeout(f"the upstream took nothing of the request for {settings.idle_timeout_s:g} s"))
         else:
@@ -226,23 +232,37 @@ class Forwarding:
         self._sent_s = self._gateway.loop.time()
         if not self.answering:
             limit_s = settings.first_byte_timeout_s if self._complete else settings.idle_timeout_s
+            if self._complete and not self._let_go_of_body():
+                limit_s = min(limit_s, self._gateway.limits.stale_s)
             self._client.deadline_s = self._sent_s + limit_s
 
     def upstream_writable(self, writable: bool) -> None:
-        self._hold_client(not writable)
+        self._hold_client(not writable and (self.tunnelling or not self._complete))
+        if writable:
+            self._let_go_of_body()
+
+    def _let_go_of_body(self) -> bool:
+        """Hold a body no longer that has left and cannot be sent again; returns whether that is so."""
+        connection = self._connection
+        spent = connection is not None and connection.writable and self._complete and not self._may_be_dead(connection)
+        if spent:
+            self._body.release()
+        return spent
 
     # From the upstream
 
     def interim(self, head: ResponseHead) -> None:
         self._relay.interim(head)
+        self._let_go_of_body()
 
     def switched(self, head: ResponseHead, rest: bytes) -> None:
-        if not self._head.upgrade:
-            self._lose(UpstreamMalformed("the upstream switched protocols (101) without being asked to"))
+        protocol = field(head.fields, b"upgrade") or b"websocket"
+        if not self.upgrades or protocol.lower() != b"websocket":
+            self._lose(UpstreamMalformed("the upstream switched to a protocol (101) that it was not asked for"))
             return
         self.tunnelling = True
         self._answer_begins(head)
-        self._relay.switch(head, field(head.fields, b"upgrade") or b"websocket", rest)
+        self._relay.switch(head, protocol, rest)
         self.tunnel_data(self._client.taken_ahead())
 
     def response_started(self, head: ResponseHead, data: bytes, *, ended: bool) -> None:
@@ -261,16 +281,16 @@ class Forwarding:
     def response_failed(self, error: UpstreamError) -> None:
         connection = self._connection
         self._connection = None
-        if connection is not None and self._was_dead(connection):
+        if connection is not None and self._may_be_dead(connection) and self._body.replayable:
             self._gateway.pool.retried += 1
             self._open_connection()
         else:
             self._lose(error)
 
-    def _was_dead(self, connection: Connection) -> bool:
-        """Whether the request may be sent again, which is on a new connection, and so for the last time."""
+    def _may_be_dead(self, connection: Connection) -> bool:
+        """Whether it was dead when it was taken, if it closes now; never so of a new one, so nothing is sent thrice."""
         age_s = self._gateway.loop.time() - self._sent_s
-        return connection.used and connection.silent and self._body.replayable and age_s < self._gateway.limits.stale_s
+        return connection.used and connection.silent and age_s < self._gateway.limits.stale_s
 
     def _answer_begins(self, head: ResponseHead) -> None:
         story = self._story
@@ -319,6 +339,14 @@ class Forwarding:
         else:
             self.stop()
             self._owner.failed(error)
+
+    def _unanswered(self, limit_s: float) -> None:
+        until_s = self._sent_s + limit_s
+        if self._gateway.loop.time() < until_s:  # only the time has passed in which the request could be sent again
+            self._let_go_of_body()
+            self._client.deadline_s = until_s
+        else:
+            self._lose(UpstreamTimeout(f"the upstream did not begin to answer within {limit_s:g} s"))
 
     def _client_is_slow(self) -> None:
         """The client has not taken enough in time; one that has taken something at least gets more time."""

@@ -18,6 +18,7 @@ from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
 from narrows.server.budget import ByteBudget
+from narrows.server.departures import departed
 from narrows.server.limits import Limits
 from narrows.server.own_routes import OwnRoutes
 from narrows.server.planner import Planner
@@ -53,7 +54,8 @@ class Telling:
 
 
 class Gateway:
-    """The shared parts, and what they are told and asked. `draining`: no further request is taken."""
+    """The shared parts, and what they are told and asked. `unread`: the downstreams that are held up; `draining`: no
+    further request is taken."""
 
     def __init__(
         self, settings: Settings, rules: Rules, pool: Pool, planner: Planner, telling: Telling, limits: Limits
@@ -70,6 +72,7 @@ class Gateway:
         self.loop_line = b"%b: %b\r\n" % (LOOP_FIELD, rules.loop_mark)
         self.afterwards = Afterwards(self.loop, self._tell)
         self.downstreams: set[Downstream] = set()
+        self.unread: set[Downstream] = set()
         self.draining = False
         self.faults = 0
         self.own_routes = OwnRoutes(
@@ -88,6 +91,10 @@ class Gateway:
 
     def each_tick(self, now_s: float) -> None:
         """What is looked after a few times a second."""
+        held_up = {downstream.descriptor: downstream for downstream in self.unread}
+        held_up.pop(-1, None)
+        for descriptor in departed(held_up):
+            held_up[descriptor].departed()
         self.pool.close_stale(now_s)
         self.planner.pool.check(now_s)
         lost = self.planner.pool.lost

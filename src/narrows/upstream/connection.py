@@ -70,12 +70,14 @@ class _Stage(Enum):
 
 class Connection(asyncio.Protocol):
     """An upstream connection. `used`: it has carried an exchange before, so a server may close it at any time and a
-    request that finds it dead may be sent again on another. `reusable` is settled when a response has ended."""
+    request that finds it dead may be sent again on another. `reusable` is settled when a response has ended.
+    `writable`: what was written has left, but for a little."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.used = False
         self.reusable = False
+        self.writable = True
         self.closed = False
         self.idle_since_s = 0.0
         self._receiver: Receiver | None = None
@@ -184,10 +186,12 @@ class Connection(asyncio.Protocol):
             self._fail(UpstreamUnreachable(f"the upstream closed the connection {_WHERE[self._stage]}{said}"))
 
     def pause_writing(self) -> None:
+        self.writable = False
         if self._receiver is not None:
             self._receiver.upstream_writable(False)
 
     def resume_writing(self) -> None:
+        self.writable = True
         if self._receiver is not None:
             self._receiver.upstream_writable(True)
 
