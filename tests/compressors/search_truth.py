@@ -65,7 +65,7 @@ class Account:
         for line, count in self.lines.items():
             if count > 0 and plain.match(line):
                 left += [line[len(path) + 1 :]] * count
-        if self.with_headings:
+        if self.with_headings or not left:
             for (heading, entry), count in self.under.items():
                 if heading == path:
                     left += [entry] * min(count, self.lines[entry])
