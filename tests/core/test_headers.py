@@ -70,6 +70,12 @@ def test_a_dropped_name_matches_in_any_case_and_only_whole() -> None:
     assert lines_of(fields) == [b"Host: b", b"x-narrows-policy-2: b", b"y: x-narrows-policy:"]
 
 
+def test_a_dropped_name_of_a_response_goes_wherever_it_stands() -> None:
+    head = response([b"X-Ours: 1", b"A: b", b"x-ours:2", b"x-ours-2: c", b"d: x-ours:"])
+    fields = forward_response_fields(head, drop=frozenset({b"x-ours"}), add=b"x-ours: 3\r\n")
+    assert lines_of(fields) == [b"A: b", b"x-ours-2: c", b"d: x-ours:", b"x-ours: 3"]
+
+
 def test_nothing_to_drop_gives_equal_bytes() -> None:
     head = response([b"Content-Length: 3", b"set-cookie: a", b"Set-Cookie: b"])
     assert forward_response_fields(head) == head.fields

@@ -46,6 +46,20 @@ async def test_status_reason_fields_and_body_arrive_as_they_were_sent(stage: Sta
     assert (answer.raw_body, answer.complete) == (b"body", True)
 
 
+async def test_nobody_else_speaks_in_our_name(stage: Stage) -> None:
+    theirs = "X-Narrows-Request-Id: theirs\r\nx-narrows-error:overloaded\r\n"
+    interim = f"HTTP/1.1 103 Early Hints\r\n{theirs}A: b\r\n\r\n"
+    answered = f"HTTP/1.1 200 OK\r\n{theirs}Content-Length: 2\r\n\r\n{{}}"
+    stage.upstream.play(raw((interim + answered).encode(), ending=Ending.KEEP))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request())
+    answer = await client.answer()
+    assert answer.interim == [b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n"]
+    assert (answer.values(b"x-narrows-error"), answer.raw_body) == ([], b"{}")
+    assert answer.values(b"x-narrows-request-id") == [(await stage.record(gateway)).request_id.encode()]
+
+
 CHUNKED = head([("Content-Type", "text/plain"), ("transfer-encoding", "chunked")])
 BODIES = {
     "sized": (head([("Content-Length", "10")]), b"0123456789"),

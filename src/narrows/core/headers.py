@@ -75,17 +75,21 @@ def forward_request_fields(
     return lines[1:] + add
 
 
-def forward_response_fields(head: ResponseHead, *, add: bytes = b"", dechunked: bool = False) -> bytes:
+def forward_response_fields(
+    head: ResponseHead, *, drop: frozenset[bytes] = _NOTHING, add: bytes = b"", dechunked: bool = False
+) -> bytes:
     """The field lines for the client, each with its CRLF.
 
-    `dechunked`: the body is passed on without its chunk framing, as a client of HTTP/1.0 needs it.
+    `drop`: further names to leave out, in lower case. `add`: whole lines, put last. `dechunked`: the body is
+    passed on without its chunk framing, as a client of HTTP/1.0 needs it.
     """
-    return _without(b"\n" + head.fields, head.connection_names, keep_coding=not dechunked)[1:] + add
+    return _without(b"\n" + head.fields, head.connection_names | drop, keep_coding=not dechunked)[1:] + add
 
 
 def _without(lines: bytes, names: frozenset[bytes], *, keep_coding: bool) -> bytes:
     """`lines`, which start with an LF, without the hop-by-hop ones and those in `names`."""
-    if names and any(name + b":" in lines.lower() for name in names):
+    lowered = lines.lower() if names else b""
+    if any(name + b":" in lowered for name in names):
         kept = [line for line in lines[1:].split(b"\r\n") if line.partition(b":")[0].lower() not in names]
         lines = b"\n" + b"\r\n".join(kept)
     pattern = _HOP_BY_HOP_LINE_BUT_CODING if keep_coding else _HOP_BY_HOP_LINE

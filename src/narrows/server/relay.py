@@ -4,6 +4,8 @@ Body bytes are passed on exactly as received, with their chunk framing, and the 
 of ours: where the upstream stopped short, the client's connection is closed short, without a last chunk and short of
 the Content-Length, because a proper end would make silent data loss of it. Only a client of HTTP/1.0, which knows no
 chunks, gets a chunked body without its framing and ended by the close; a cut is then a reset, as nothing else tells.
+
+The fields by which we speak for ourselves are ours alone: an upstream that could send them could pass for the gateway.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from typing import Protocol
 
 from narrows.core.headers import forward_response_fields
 from narrows.core.http1 import UNTIL_CLOSE, ChunkDecoder, Chunked, RequestHead, ResponseHead
-from narrows.server.replies import REQUEST_ID_FIELD
+from narrows.server.replies import ERROR_FIELD, REQUEST_ID_FIELD
+
+_OURS = frozenset({REQUEST_ID_FIELD, ERROR_FIELD})
 
 
 class Sink(Protocol):
@@ -43,7 +47,7 @@ class Relay:
     def interim(self, head: ResponseHead) -> None:
         """A 1xx head; clients of HTTP/1.0 do not know them, and one that asked for 100 has had ours."""
         if self._request.minor == 1 and not (head.status == 100 and self._request.expect_continue):
-            self._sink.write(_block(head, forward_response_fields(head)))
+            self._sink.write(_block(head, forward_response_fields(head, drop=_OURS)))
 
     def switch(self, head: ResponseHead, protocol: bytes, data: bytes) -> None:
         """101: the head, with the fields of the connection that make it one, and what follows it."""
@@ -51,7 +55,7 @@ class Relay:
         self.keep_alive = False
         self._by_close = True
         own = b"Connection: Upgrade\r\nUpgrade: %b\r\n%b" % (protocol, self._own_field())
-        self._sink.write(_block(head, forward_response_fields(head, add=own)) + data)
+        self._sink.write(_block(head, forward_response_fields(head, drop=_OURS, add=own)) + data)
 
     def start(self, head: ResponseHead, data: bytes, *, closing: bool) -> None:
         """The answer's head and the body bytes that came with it; `closing`: this is the connection's last answer."""
@@ -67,7 +71,7 @@ class Relay:
             own += b"Connection: close\r\n"
         elif self._request.minor == 0:
             own += b"Connection: keep-alive\r\n"
-        block = _block(head, forward_response_fields(head, add=own, dechunked=dechunked))
+        block = _block(head, forward_response_fields(head, drop=_OURS, add=own, dechunked=dechunked))
         self.body_bytes = len(data)
         self._sink.write(block + (data if self._decoder is None else self._without_chunks(data)))
 

@@ -14,6 +14,7 @@ import msgspec
 from narrows.errors import GatewayError
 
 REQUEST_ID_FIELD = b"x-narrows-request-id"
+ERROR_FIELD = b"x-narrows-error"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _ENCODER = msgspec.json.Encoder()
@@ -44,7 +45,7 @@ def error_reply(error: GatewayError) -> Reply:
     body = _ENCODER.encode(
         {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
     )
-    extra = b"x-narrows-error: %b\r\n" % error.code.encode()
+    extra = b"%b: %b\r\n" % (ERROR_FIELD, error.code.encode())
     if error.retry_after_s is not None:
         extra += b"Retry-After: %d\r\n" % error.retry_after_s
     return Reply(error.status, "application/json", body + b"\n", extra)
