@@ -68,7 +68,7 @@ async def exchanges(gateway: str) -> list[dict[str, Any]]:
     """A gateway's records of its exchanges, the newest first."""
     name, _, port = gateway.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(name, int(port))
-    writer.write(b"GET /narrows/exchanges HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    writer.write(b"GET /narrows/exchanges HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     received = await asyncio.wait_for(reader.read(), 20)
     writer.close()
     found: list[dict[str, Any]] = json.loads(received.partition(b"\r\n\r\n")[2])["exchanges"]

@@ -179,9 +179,10 @@ def request(
     *lines: str,
     body: bytes | None = None,
     version: str = "HTTP/1.1",
+    host: str = "localhost",
 ) -> bytes:
     """A request with a Host, these field lines, and a body with its length if there is one."""
-    head = [f"{method} {target} {version}", "Host: gateway.test", *lines]
+    head = [f"{method} {target} {version}", f"Host: {host}", *lines]
     if body is not None:
         head.append(f"Content-Length: {len(body)}")
     return "\r\n".join(head).encode() + b"\r\n\r\n" + (body or b"")

@@ -7,14 +7,15 @@ import json
 import pytest
 
 from narrows.core.http1 import parse_request_head
-from narrows.server.own_routes import RESERVED, ROUTES, OwnRoutes
+from narrows.server.own_routes import HEALTH, RESERVED, ROUTES, OwnRoutes
 from tests.raw_client import request
 from tests.stage import Stage
 
 
-def routes(prefix: str = "", reasons: list[str] | None = None) -> OwnRoutes:
+def routes(prefix: str = "", reasons: list[str] | None = None, listens_on: str = "0.0.0.0") -> OwnRoutes:
     return OwnRoutes(
         prefix,
+        listens_on=listens_on,
         not_ready=lambda: reasons or [],
         metrics=lambda: ("text/plain", b"# metrics"),
         exchanges=lambda: b'{"exchanges":[]}',
@@ -46,6 +47,45 @@ def test_readiness_gives_its_reasons() -> None:
         reply = answer()
         assert reply.status == status
         assert json.loads(reply.body) == {"ready": not reasons, "reasons": reasons}
+
+
+LOCAL = ["127.0.0.1", "127.0.0.1:8787", "localhost", "LocalHost:80", "[::1]", "[::1]:8787", "192.168.1.7:8787"]
+FOREIGN = ["evil.test", "evil.test:8787", "localhost.evil.test", "127.0.0.1.evil.test", "", "2130706433", "127.1"]
+
+
+def status(own: OwnRoutes, path: str, lines: str) -> int:
+    answer = own.find(parse_request_head(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()))
+    assert answer is not None
+    return answer().status
+
+
+@pytest.mark.parametrize("listens_on", ["127.0.0.1", "::1", "localhost"])
+@pytest.mark.parametrize("prefix", ["", "/_gateway"])
+def test_on_loopback_a_foreign_name_is_shown_nothing(prefix: str, listens_on: str) -> None:
+    own = routes(prefix, listens_on=listens_on)
+    for path in ROUTES:
+        for host in LOCAL:
+            assert status(own, prefix + path, f"Host: {host}\r\n") == 200
+        for host in FOREIGN:
+            assert status(own, prefix + path, f"Host: {host}\r\n") == (200 if path == HEALTH else 404), host
+    answer = own.find(parse_request_head(f"GET {prefix}/metrics HTTP/1.0\r\n\r\n".encode()))
+    assert answer is not None
+    assert answer().status == 200
+
+
+def test_a_gateway_for_others_answers_under_any_name() -> None:
+    assert status(routes(), "/narrows/exchanges", "Host: gateway.internal\r\n") == 200
+
+
+async def test_a_foreign_name_is_refused_here_and_reaches_nobody(stage: Stage) -> None:
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request(target="/narrows/exchanges", host="evil.test"))
+    answer = await client.answer()
+    assert (answer.status, answer.error_code) == (404, "no_such_route")
+    await client.send(request(host="evil.test"))
+    assert (await client.answer()).status == 200, "what is the upstream's is forwarded under any name"
+    assert len(stage.upstream.requests) == 1
 
 
 async def test_they_are_there_and_talk_to_nobody(stage: Stage) -> None:

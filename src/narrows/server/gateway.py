@@ -76,7 +76,11 @@ class Gateway:
         self.draining = False
         self.faults = 0
         self.own_routes = OwnRoutes(
-            settings.own_prefix, not_ready=self.not_ready, metrics=self._metrics, exchanges=telling.ring.to_json
+            settings.own_prefix,
+            listens_on=settings.host,
+            not_ready=self.not_ready,
+            metrics=self._metrics,
+            exchanges=telling.ring.to_json,
         )
         self._clock_offset_s = time.time() - time.perf_counter()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -3,17 +3,25 @@
 That name is reserved: a mistyped path under it is answered here, with a 404, and never shown to the provider. They live
 under a prefix that the settings may move, for an upstream that has routes of these names. None of them talks to the
 upstream, and none shows a body, a header or a key.
+
+Where only this machine can connect, only it is answered: a page in a browser can make its own name resolve to loopback,
+and then read what it asks for there under that name (DNS rebinding). So a request that names another host than an
+address or `localhost` gets the 404, except at `/healthz`, which probes of every kind ask, and which shows nothing.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from narrows.core.headers import field
 from narrows.core.http1 import RequestHead
 from narrows.errors import NoSuchRoute
 from narrows.server.replies import Reply, error_reply
+from narrows.settings import is_loopback
 
 JSON = "application/json"
 ROUTES: Mapping[str, str] = {
@@ -28,21 +36,28 @@ ROUTES: Mapping[str, str] = {
 RESERVED = "/narrows"
 """What is at or under this path is never the upstream's."""
 
+HEALTH = "/healthz"
+"""The one that is answered under any host name."""
+
 _METHODS = frozenset({b"GET", b"HEAD"})
+_PORT = re.compile(r":\d*\Z")
 
 
 class OwnRoutes:
-    """Finds the answer to a request for one of our own paths."""
+    """Finds the answer to a request for one of our own paths. `listens_on` is the host of the settings."""
 
     def __init__(
         self,
         prefix: str,
         *,
+        listens_on: str,
         not_ready: Callable[[], list[str]],
         metrics: Callable[[], tuple[str, bytes]],
         exchanges: Callable[[], bytes],
     ) -> None:
         self._prefix = prefix
+        self._local_only = is_loopback(listens_on)
+        self._health_path = (prefix + HEALTH).encode()
         self._not_ready = not_ready
         self._metrics = metrics
         self._exchanges = exchanges
@@ -56,11 +71,21 @@ class OwnRoutes:
         own = self._routes.get(path) if head.method in _METHODS else None
         if own is None and (path == self._reserved or path.startswith(self._reserved + b"/")):
             return self._no_such_route
+        if own is not None and self._local_only and path != self._health_path and _names_another_host(head):
+            return self._not_under_this_name
         return own
 
     def _no_such_route(self) -> Reply:
         return error_reply(
             NoSuchRoute(f"no such route of the gateway; GET {self._prefix}{RESERVED}/ lists those there are")
+        )
+
+    def _not_under_this_name(self) -> Reply:
+        return error_reply(
+            NoSuchRoute(
+                "this gateway listens on this machine alone, and shows this only to requests whose Host is an address"
+                " or localhost; ask for it under one of these"
+            )
         )
 
     def _health(self) -> Reply:
@@ -81,3 +106,16 @@ class OwnRoutes:
 
     def _last_exchanges(self) -> Reply:
         return Reply(200, JSON, self._exchanges() + b"\n")
+
+
+def _names_another_host(head: RequestHead) -> bool:
+    """Whether Host is a name other than `localhost`; a request without one comes from no browser."""
+    authority = field(head.fields, b"host")
+    if authority is None:
+        return False
+    host = _PORT.sub("", authority.decode("latin-1"))
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return host.lower() != "localhost"
+    return False
