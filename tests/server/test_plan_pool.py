@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -41,6 +43,29 @@ async def test_a_job_that_kills_its_process_is_given_up() -> None:
     with pytest.raises(Overloaded):
         await pool.run(os._exit, 1)
     assert pool.lost == 3
+    assert await pool.run(len, "three") == 5
+    pool.close()
+
+
+async def test_callers_that_are_cancelled_leave_their_jobs_to_the_executor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The executor's thread fails the jobs it has; it must find them as it left them."""
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    pool = PlanPool(1)
+    await pool.run(os.getpid)
+    before = threading.active_count()
+    callers = [asyncio.create_task(pool.run(time.sleep, 60)) for _ in range(5)]
+    while pool.running < len(callers):
+        await asyncio.sleep(0.01)
+    for caller in callers:
+        caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.gather(*callers)
+    pool.kill()
+    async with asyncio.timeout(10):
+        while threading.active_count() >= before:
+            await asyncio.sleep(0.01)
+    assert raised == []
     assert await pool.run(len, "three") == 5
     pool.close()
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar, cast
 
@@ -41,7 +42,8 @@ class _Context(SpawnContext):
 
 
 class PlanPool:
-    """`lost` counts executors that broke; `running` jobs that have been given out and not come back."""
+    """`lost` counts executors that broke; `running` jobs that have been given out and not come
+    back; `closed`: no more are taken."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -50,7 +52,7 @@ class PlanPool:
         self._executor: ProcessPoolExecutor | None = None
         self._context = _Context()
         self._progress_s = 0.0
-        self._closed = False
+        self.closed = False
 
     async def run(self, function: Callable[..., _Result], *arguments: object) -> _Result:
         """Call `function` in a planning process.
@@ -60,7 +62,7 @@ class PlanPool:
         """
         loop = asyncio.get_running_loop()
         for _ in range(ATTEMPTS):
-            if self._closed:
+            if self.closed:
                 break
             if not self.running:
                 self._progress_s = loop.time()
@@ -68,7 +70,7 @@ class PlanPool:
             executor = None
             try:
                 executor = self._started()
-                return await asyncio.wrap_future(executor.submit(function, *arguments))
+                return await _result_of(executor.submit(function, *arguments))
             except (BrokenProcessPool, OSError):
                 self._discard(executor)
             except MemoryError:
@@ -97,7 +99,7 @@ class PlanPool:
 
     def close(self) -> None:
         """No more jobs; the processes end at once, for nobody waits for them any more."""
-        self._closed = True
+        self.closed = True
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
@@ -115,3 +117,22 @@ class PlanPool:
             self._executor = None
             self.lost += 1
             executor.shutdown(wait=False)
+
+
+async def _result_of(job: Future[_Result]) -> _Result:
+    """What the job returns or raises. A caller that is cancelled leaves the job alone: an executor that breaks answers
+    to all its jobs, and cannot bear one that was cancelled in its hands."""
+    loop = asyncio.get_running_loop()
+    answered = loop.create_future()
+
+    def wake() -> None:
+        if not answered.done():
+            answered.set_result(None)
+
+    def tell(_: Future[_Result]) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(wake)
+
+    job.add_done_callback(tell)
+    await answered
+    return job.result()
