@@ -15,10 +15,12 @@ from narrows.core.edits import apply_edits
 from narrows.core.tokens import Encoding, encoding_for_model
 from narrows.core.tool_call import ToolCall
 from narrows.plan import (
+    MANY_PARTS,
     DecisionCache,
     PartOutcome,
     PartTask,
     Plan,
+    condensed,
     decide_part,
     keys_of,
     part_key,
@@ -261,3 +263,14 @@ def test_equal_texts_get_equal_bytes() -> None:
     plan = plan_body(body_of([tool(SHORTENED)] * 3), WIRE, Policy(), cache=DecisionCache(1 << 20))
     assert len({edit.replacement for edit in plan.edits}) == 1
     assert [one.replayed for one in plan.parts] == [False, True, True]
+
+
+def test_a_body_of_very_many_parts_is_condensed_to_those_that_need_work() -> None:
+    long = {"role": "user", "content": "x" * 600}
+    small = [{"role": "user", "content": "hi"}]
+    few = located(json.dumps({"messages": [*small * (MANY_PARTS - 1), long]}).encode())
+    assert condensed(few, Policy()) == (few, ())
+    many = located(json.dumps({"messages": [*small * MANY_PARTS, long]}).encode())
+    assert condensed(many, Policy()) == (replace(many, parts=many.parts[-1:]), ((Reason.TOO_SMALL, MANY_PARTS),))
+    off = condensed(many, Policy(level=Level.OFF))
+    assert off == (replace(many, parts=()), ((Reason.POLICY_OFF, MANY_PARTS + 1),))

@@ -10,8 +10,9 @@ hashed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import getsizeof
 
 from blake3 import blake3
@@ -30,6 +31,12 @@ from narrows.wire.types import Located, Part, Role, Untouched, Wire
 
 OUTCOME_BYTES = 400
 """What an outcome takes in memory beside its texts: three small objects and their numbers."""
+
+MANY_PARTS = 2_000
+"""From so many on, `condensed` counts the parts that need no work, and lists them no more."""
+
+Settled = tuple[tuple[Reason, int], ...]
+"""How many parts stay without work, by why."""
 
 CONTEXTS = 64
 """Policies and encodings in use at a time: a handful."""
@@ -66,13 +73,15 @@ class PlannedPart:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that was decided about a body. `untouched` says why, where the whole body stays as it is; otherwise
-    `located` and `encoding` are there. `apply_edits(body, plan.edits)` is what goes upstream."""
+    `located` and `encoding` are there. `apply_edits(body, plan.edits)` is what goes upstream. `settled` counts parts
+    that stay and are not among `parts`, because the body was condensed."""
 
     parts: tuple[PlannedPart, ...]
     edits: tuple[Edit, ...]
     located: Located | None
     untouched: Untouched | None
     encoding: Encoding | None
+    settled: Settled = ()
 
 
 class DecisionCache:
@@ -181,6 +190,19 @@ def keys_of(
     )
 
 
+def condensed(located: Located, policy: Policy) -> tuple[Located, Settled]:
+    """A body of very many parts without those that need no work, and how many those are; any other as it is.
+
+    What needs no work is never edited, so the edits are the same. It spares callers hundreds of thousands of objects.
+    """
+    if len(located.parts) <= MANY_PARTS:
+        return located, ()
+    smallest = policy.smallest_min_bytes
+    kept = [_kept_without_work(part, policy.level, smallest) for part in located.parts]
+    parts = tuple(part for part, kept_so in zip(located.parts, kept, strict=True) if kept_so is None)
+    return replace(located, parts=parts), tuple(Counter(one.reason for one in kept if one is not None).items())
+
+
 def task_of(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> PartTask:
     """The work that a part of `body` is, whether or not it is needed."""
     return PartTask(part.span.of(body), part.role, part.tool_call, policy, encoding)
@@ -191,17 +213,27 @@ def _digest(body: bytes, part: Part) -> bytes:
 
 
 def _without_work(part: Part, level: Level, smallest_min_bytes: int) -> PartOutcome | None:
-    span = part.span
-    size_bytes = span.stop - span.start - 2
+    kept = _kept_without_work(part, level, smallest_min_bytes)
+    return None if kept is None else _stays(kept, _size_bytes(part))
+
+
+def _kept_without_work(part: Part, level: Level, smallest_min_bytes: int) -> Kept | None:
     if level is Level.OFF:
-        return _stays(Kept(Reason.POLICY_OFF), size_bytes)
+        return _POLICY_OFF
     if part.fault is not None:
-        return _stays(Kept(Reason.UNREADABLE, detail=part.fault), size_bytes)
-    if size_bytes < smallest_min_bytes:
-        return _stays(_TOO_SMALL, size_bytes)
+        return Kept(Reason.UNREADABLE, detail=part.fault)
+    if _size_bytes(part) < smallest_min_bytes:
+        return _TOO_SMALL
     return None
 
 
+def _size_bytes(part: Part) -> int:
+    """Of the literal without its quotes."""
+    span = part.span
+    return span.stop - span.start - 2
+
+
+_POLICY_OFF = Kept(Reason.POLICY_OFF)
 _TOO_SMALL = Kept(Reason.TOO_SMALL)
 
 
@@ -240,12 +272,14 @@ def decide_part(task: PartTask, classifier: Classifier | None) -> PartOutcome:
     return PartOutcome(decision, jsonstr.encode_like(task.literal, decision.result.text))
 
 
-def assemble(located: Located, outcomes: Sequence[PartOutcome], replayed: Sequence[bool]) -> Plan:
-    """The plan of a body from the outcomes of its parts, in the parts' order."""
+def assemble(
+    located: Located, outcomes: Sequence[PartOutcome], replayed: Sequence[bool], settled: Settled = ()
+) -> Plan:
+    """The plan of a body from the outcomes of its parts, in the parts' order; `settled` as `condensed` gave it."""
     parts = tuple(map(PlannedPart, located.parts, outcomes, replayed))
     edits = tuple(
         Edit(planned.part.span, planned.outcome.replacement)
         for planned in parts
         if planned.outcome.replacement is not None
     )
-    return Plan(parts, edits, located, None, encoding_for_model(located.model))
+    return Plan(parts, edits, located, None, encoding_for_model(located.model), settled)

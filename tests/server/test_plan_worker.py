@@ -6,9 +6,10 @@ import pickle
 
 import pytest
 
+from narrows.compressors.types import Reason
 from narrows.core.tokens import TOKENIZER
 from narrows.errors import SettingsError
-from narrows.plan import PartOutcome, PartTask, decide_part, part_key, tasks_of
+from narrows.plan import MANY_PARTS, PartTask, decide_part, tasks_of
 from narrows.policy import Policy, Scope
 from narrows.server.plan_worker import Survey, decide, survey
 from narrows.wire.registry import wire_named
@@ -25,13 +26,21 @@ def located(body: bytes) -> Located:
     return found
 
 
-def test_a_survey_names_the_work_and_settles_the_rest() -> None:
+def test_a_survey_finds_the_parts_and_travels_whole() -> None:
     found = survey(BODY, "openai_chat", POLICY)
+    assert found == Survey(located(BODY), ())
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_a_survey_of_very_many_parts_counts_those_without_work() -> None:
+    repeated = b'{"role":"user","role":"user","content":"' + b"x" * 600 + b'"}'
+    small = b",".join([b'{"role":"user","content":"hi"}'] * MANY_PARTS)
+    body = BODY[:-2] + b"," + small + b"," + repeated + b"]}"
+    found = survey(body, "openai_chat", POLICY)
     assert isinstance(found, Survey)
-    assert found.located == located(BODY)
-    tasks = tasks_of(BODY, located(BODY), POLICY)
-    assert found.parts == tuple(task if isinstance(task, PartOutcome) else part_key(task) for task in tasks)
-    assert [type(part) for part in found.parts] == [PartOutcome, bytes, bytes]
+    assert found.located.parts == located(BODY).parts[1:]
+    assert found.located.message_count == 5 + MANY_PARTS + 1
+    assert dict(found.settled) == {Reason.TOO_SMALL: MANY_PARTS + 1, Reason.UNREADABLE: 1}
     assert pickle.loads(pickle.dumps(found)) == found
 
 

@@ -16,8 +16,9 @@ from narrows.core.tokens import TOKENIZER
 from narrows.errors import Overloaded
 from narrows.plan import Plan, plan_body
 from narrows.policy import Policy
+from narrows.records.figures import plan_figures
 from narrows.server.plan_pool import STUCK_S, PlanPool
-from narrows.server.planner import Planner, Unfinished
+from narrows.server.planner import RUN_PARTS, Planner, Unfinished
 from narrows.wire.registry import wire_named
 from tests.gateways import settings_for
 from tests.raw_client import chat, request, rows, tool_turn
@@ -219,6 +220,100 @@ async def test_stuck_processes_are_killed_and_their_work_is_done() -> None:
         planner.pool.check(now_s + STUCK_S + 1)
         assert forwarded(conversation(2), await task) == expected(conversation(2))
         assert planner.pool.lost == 1
+
+
+async def test_a_body_held_by_work_alone_counts_against_the_budget(stage: Stage) -> None:
+    """Clients that leave take nothing from the bound: what is planned for nobody is still held."""
+    limit = 8 << 20
+    gateway = await stage.gateway(plan_workers=1, max_buffered_bytes=limit)
+    planner, budget = gateway.gateway.planner, gateway.gateway.budget
+    ids = await stopped(planner)
+    held = 0
+    for index in range(4):
+        body = chat({"role": "system", "content": f"{index}" * 3_000_000})
+        client = await stage.client(gateway)
+        await client.send(request("POST", "/v1/chat/completions", body=body))
+        if held + len(body) > limit:
+            assert (await client.answer()).status == 503
+            continue
+        held += len(body)
+        await until(lambda: planner.pool.running * len(body) == held)  # noqa: B023  # waited for here
+        client.reset()
+        await until(lambda: gateway.gateway.in_flight == 0)
+        await until(lambda: budget.held == held)  # noqa: B023  # waited for here
+    assert held > limit / 2
+    signal_all(ids, signal.SIGCONT)
+    await until(lambda: planner.pool.running == 0)
+    assert budget.held < 1 << 20, "only the plans are kept, for their clients"
+    await gateway.close()
+    assert budget.held == 0
+
+
+@pytest.mark.parametrize("leave", ["cancelled", "too late"])
+async def test_work_of_a_body_that_others_wait_for_is_theirs_too(leave: str) -> None:
+    body = conversation(2)
+    async with planner_with(inline_scan_bytes=1, plan_timeout_s=0.1 if leave == "too late" else 10) as planner:
+        ids = await stopped(planner)
+        first = asyncio.create_task(plan(planner, body))
+        await until(lambda: planner.pool.running == 1)
+        assert planner.budget.held == 0, "the exchange counts it"
+        if leave == "cancelled":
+            first.cancel()
+        with pytest.raises(asyncio.CancelledError if leave == "cancelled" else Overloaded):
+            await first
+        assert planner.budget.held == len(body)
+        planner._settings = settings_for("http://h", inline_scan_bytes=1, plan_queue=1)
+        again = [asyncio.create_task(plan(planner, body)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        assert planner.pool.running == 1
+        signal_all(ids, signal.SIGCONT)
+        made = await asyncio.gather(*again)
+        assert [forwarded(body, one) for one in made] == [expected(body)] * 2
+        assert [[part.replayed for part in one.parts[1:]] for one in made] == [[False] * 2, [True] * 2]
+        assert planner.budget.held == 0
+
+
+@pytest.mark.parametrize("inline", [1, 1 << 20])
+async def test_what_was_planned_for_nobody_is_found_by_its_client(inline: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the cache cannot hold it; for a while, and counted."""
+    body = conversation(2)
+    async with planner_with(inline_scan_bytes=inline, plan_timeout_s=0.1, cache_bytes=0) as planner:
+        for left_s in (60.0, 0.3):
+            monkeypatch.setattr("narrows.server.planner.LEFT_S", left_s)
+            ids = await stopped(planner)
+            with pytest.raises(Overloaded):
+                await plan(planner, body)
+            signal_all(ids, signal.SIGCONT)
+            await until(lambda: not planner._works)
+            assert 0 < planner.budget.held < len(body)
+            signal_all(ids, signal.SIGSTOP)
+            made = [await plan(planner, body) for _ in range(2)]
+            assert [forwarded(body, one) for one in made] == [expected(body)] * 2
+            assert [[part.replayed for part in one.parts[1:]] for one in made] == [[False] * 2, [True] * 2]
+            signal_all(ids, signal.SIGCONT)
+            for key in list(planner._left) if left_s == 60.0 else ():
+                planner._forget(key)
+        await until(lambda: planner.budget.held == 0)
+        assert not planner._left
+
+
+@pytest.mark.parametrize("inline", [1, 64 << 20])
+async def test_very_many_parts_are_counted_and_the_bytes_stay(inline: int) -> None:
+    """Runs of parts, some known already, end as the whole: the same bytes and the same figures."""
+    few = [{"role": "user", "content": "go on"}]
+    for turn in range(3):
+        few += tool_turn("list", rows(60 + turn, turn), f"call_{turn}")
+    long = [{"role": "user", "content": f"{number:05} " * 100} for number in range(RUN_PARTS + 10)]
+    body = chat(*few, *[{"role": "user", "content": "hi"}] * 3_000, *long, *few)
+    whole = plan_body(body, WIRE, POLICY)
+    async with planner_with(inline_scan_bytes=inline, plan_timeout_s=60) as planner:
+        await plan(planner, chat(*few))
+        made = await plan(planner, body)
+        assert forwarded(body, made) == forwarded(body, whole) != body
+        assert len(made.parts) == len(whole.parts) - 3_002
+        figures, plain = plan_figures(made), plan_figures(whole)
+        assert (figures.parts, figures.kept, figures.shortened) == (plain.parts, plain.kept, plain.shortened)
+        assert (figures.cache_hits, figures.cache_misses) == (6, RUN_PARTS + 10)
 
 
 async def test_closing_leaves_no_process(stage: Stage) -> None:

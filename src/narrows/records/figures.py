@@ -29,7 +29,7 @@ def plan_figures(plan: Plan) -> PlanFigures:
     if plan.untouched is not None:
         return PlanFigures(decision=BodyDecision.UNTOUCHED, reason=plan.untouched.reason)
     shortened: dict[Kind, int] = {}
-    kept: dict[Reason, int] = {}
+    kept: dict[Reason, int] = dict(plan.settled)
     before = after = hits = misses = 0
     for planned in plan.parts:
         decision = planned.outcome.decision
@@ -48,7 +48,7 @@ def plan_figures(plan: Plan) -> PlanFigures:
     encoding = plan.encoding if edited else None
     return PlanFigures(
         decision=BodyDecision.EDITED if edited else BodyDecision.UNCHANGED,
-        parts=len(plan.parts),
+        parts=len(plan.parts) + sum(count for _, count in plan.settled),
         shortened=shortened,
         kept=kept,
         tokens_before=before if edited else None,

@@ -1,4 +1,4 @@
-"""One bound for the bytes of all request bodies that are held at once."""
+"""One bound for the bytes of all request bodies that are held at once, by exchanges and by what works for them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class ByteBudget:
             return False
         self.held += size
         return True
+
+    def hold(self, size: int) -> None:
+        """Count `size` bytes that are held already, even past the bound; until it is kept again `take` says no."""
+        self.held += size
 
     def give_back(self, size: int) -> None:
         """Stop counting bytes that were taken."""

@@ -17,7 +17,6 @@ from narrows.records.ring import ExchangeRing
 from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
-from narrows.server.budget import ByteBudget
 from narrows.server.departures import departed
 from narrows.server.limits import Limits
 from narrows.server.own_routes import OwnRoutes
@@ -68,7 +67,7 @@ class Gateway:
         self.planner = planner
         self.telling = telling
         self.limits = limits
-        self.budget = ByteBudget(settings.max_buffered_bytes)
+        self.budget = planner.budget
         self.loop_line = b"%b: %b\r\n" % (LOOP_FIELD, rules.loop_mark)
         self.afterwards = Afterwards(self.loop, self._tell)
         self.downstreams: set[Downstream] = set()

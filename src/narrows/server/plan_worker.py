@@ -7,35 +7,62 @@ and is ignored here, while the gateway drains; the gateway's own death, however 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import connection, parent_process
 
 from narrows.classifiers import load
 from narrows.compressors.types import Classifier
-from narrows.plan import PartOutcome, PartTask, decide_part, keys_of
+from narrows.core.edits import Span
+from narrows.core.tool_call import ToolCall
+from narrows.plan import PartOutcome, PartTask, Settled, condensed, decide_part
 from narrows.policy import Policy
 from narrows.wire.registry import wire_named
-from narrows.wire.types import Located, Untouched
+from narrows.wire.types import Located, Part, Role, Untouched
+
+GARBAGE_FROM = 100_000
+"""New objects between two looks for garbage: a survey makes millions, and none is garbage before it ends."""
+
+_Row = tuple[str, int, Role, tuple[int, int], tuple[str, str] | None, str | None, bytes | None]
+"""A part in plain values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A located body, and for each of its parts the outcome, where none needs work, or the key of its task."""
+    """A located body, condensed. It travels as rows of plain values, because as objects a hundred thousand parts would
+    take the gateway's process seconds to unpack."""
 
     located: Located
-    parts: tuple[PartOutcome | bytes, ...]
+    settled: Settled
+
+    def __reduce__(self) -> tuple[object, ...]:
+        located = self.located
+        return _survey, (tuple(map(_row, located.parts)), replace(located, parts=()), self.settled)
 
 
 def survey(body: bytes, wire_name: str, policy: Policy) -> Survey | Untouched:
-    """Find the parts of a body that is too large to be scanned on the event loop."""
+    """Find the parts of a body that takes too long to be read on the event loop."""
     located = wire_named(wire_name).locate(body, policy.scope)
-    if isinstance(located, Untouched):
-        return located
-    return Survey(located, keys_of(body, located, policy))
+    return located if isinstance(located, Untouched) else Survey(*condensed(located, policy))
+
+
+def _row(part: Part) -> _Row:
+    span, call = part.span, part.tool_call
+    called = None if call is None else (call.name, call.arguments)
+    return part.pointer, part.message_index, part.role, (span.start, span.stop), called, part.fault, part.digest
+
+
+def _part(row: _Row) -> Part:
+    pointer, message_index, role, place, called, fault, digest = row
+    return Part(pointer, message_index, role, Span(*place), called and ToolCall(*called), fault, digest)
+
+
+def _survey(rows: tuple[_Row, ...], located: Located, settled: Settled) -> Survey:
+    return Survey(replace(located, parts=tuple(map(_part, rows))), settled)
 
 
 def decide(tasks: tuple[PartTask, ...], classifier_name: str) -> tuple[PartOutcome, ...]:
@@ -47,6 +74,7 @@ def decide(tasks: tuple[PartTask, ...], classifier_name: str) -> tuple[PartOutco
 def start() -> None:
     """Prepare the process; nothing heavy is loaded before the first part that needs it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(GARBAGE_FROM)
     threading.Thread(target=_die_with_the_gateway, daemon=True).start()
 
 

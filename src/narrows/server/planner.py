@@ -8,8 +8,9 @@ read than its size tells. Whichever way it went, the plan is the one that
 `narrows.plan.plan_body` makes: outcomes are pure, and only where and when they are computed differs.
 
 What is not a function of the conversation (a full queue, a dead process, a slow machine) ends as `Overloaded`, never as
-another plan. A job nobody waits for any more goes on: its client asks again, and then finds the answer in the cache. It
-counts against the queue until it ends.
+another plan. Work that nobody waits for any more goes on, because its client asks again: the same body then waits for
+the work that is under way, or finds the plan, which is kept a few seconds for it. Until the work ends it counts against
+the queue, and its body against the budget, which the exchange that brought it no longer does.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from blake3 import blake3
 
 from narrows.core.effort import Effort, OutOfEffortError
 from narrows.core.tokens import encoding_for_model
@@ -28,12 +31,16 @@ from narrows.plan import (
     PartOutcome,
     PartTask,
     Plan,
+    Settled,
     assemble,
+    condensed,
     keys_of,
+    task_of,
     untouched_plan,
 )
 from narrows.policy import Policy
 from narrows.server import plan_worker
+from narrows.server.budget import ByteBudget
 from narrows.server.plan_pool import PlanPool
 from narrows.settings import Settings
 from narrows.wire.types import Located, Untouched, Wire
@@ -44,28 +51,79 @@ INLINE_STEPS = 8192
 _WORTH_SPLITTING_BYTES = 64 << 10
 
 
+LEFT_S = 10.0
+"""A plan whose client has left is kept so long; SDKs ask again sooner."""
+
+RUN_PARTS = 2_000
+"""So many parts are dealt with at a time, so that a body of very many holds up neither the loop nor the processes."""
+
+_PLANNED_PART_BYTES = 1_000
+"""About what a planned part takes in memory beside its text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A body whose plan needs the planning processes. `located` is None where not even the parts are known."""
+    """A body whose plan needs the planning processes. `located`, condensed, is None where not even the parts are
+    known."""
 
     body: bytes
     wire: Wire
     policy: Policy
     located: Located | None
-    parts: Sequence[PartOutcome | bytes]
+    settled: Settled = ()
 
 
 _Decided = dict[bytes, PartOutcome]
+_Key = tuple[bytes, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A plan, and the indexes of the parts that were decided for it."""
+
+    plan: Plan
+    fresh: AbstractSet[int]
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory."""
+        texts = sum(len(edit.replacement) for edit in self.plan.edits)
+        return texts + _PLANNED_PART_BYTES * (1 + len(self.plan.parts))
+
+
+@dataclass(slots=True)
+class _Work:
+    """A body that is being planned. `held`: bytes it counts against the budget. `told`: somebody has its plan."""
+
+    task: asyncio.Task[_Made]
+    waiting: int = 0
+    held: int = 0
+    told: bool = False
+
+    def plan(self) -> Plan:
+        """What came of it; decisions are new to the first who asks, and replayed for the others."""
+        made = self.task.result()
+        if not self.told:
+            self.told = True
+            return made.plan
+        parts = enumerate(made.plan.parts)
+        return replace(
+            made.plan,
+            parts=tuple(replace(part, replayed=True) if index in made.fresh else part for index, part in parts),
+        )
 
 
 class Planner:
-    """Plans bodies with a cache and planning processes."""
+    """Plans bodies with a cache and planning processes. `budget` bounds the bodies that are held, here and by
+    exchanges."""
 
     def __init__(self, pool: PlanPool, settings: Settings) -> None:
         self.pool = pool
         self.cache = DecisionCache(settings.cache_bytes)
+        self.budget = ByteBudget(settings.max_buffered_bytes)
         self._settings = settings
-        self._works: set[asyncio.Task[Plan]] = set()
+        self._works: dict[_Key, _Work] = {}
+        self._left: dict[_Key, tuple[_Work, asyncio.TimerHandle]] = {}
         self._in_flight: dict[bytes, asyncio.Task[_Decided]] = {}
 
     @property
@@ -76,18 +134,19 @@ class Planner:
     def begin(self, body: bytes, wire: Wire, policy: Policy) -> Plan | Unfinished:
         """The plan, where it needs no planning process, or what `finish` needs to make it."""
         if len(body) > self._settings.inline_scan_bytes:
-            return Unfinished(body, wire, policy, None, ())
+            return Unfinished(body, wire, policy, None)
         try:
             located = wire.locate(body, policy.scope, self.cache.readings, Effort(INLINE_STEPS))
         except OutOfEffortError:
-            return Unfinished(body, wire, policy, None, ())
+            return Unfinished(body, wire, policy, None)
         if isinstance(located, Untouched):
             return untouched_plan(located)
-        parts = keys_of(body, located, policy, self.cache)
-        known, complete = self._remembered(parts)
+        located, settled = condensed(located, policy)
+        keys = keys_of(body, located, policy, self.cache)
+        known, complete = self._remembered(keys)
         if complete:
-            return _assembled(located, parts, known, set())
-        return Unfinished(body, wire, policy, located, parts)
+            return assemble(located, *_in_order(keys, known, set()), settled)
+        return Unfinished(body, wire, policy, located, settled)
 
     async def finish(self, unfinished: Unfinished) -> Plan:
         """The plan, made with the help of the planning processes.
@@ -95,49 +154,103 @@ class Planner:
         Raises:
             Overloaded: too many bodies wait already, or this one has waited `plan_timeout_s`.
         """
-        settings = self._settings
-        if self.is_full:
-            raise Overloaded(
-                f"{settings.plan_queue} requests wait to be planned already; try again", retry_after_s=RETRY_AFTER_S
-            )
-        work = asyncio.create_task(self._work(unfinished))
-        self._works.add(work)
-        work.add_done_callback(self._works.discard)
-        work.add_done_callback(_heard)
+        body, limit_s = unfinished.body, self._settings.plan_timeout_s
+        key = (blake3(body).digest(), unfinished.wire.name, unfinished.policy.version)
+        work, brought = self._work(key), False
+        if work is None:
+            work, brought = self._begun(key, unfinished), True
+        work.waiting += 1
         try:
-            async with asyncio.timeout(settings.plan_timeout_s):
-                return await asyncio.shield(work)
+            async with asyncio.timeout(limit_s):
+                await asyncio.shield(work.task)
         except TimeoutError:
             raise Overloaded(
-                f"the request was not planned within {settings.plan_timeout_s:g} s; try again",
-                retry_after_s=RETRY_AFTER_S,
+                f"the request was not planned within {limit_s:g} s; try again", retry_after_s=RETRY_AFTER_S
             ) from None
+        finally:
+            work.waiting -= 1
+            if brought and not work.task.done():  # from here on the body is held by the work alone
+                work.held = len(body)
+                self.budget.hold(work.held)
+        return work.plan()
 
     def close(self) -> None:
         """Stop all work; whoever waits for it is told so."""
         self.pool.close()
-        for work in [*self._works, *self._in_flight.values()]:
-            work.cancel()
+        for task in [*(work.task for work in self._works.values()), *self._in_flight.values()]:
+            task.cancel()
+        for key in list(self._left):
+            self._forget(key)
 
-    async def _work(self, unfinished: Unfinished) -> Plan:
-        located, parts = unfinished.located, unfinished.parts
+    def _work(self, key: _Key) -> _Work | None:
+        """The work on a body, under way or just done."""
+        left = self._left.get(key)
+        return self._works.get(key) if left is None else left[0]
+
+    def _begun(self, key: _Key, unfinished: Unfinished) -> _Work:
+        if self.is_full:
+            raise Overloaded(
+                f"{self._settings.plan_queue} requests wait to be planned already; try again",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        work = self._works[key] = _Work(asyncio.create_task(self._make(unfinished)))
+        work.task.add_done_callback(lambda _: self._ended(key, work))
+        return work
+
+    def _ended(self, key: _Key, work: _Work) -> None:
+        """Give back the body's share; a plan that nobody waited for takes one of its own."""
+        del self._works[key]
+        self.budget.give_back(work.held)
+        work.held = 0
+        _heard(work.task)
+        if work.waiting or work.task.cancelled() or work.task.exception() or self.pool.closed:
+            return
+        size = work.task.result().size_bytes
+        if self.budget.take(size):
+            work.held = size
+            self._left[key] = work, asyncio.get_running_loop().call_later(LEFT_S, self._forget, key)
+
+    def _forget(self, key: _Key) -> None:
+        work, timer = self._left.pop(key)
+        timer.cancel()
+        self.budget.give_back(work.held)
+
+    async def _make(self, unfinished: Unfinished) -> _Made:
+        body, policy, located, settled = unfinished.body, unfinished.policy, unfinished.located, unfinished.settled
         if located is None:
-            found = await self.pool.run(plan_worker.survey, unfinished.body, unfinished.wire.name, unfinished.policy)
+            found = await self.pool.run(plan_worker.survey, body, unfinished.wire.name, policy)
             if isinstance(found, Untouched):
-                return untouched_plan(found)
-            located, parts = found.located, found.parts
-        known, complete = self._remembered(parts)
-        fresh: set[bytes] = set()
-        if not complete:
-            encoding = encoding_for_model(located.model)
-            missing = {
-                key: PartTask(part.span.of(unfinished.body), part.role, part.tool_call, unfinished.policy, encoding)
-                for part, key in zip(located.parts, parts, strict=True)
-                if not isinstance(key, PartOutcome) and key not in known
-            }
-            fresh = missing.keys() - self._in_flight.keys()
-            known |= await self._decide(missing)
-        return _assembled(located, parts, known, fresh)
+                return _Made(untouched_plan(found), frozenset())
+            located, settled = found.located, found.settled
+        outcomes: list[PartOutcome] = []
+        replayed: list[bool] = []
+        fresh: set[int] = set()
+        for start in range(0, len(located.parts), RUN_PARTS):
+            run = replace(located, parts=located.parts[start : start + RUN_PARTS])
+            keys = keys_of(body, run, policy, self.cache)
+            known, decided = await self._known(body, policy, run, keys)
+            run_outcomes, run_replayed = _in_order(keys, known, decided)
+            fresh.update(start + index for index, key in enumerate(keys) if isinstance(key, bytes) and key in decided)
+            outcomes += run_outcomes
+            replayed += run_replayed
+        return _Made(assemble(located, outcomes, replayed, settled), fresh)
+
+    async def _known(
+        self, body: bytes, policy: Policy, located: Located, keys: Sequence[PartOutcome | bytes]
+    ) -> tuple[_Decided, AbstractSet[bytes]]:
+        """The outcomes under these keys, and which of them were decided now, and for no other body."""
+        known, complete = self._remembered(keys)
+        if complete:
+            await asyncio.sleep(0)
+            return known, frozenset()
+        encoding = encoding_for_model(located.model)
+        missing = {
+            key: task_of(body, part, policy, encoding)
+            for part, key in zip(located.parts, keys, strict=True)
+            if not isinstance(key, PartOutcome) and key not in known
+        }
+        fresh = missing.keys() - self._in_flight.keys()
+        return known | await self._decide(missing), fresh
 
     def _remembered(self, parts: Sequence[PartOutcome | bytes]) -> tuple[_Decided, bool]:
         """What the cache knows of `parts`, and whether that is all that was asked for."""
@@ -178,12 +291,12 @@ class Planner:
                 self._in_flight.pop(key, None)
 
 
-def _assembled(
-    located: Located, parts: Sequence[PartOutcome | bytes], known: _Decided, fresh: AbstractSet[bytes]
-) -> Plan:
-    outcomes = [part if isinstance(part, PartOutcome) else known[part] for part in parts]
-    replayed = [not isinstance(part, PartOutcome) and part not in fresh for part in parts]
-    return assemble(located, outcomes, replayed)
+def _in_order(
+    keys: Sequence[PartOutcome | bytes], known: _Decided, fresh: AbstractSet[bytes]
+) -> tuple[list[PartOutcome], list[bool]]:
+    """The outcome for each key, and whether it is replayed."""
+    outcomes = [key if isinstance(key, PartOutcome) else known[key] for key in keys]
+    return outcomes, [not isinstance(key, PartOutcome) and key not in fresh for key in keys]
 
 
 def _heard(task: asyncio.Task[Any]) -> None:
