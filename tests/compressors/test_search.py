@@ -309,6 +309,13 @@ def test_a_context_line_is_never_read_as_a_match() -> None:
     assert blocks == [Group("src/x.py", ["12-see a:3:b", "13:y", "--"]), AsTheyWere(["src/x.py-20-see a:3:b"])]
 
 
+def test_a_lone_context_line_of_a_path_that_holds_a_number_stays_as_it_was() -> None:
+    lone = "src/c:1:d/b c.txt-42-x"
+    blocks = grammar.parse(f"{lone}\n--\nsrc/a.py:3:y\nsrc/a.py-4-z\n--\nsrc/a.py:9:x[1:2:3]\n").blocks
+    assert blocks[0] == AsTheyWere([lone, "--"])
+    assert blocks[1] == Group("src/a.py", ["3:y", "4-z", "--", "9:x[1:2:3]"])
+
+
 def test_large_results_name_every_file_and_count_what_each_lost() -> None:
     source = "".join(
         f"pkg/m{i}.py{s}{n}{s}{'def ' if n == 44 else ''}{'x' * 70}{n % 50}\n"

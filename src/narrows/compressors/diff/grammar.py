@@ -154,21 +154,16 @@ class _Reader:
         header = HUNK_HEADER.fullmatch(self._peek())
         if header is None:
             raise _Misfit
-        olds, news = int(header["olds"] or 1), int(header["news"] or 1)
-        stop = self._end_of_hunk(self._at + 1, olds, news)
+        old, old_count, new, new_count, heading, end = header.groups()
+        olds, news = int(old_count or 1), int(new_count or 1)
+        start = self._at + 1
+        stop = self._end_of_hunk(start, olds, news)
         if stop < 0:
             self._give_up_rest()
             return
-        hunk = Hunk(
-            header=header[0],
-            old_start=int(header["old"]) + (olds == 0),
-            new_start=int(header["new"]) + (news == 0),
-            heading=header["heading"],
-            end=header["end"],
-            body=self.lines[self._at + 1 : stop],
-            firsts=self.firsts[self._at + 1 : stop],
-        )
-        found.content.append(hunk)
+        first_lines = int(old) + (olds == 0), int(new) + (news == 0)
+        body, firsts = self.lines[start:stop], self.firsts[start:stop]
+        found.content.append(Hunk(header[0], *first_lines, heading, end, body, firsts))
         self._at = stop
 
     def _end_of_hunk(self, start: int, olds: int, news: int) -> int:
@@ -187,7 +182,7 @@ class _Reader:
             missing = max(olds, news)
         if olds < 0 or news < 0:
             raise _Misfit
-        return stop + (stop < len(lines) and lines[stop].startswith("\\ "))
+        return stop + (firsts.startswith("\\", stop) and lines[stop].startswith("\\ "))
 
     def _odd(self, start: int, stop: int) -> list[str]:
         """The lines that begin with none of a hunk's characters. An empty context line may have lost its blank."""

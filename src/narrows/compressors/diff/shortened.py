@@ -112,7 +112,7 @@ def shorten(patch: Patch) -> tuple[str, str] | None:
     if not any(_shows_changes(part, sort) for part, sort in zip(patch.parts, sorts, strict=True)):
         sorts = [""] * len(sorts)
     shown = [part for part, sort in zip(patch.parts, sorts, strict=True) if isinstance(part, FileDiff) and not sort]
-    size = sum(len(line) for file in shown for hunk in file.hunks for line in hunk.body)
+    size = sum(sum(map(len, hunk.body)) for file in shown for hunk in file.hunks)
     writer = _Writer(0 if size > LARGE_CHARACTERS else 1, patch.coloured)
     for part, sort in zip(patch.parts, sorts, strict=True):
         if isinstance(part, Between):

@@ -146,7 +146,7 @@ def _one_context_block(lines: list[str]) -> list[Block]:
         i = stop
     singles = [i for i, line in enumerate(lines) if _begins_with_match(line)]
     if len(singles) == 1 and len(blocks) == len(lines):
-        blocks[singles[0]] = plain.read(lines[singles[0]]).blocks[0]
+        blocks[singles[0]] = plain.read_alone(lines[singles[0]])
     return blocks
 
 

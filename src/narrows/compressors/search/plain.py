@@ -20,6 +20,7 @@ from narrows.compressors.search.results import AsTheyWere, Block, Group, numbers
 _RUN = re.compile(r"([^\x00-\x1f\x7f:]+):([1-9][0-9]{0,9}:[^\n]*(?:\n\1:[1-9][0-9]{0,9}:[^\n]*)*)")
 _LINE = re.compile(r"([^\x00-\x1f\x7f]+?):([0-9]+):")
 _COLON_NUMBER = re.compile(r":(?=[0-9]{1,10}:)")
+_EITHER_NUMBER = re.compile(r"([:-])(?=[0-9]{1,10}\1)")
 _ONLY_NUMBERS = re.compile(r"[0-9:]*")
 _CODE = re.compile(r"""[\s"'()\[\]{}=<>,;#|*?]""")
 _MATCH_ENTRY = re.compile(r"[1-9][0-9]{0,9}:")
@@ -36,6 +37,14 @@ def read(body: str) -> Plain:
     found = Plain()
     found.read(body)
     return found
+
+
+def read_alone(line: str) -> Block:
+    """A line that stands alone between others with context: its path could also end before a number between dashes."""
+    found = _LINE.match(line)
+    if found is None or _could_end_later(found[1], line[found.end() :], _EITHER_NUMBER):
+        return AsTheyWere([line])
+    return read(line).blocks[0]
 
 
 @dataclass(slots=True)
@@ -114,9 +123,9 @@ class Plain:
         self._path, self._prefix, self._entries, self._doubtful = "", "", [], False
 
 
-def _could_end_later(path: str, text: str) -> bool:
-    """Whether `path:N:` and the beginning of `text` could together be a longer path."""
-    for later in _COLON_NUMBER.finditer(text, 0, _MAX_AMBIGUITY_CHARACTERS):
+def _could_end_later(path: str, text: str, number: re.Pattern[str] = _COLON_NUMBER) -> bool:
+    """Whether `path:N:` and the beginning of `text`, up to a later `number`, could together be a longer path."""
+    for later in number.finditer(text, 0, _MAX_AMBIGUITY_CHARACTERS):
         between = text[: later.start()]
         if _ONLY_NUMBERS.fullmatch(between) is None:
             return not has_file_name(path) or _CODE.search(between) is None
