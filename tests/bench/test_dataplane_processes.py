@@ -83,7 +83,7 @@ def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
     script = tmp_path / "served.py"  # a file, as from 3.13 on a traceback shows the source of `-c` too
     script.write_text("print('a start')\nint('no port')\n")
     words = [sys.executable, str(script)]
-    with pytest.raises(RuntimeError, match="served did not start: ValueError: .*'no port'"):
+    with pytest.raises(RuntimeError, match=r"served did not start: ValueError: .*'no port'"):
         Process(Command("served", words, free_port(), frozenset(os.sched_getaffinity(0)), tmp_path))
 
 
