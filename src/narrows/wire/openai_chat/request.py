@@ -14,13 +14,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from sys import getsizeof
 
-from narrows.core import jsonscan, jsonstr
+from narrows.core import jsonscan
 from narrows.core.digest import call_digest, part_digest
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
-from narrows.wire.reading import ReadingMemory, marks_of
+from narrows.wire.items import (
+    Fields,
+    Place,
+    fields_of,
+    literal_at,
+    object_at,
+    read_items,
+    repeated,
+    repeated_key,
+    text_at,
+    top_level,
+)
+from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
 _ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
@@ -35,7 +47,6 @@ _Called = tuple[ToolCall, bytes]
 """A call and its digest."""
 _Of = tuple[Role, _Called | None, str | None]
 """What the parts of one message share: the role, the call that produced them, and a fault."""
-_Fields = dict[str, tuple[int, int]]
 
 
 def locate(
@@ -48,82 +59,28 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    top = _top_level(body, effort)
+    top = top_level(body, effort)
     if isinstance(top, Untouched):
         return top
-    fields = {key: (start, stop) for key, start, stop in top}
-    model, stream = _text(body, fields.get("model")), _literal(body, fields.get("stream")) == b"true"
+    fields = fields_of(top)
+    model, stream = text_at(body, fields.get("model")), literal_at(body, fields.get("stream")) == b"true"
     if refusal := _refusal(body, top, fields):
         return Untouched(*refusal, model=model, stream=stream)
-    reader = _read(_Reader(body, effort), *fields["messages"], memory)
+    reader = read_items(_Reader(body, effort), body, fields["messages"], effort, memory, salt=b"openai_chat")
     parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
     return Located(tuple(parts), reader.index + 1, model, stream)
 
 
-def _read(reader: _Reader, start: int, stop: int, memory: ReadingMemory | None) -> _Reader:
-    """Every message of the array read, as far as the memory does not hold it already."""
-    body, effort = reader.body, reader.effort
-    marks = marks_of(body, start, stop, salt=b"openai_chat") if memory is not None else []
-    if memory is None or not marks:
-        return reader.read(jsonscan.elements(body, start, stop, effort))
-    reading = memory.recall(body, marks, stop)
-    if reading is not None and isinstance(reading.known, _Reader):
-        reader = reading.known.copy(body, effort)
-        messages = jsonscan.elements_after(body, reading.position, stop, effort)
-    else:
-        messages = jsonscan.elements(body, start, stop, effort)
-    reader.read(messages)
-    mark = marks[-1] if messages and messages[-1][1] >= marks[-1].offset else None
-    if mark and body[messages[-1][1] - 1] == b"}"[0]:  # a number might go on in the next body
-        if reading is not None:
-            memory.forget(reading)
-        memory.keep(body, mark, messages[-1][1], reader.copy(b"", None), reader.size_bytes)
-    return reader
-
-
-def _top_level(body: bytes, effort: Effort | None) -> list[jsonscan.Member] | Untouched:
-    try:
-        if not body.isascii():
-            body.decode()
-        return jsonscan.document(body, effort)
-    except UnicodeDecodeError as error:
-        return Untouched(Refusal.NOT_UTF8, f"byte {error.start}")
-    except jsonscan.NotJsonError as error:
-        return Untouched(Refusal.NOT_JSON, f"byte {error.position}")
-    except jsonscan.TooDeepError as error:
-        return Untouched(Refusal.TOO_DEEP, f"byte {error.position}")
-    except jsonscan.WrongTypeError:
-        return Untouched(Refusal.NOT_AN_OBJECT)
-
-
-def _refusal(body: bytes, top: list[jsonscan.Member], fields: _Fields) -> tuple[Refusal, str] | None:
-    if len(fields) != len(top):
-        keys = [key for key, _, _ in top]
-        for key in _WATCHED:
-            if keys.count(key) > 1:
-                return Refusal.DUPLICATE_KEY, key
-    choices = _literal(body, fields.get("n"))
+def _refusal(body: bytes, top: list[jsonscan.Member], fields: Fields) -> tuple[Refusal, str] | None:
+    if key := repeated_key(top, fields, _WATCHED):
+        return Refusal.DUPLICATE_KEY, key
+    choices = literal_at(body, fields.get("n"))
     if choices and choices not in _ONE_CHOICE:
         return Refusal.SEVERAL_CHOICES, "n"
     messages = fields.get("messages")
     if messages is None or body[messages[0]] != b"["[0]:
         return Refusal.NO_MESSAGES, "messages"
     return None
-
-
-def _literal(body: bytes, place: tuple[int, int] | None) -> bytes:
-    return body[place[0] : place[1]] if place else b""
-
-
-def _text(body: bytes, place: tuple[int, int] | None) -> str | None:
-    """The text of a string value; None where it is absent, another type, or unreadable."""
-    literal = _literal(body, place)
-    if b"\\" not in literal and literal[:1] == b'"':
-        return literal[1:-1].decode()
-    try:
-        return jsonstr.decode(literal)
-    except ValueError:
-        return None
 
 
 @dataclass(slots=True)
@@ -163,8 +120,8 @@ class _Reader:
         if self.body[start] != b"{"[0]:
             return
         members = jsonscan.members(self.body, start, stop, self.effort)
-        fields = {key: (first, last) for key, first, last in members}
-        name = _text(self.body, fields.get("role")) or ""
+        fields = fields_of(members)
+        name = text_at(self.body, fields.get("role")) or ""
         if name == "assistant":
             self._read_calls(fields)
             return
@@ -177,13 +134,13 @@ class _Reader:
             self.latest_tool = self.index
         if "content" in fields:
             call = self._call_of(name, fields) if role is Role.TOOL else None
-            self._read_content(fields["content"], (role, call, _repeated(members, fields)))
+            self._read_content(fields["content"], (role, call, repeated(members, fields)))
 
     def latest_parts(self) -> Sequence[Part]:
         tool, user = f"/messages/{self.latest_tool}/content", self.latest_user
         return [part for part in self.parts if part.pointer == tool or part.message_index == user]
 
-    def _read_content(self, place: tuple[int, int], of: _Of) -> None:
+    def _read_content(self, place: Place, of: _Of) -> None:
         pointer = f"/messages/{self.index}/content"
         opening = self.body[place[0]]
         if opening == b'"'[0]:
@@ -195,13 +152,13 @@ class _Reader:
 
     def _read_element(self, pointer: str, start: int, stop: int, of: _Of) -> None:
         members = jsonscan.members(self.body, start, stop, self.effort)
-        fields = {key: (first, last) for key, first, last in members}
+        fields = fields_of(members)
         place = fields.get("text")
-        if place and self.body[place[0]] == b'"'[0] and _text(self.body, fields.get("type")) == "text":
+        if place and self.body[place[0]] == b'"'[0] and text_at(self.body, fields.get("type")) == "text":
             role, called, fault = of
-            self._add(pointer, place, (role, called, fault or _repeated(members, fields)))
+            self._add(pointer, place, (role, called, fault or repeated(members, fields)))
 
-    def _add(self, pointer: str, place: tuple[int, int], of: _Of) -> None:
+    def _add(self, pointer: str, place: Place, of: _Of) -> None:
         role, called, fault = of
         call, digest_of_call = called or (None, b"")
         span = Span(*place)
@@ -209,11 +166,11 @@ class _Reader:
         digest = part_digest(span.of(self.body), role, digest_of_call) if worth else None
         self.parts.append(Part(pointer, self.index, role, span, call, fault, digest))
 
-    def _call_of(self, role: str, fields: _Fields) -> _Called | None:
+    def _call_of(self, role: str, fields: Fields) -> _Called | None:
         if role == "tool":
-            identity = _text(self.body, fields.get("tool_call_id"))
+            identity = text_at(self.body, fields.get("tool_call_id"))
             return None if identity is None else self.calls.get(identity)
-        name = _text(self.body, fields.get("name"))
+        name = text_at(self.body, fields.get("name"))
         if name is None:
             return None
         if name in self.functions:
@@ -221,13 +178,13 @@ class _Reader:
         self.calls_bytes += getsizeof(name)
         return _called(name, "")
 
-    def _read_calls(self, fields: _Fields) -> None:
+    def _read_calls(self, fields: Fields) -> None:
         """Remember what an assistant message calls. Where a key stands twice the last one counts: this is evidence
         about a text, and never an edit."""
         if (place := fields.get("tool_calls")) and self.body[place[0]] == b"["[0]:
             for start, stop in jsonscan.elements(self.body, *place, self.effort):
-                call = self._object(start, stop)
-                identity = _text(self.body, call.get("id"))
+                call = object_at(self.body, (start, stop), self.effort)
+                identity = text_at(self.body, call.get("id"))
                 function = self._call(call.get("function"))
                 if identity is not None and function is not None:
                     self.calls[identity] = function
@@ -235,33 +192,22 @@ class _Reader:
         if legacy := self._call(fields.get("function_call")):
             self.functions[legacy[0].name] = legacy
 
-    def _call(self, place: tuple[int, int] | None) -> _Called | None:
-        fields = self._object(*place) if place else {}
-        name = _text(self.body, fields.get("name"))
+    def _call(self, place: Place | None) -> _Called | None:
+        fields = object_at(self.body, place, self.effort)
+        name = text_at(self.body, fields.get("name"))
         if name is None:
             return None
         call = _called(name, self._arguments(fields.get("arguments")))
         self.calls_bytes += getsizeof(name) + getsizeof(call[0].arguments) + CALL_BYTES
         return call
 
-    def _arguments(self, place: tuple[int, int] | None) -> str:
+    def _arguments(self, place: Place | None) -> str:
         """As text; some clients send the object itself. Unreadable ones are no evidence."""
         if place and self.body[place[0]] == b"{"[0]:
             return self.body[place[0] : place[1]].decode()
-        return _text(self.body, place) or ""
-
-    def _object(self, start: int, stop: int) -> _Fields:
-        """The members of an object, the last of a repeated key winning; none of another value."""
-        if self.body[start] != b"{"[0]:
-            return {}
-        return {key: (first, last) for key, first, last in jsonscan.members(self.body, start, stop, self.effort)}
+        return text_at(self.body, place) or ""
 
 
 def _called(name: str, arguments: str) -> _Called:
     call = ToolCall(name, arguments)
     return call, call_digest(call)
-
-
-def _repeated(members: list[jsonscan.Member], fields: _Fields) -> str | None:
-    """The fault of an object in which a key stands twice: which one counts is not ours to decide."""
-    return None if len(members) == len(fields) else "duplicate key"

@@ -1,0 +1,131 @@
+"""What every reader of a JSON request needs: the members at its top, the text of a value, and a conversation's items,
+read only as far as they were not read before.
+
+Wires differ in which items they know and what parts stand in them; that is their `ItemReader`. What a reader knows
+after some items follows from those items alone (law 4), so it may be kept and gone on from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self, TypeVar
+
+from narrows.core import jsonscan, jsonstr
+from narrows.core.effort import Effort
+from narrows.wire.reading import ReadingMemory, marks_of
+from narrows.wire.types import Refusal, Untouched
+
+Place = tuple[int, int]
+"""The half-open bytes of a value."""
+Fields = dict[str, Place]
+"""The members of an object by key, the last of a repeated key winning."""
+
+
+class ItemReader(Protocol):
+    """Reads the items of a conversation one after the other."""
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory when it is kept."""
+        ...
+
+    def copy(self, body: bytes, effort: Effort | None) -> Self:
+        """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
+        ...
+
+    def read(self, items: Sequence[jsonscan.Element]) -> Self:
+        """Read these items, and be what knows them."""
+        ...
+
+
+Reader = TypeVar("Reader", bound=ItemReader)
+
+
+def read_items(
+    fresh: Reader, body: bytes, place: Place, effort: Effort | None, memory: ReadingMemory | None, *, salt: bytes
+) -> Reader:
+    """The reader after every item of the array at `place`; items that the memory knows are not read again.
+
+    `fresh` has read nothing. `salt` names the reader: what another wire knows after the same bytes is something else.
+
+    Raises:
+        OutOfEffortError: there is more to read than the effort allows.
+    """
+    start, stop = place
+    marks = marks_of(body, start, stop, salt) if memory is not None else []
+    if memory is None or not marks:
+        return fresh.read(jsonscan.elements(body, start, stop, effort))
+    reading = memory.recall(body, marks, stop)
+    if reading is not None and isinstance(reading.known, type(fresh)):
+        reader = reading.known.copy(body, effort)
+        items = jsonscan.elements_after(body, reading.position, stop, effort)
+    else:
+        reader, items = fresh, jsonscan.elements(body, start, stop, effort)
+    reader.read(items)
+    mark = marks[-1] if items and items[-1][1] >= marks[-1].offset else None
+    if mark and body[items[-1][1] - 1] == b"}"[0]:  # a number might go on in the next body
+        if reading is not None:
+            memory.forget(reading)
+        memory.keep(body, mark, items[-1][1], reader.copy(b"", None), reader.size_bytes)
+    return reader
+
+
+def top_level(body: bytes, effort: Effort | None) -> list[jsonscan.Member] | Untouched:
+    """The members of a body, repeated ones too; or why it stays as it is.
+
+    Raises:
+        OutOfEffortError: there is more to read than the effort allows.
+    """
+    try:
+        if not body.isascii():
+            body.decode()
+        return jsonscan.document(body, effort)
+    except UnicodeDecodeError as error:
+        return Untouched(Refusal.NOT_UTF8, f"byte {error.start}")
+    except jsonscan.NotJsonError as error:
+        return Untouched(Refusal.NOT_JSON, f"byte {error.position}")
+    except jsonscan.TooDeepError as error:
+        return Untouched(Refusal.TOO_DEEP, f"byte {error.position}")
+    except jsonscan.WrongTypeError:
+        return Untouched(Refusal.NOT_AN_OBJECT)
+
+
+def fields_of(members: Sequence[jsonscan.Member]) -> Fields:
+    """Members by key; of a repeated key the last."""
+    return {key: (start, stop) for key, start, stop in members}
+
+
+def object_at(body: bytes, place: Place | None, effort: Effort | None) -> Fields:
+    """The members of an object by key; none of another value."""
+    if place is None or body[place[0]] != b"{"[0]:
+        return {}
+    return fields_of(jsonscan.members(body, *place, effort))
+
+
+def repeated(members: Sequence[jsonscan.Member], fields: Fields) -> str | None:
+    """The fault of an object in which a key stands twice: which one counts is not ours to decide."""
+    return None if len(members) == len(fields) else "duplicate key"
+
+
+def repeated_key(members: Sequence[jsonscan.Member], fields: Fields, watched: Sequence[str]) -> str | None:
+    """The first of the watched keys that stands twice."""
+    if len(fields) == len(members):
+        return None
+    keys = [key for key, _, _ in members]
+    return next((key for key in watched if keys.count(key) > 1), None)
+
+
+def literal_at(body: bytes, place: Place | None) -> bytes:
+    """The bytes of a value; none where it is absent."""
+    return body[place[0] : place[1]] if place else b""
+
+
+def text_at(body: bytes, place: Place | None) -> str | None:
+    """The text of a string value; None where it is absent, another type, or unreadable."""
+    literal = literal_at(body, place)
+    if b"\\" not in literal and literal[:1] == b'"':
+        return literal[1:-1].decode()
+    try:
+        return jsonstr.decode(literal)
+    except ValueError:
+        return None
