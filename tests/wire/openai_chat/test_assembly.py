@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from narrows.wire.openai_chat.assembly import MAX_NAME_CHARS, MAX_TOOL_CALLS, CallParts, ChoiceParts, TextBudget
+from narrows.wire.answers import MAX_NAME_CHARS, CallParts, TextBudget
+from narrows.wire.openai_chat.assembly import MAX_TOOL_CALLS, ChoiceParts
 from narrows.wire.openai_chat.chunks import Delta, Function, ToolCallDelta
 from narrows.wire.types import Choice, ObservedToolCall
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from narrows.wire import answers
 from narrows.wire.openai_chat import response
 from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import raw_streams
@@ -396,21 +397,21 @@ def test_a_wrong_content_type_is_seen_through(content_type: str) -> None:
 
 
 def test_texts_over_the_bound_are_cut_and_the_rest_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "MAX_TEXT_BYTES", 1_000)
+    monkeypatch.setattr(answers, "MAX_TEXT_BYTES", 1_000)
     record = observed(stream_of(*[chunk({"content": "x" * 100})] * 20, chunk(finish="stop", usage=USAGE)))
-    assert record.dropped == response.CAPPED
+    assert record.dropped == answers.CAPPED
     assert 0 < len(only_choice(record).text) < 1_000
     assert only_choice(record).finish_reason == "stop"
     assert record.usage == Usage(12, 5, 17)
 
 
 def test_a_body_over_the_bound_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "MAX_BODY_BYTES", 100)
-    assert observed(json.dumps(completion()).encode(), JSON) == ResponseRecord(dropped=response.BODY_TOO_LARGE)
+    monkeypatch.setattr(answers, "MAX_BODY_BYTES", 100)
+    assert observed(json.dumps(completion()).encode(), JSON) == ResponseRecord(dropped=answers.BODY_TOO_LARGE)
 
 
 def test_an_event_over_the_bound_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "MAX_EVENT_BYTES", 300)
+    monkeypatch.setattr(answers, "MAX_EVENT_BYTES", 300)
     record = observed(stream_of(chunk({"content": "x" * 300}), *TEXT))
     assert record.unparsed == 1
     assert only_choice(record).text == "Hello"
@@ -419,10 +420,10 @@ def test_an_event_over_the_bound_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
 def test_choices_calls_errors_and_names_are_bounded() -> None:
     many = stream_of(*(chunk({"content": "x"}, index=index) for index in range(300)))
     assert len(observed(many).choices) == response.MAX_CHOICES
-    assert observed(many).dropped == response.CAPPED
+    assert observed(many).dropped == answers.CAPPED
     calls = observed(stream_of(*(chunk(call(index=index, id=str(index))) for index in range(1_000))))
     assert len(only_choice(calls).tool_calls) == 256
-    assert len(observed(stream_of(*[{"error": {"code": "x"}}] * 100)).errors) == response.MAX_ERRORS
+    assert len(observed(stream_of(*[{"error": {"code": "x"}}] * 100)).errors) == answers.MAX_ERRORS
     long = "x" * 100_000
     named = observed(stream_of(chunk({"role": long, **call(index=0, id=long, name=long)}, long, id=long, model=long)))
     assert len(repr(named)) < 3_000

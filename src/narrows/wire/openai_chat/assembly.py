@@ -3,63 +3,18 @@
 Role, id and name: the first that is not empty wins, since some servers repeat them and some blank them later. Arguments
 are joined and never parsed. A tool call without an index is the one with its id, else a new one; without index, id and
 name it goes on with the last. The finish reason that comes last wins.
-
-Memory is bounded: all texts of one answer draw on one `TextBudget`. When it is spent, later pieces are dropped, the
-record says so, and ids, usage and finish reasons are still read.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from narrows.wire.answers import CallParts, TextBudget, name_of
 from narrows.wire.openai_chat.chunks import Delta, Function, ToolCallDelta, texts_of
-from narrows.wire.types import Choice, ObservedToolCall
+from narrows.wire.types import Choice
 
 MAX_TOOL_CALLS = 256
 """In one choice."""
-MAX_NAME_CHARS = 256
-"""Of an id, a name, a role, a finish reason."""
-
-_PIECE_OVERHEAD_BYTES = 60
-
-
-class TextBudget:
-    """What may still be kept of an answer's texts, in bytes of memory, a little over-counted."""
-
-    __slots__ = ("left_bytes", "spent")
-
-    def __init__(self, total_bytes: int) -> None:
-        self.left_bytes = total_bytes
-        self.spent = False
-
-    def keep(self, pieces: list[str], text: object) -> None:
-        """Append `text` to `pieces` if it is text, not empty, and there is room."""
-        if not text or not isinstance(text, str):
-            return
-        self.left_bytes -= len(text) + _PIECE_OVERHEAD_BYTES
-        if self.left_bytes >= 0:
-            pieces.append(text)
-        else:
-            self.spent = True
-
-
-class CallParts:
-    """One tool call under way."""
-
-    __slots__ = ("arguments", "id", "name")
-
-    def __init__(self) -> None:
-        self.id = ""
-        self.name = ""
-        self.arguments: list[str] = []
-
-    def add(self, call_id: object, name: object, arguments: object, budget: TextBudget) -> None:
-        self.id = self.id or name_of(call_id)
-        self.name = self.name or name_of(name)
-        budget.keep(self.arguments, arguments)
-
-    def build(self) -> ObservedToolCall:
-        return ObservedToolCall(self.id, self.name, "".join(self.arguments))
 
 
 class ChoiceParts:
@@ -147,11 +102,6 @@ class ChoiceParts:
             tool_calls=tuple(call.build() for call in self._calls.values()),
             finish_reason=self.finish_reason,
         )
-
-
-def name_of(value: object) -> str:
-    """A short text, or nothing where it is none."""
-    return value[:MAX_NAME_CHARS] if isinstance(value, str) else ""
 
 
 def _said(function: Function | None) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from narrows.wire.answers import count_of
 from narrows.wire.types import Usage
 
 
@@ -104,16 +105,12 @@ def read_usage(chunk: Chunk) -> Usage | None:
     cached = prompt.get("cached_tokens") if isinstance(prompt, dict) else None
     reasoning = completion.get("reasoning_tokens") if isinstance(completion, dict) else None
     return Usage(
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
-        total_tokens=_count(usage.get("total_tokens")),
-        cached_tokens=_count(usage.get("prompt_cache_hit_tokens") if cached is None else cached),
-        reasoning_tokens=_count(usage.get("reasoning_tokens") if reasoning is None else reasoning),
+        input_tokens=count_of(usage.get("prompt_tokens")),
+        output_tokens=count_of(usage.get("completion_tokens")),
+        total_tokens=count_of(usage.get("total_tokens")),
+        cached_tokens=count_of(usage.get("prompt_cache_hit_tokens") if cached is None else cached),
+        reasoning_tokens=count_of(usage.get("reasoning_tokens") if reasoning is None else reasoning),
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def error_name(chunk: Chunk) -> str:
