@@ -159,6 +159,14 @@ class Settings:
     log_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Logs and build output under this size are kept.")] = 512
     search_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Search results under this size are kept.")] = 1024
     diff_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Diffs under this size are kept.")] = 1024
+    repeat_min_bytes: Annotated[
+        int,
+        About(
+            Group.EDITS,
+            SIZE,
+            "Outputs of this size and more are looked through for what earlier ones show already; never under 512 bytes.",
+        ),
+    ] = 512
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
         float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
@@ -233,6 +241,7 @@ class Settings:
             log_min_bytes=self.log_min_bytes,
             search_min_bytes=self.search_min_bytes,
             diff_min_bytes=self.diff_min_bytes,
+            repeat_min_bytes=self.repeat_min_bytes,
             min_saved_tokens=self.min_saved_tokens,
             min_saved_share=self.min_saved_share,
             min_saved_share_assumed=self.min_saved_share_assumed,
