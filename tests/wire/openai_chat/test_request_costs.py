@@ -11,7 +11,7 @@ from narrows.core.digest import call_digest, part_digest
 from narrows.core.effort import Effort, OutOfEffortError
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Scope
-from narrows.wire.openai_chat import request
+from narrows.wire import conversation
 from narrows.wire.openai_chat.request import locate
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located
@@ -86,7 +86,7 @@ def test_a_call_is_digested_once_for_all_its_outputs(monkeypatch: pytest.MonkeyP
         digested.append("" if tool_call is None else tool_call.name)
         return call_digest(tool_call)
 
-    monkeypatch.setattr(request, "call_digest", counted)
+    monkeypatch.setattr(conversation, "call_digest", counted)
     messages = [calls("c", "f", "x" * 9_000), *[tool("y" * 600)] * 50]
     found = locate(body_of([json.dumps(message) for message in messages]), Scope.STABLE)
     assert isinstance(found, Located)

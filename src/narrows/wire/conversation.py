@@ -1,0 +1,132 @@
+"""What a reader of any wire's conversation knows after each of its items: the parts so far, and the calls that later
+outputs may name. Both follow from the items before alone (law 4), so a reader may be kept and gone on from.
+
+A wire's reader says how one item is read; the rest is the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from sys import getsizeof
+from typing import Self
+
+from narrows.core import jsonscan
+from narrows.core.digest import call_digest, part_digest
+from narrows.core.edits import Span
+from narrows.core.effort import Effort
+from narrows.core.tool_call import ToolCall
+from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, text_at
+from narrows.wire.types import Part, Role
+
+DIGEST_FROM_BYTES = 512
+PART_BYTES, CALL_BYTES = 500, 400
+"""About what a part and a call take in memory beside the call's texts."""
+
+Called = tuple[ToolCall, bytes]
+"""A call and its digest."""
+Of = tuple[Role, Called | None, str | None]
+"""What the parts of one item share: the role, the call that produced them, and a fault."""
+
+
+def called(name: str, arguments: str) -> Called:
+    """A call with its digest."""
+    call = ToolCall(name, arguments)
+    return call, call_digest(call)
+
+
+@dataclass(slots=True)
+class ConversationReader(ABC):
+    """Reads item after item; what it knows at each is a function of the items before."""
+
+    body: bytes
+    effort: Effort | None
+    parts: list[Part] = field(default_factory=list)
+    calls: dict[str, Called] = field(default_factory=dict)
+    """By id; of two with one id the nearer wins."""
+    calls_bytes: int = 0
+    """About what the calls take in memory."""
+    index: int = -1
+    """Of the item that was read last."""
+    latest_tool: int = -1
+    latest_user: int = -1
+
+    @abstractmethod
+    def read_item(self, start: int, stop: int) -> None:
+        """Read the item at these bytes, a JSON value of any type; it has the number `index`."""
+
+    def copy(self, body: bytes, effort: Effort | None) -> Self:
+        """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
+        return replace(self, body=body, effort=effort, parts=self.parts.copy(), calls=self.calls.copy())
+
+    @property
+    def size_bytes(self) -> int:
+        """About what this takes in memory."""
+        return PART_BYTES * len(self.parts) + self.calls_bytes
+
+    def read(self, items: Sequence[jsonscan.Element]) -> Self:
+        """Read these items."""
+        for start, stop in items:
+            self.index += 1
+            self.read_item(start, stop)
+        return self
+
+    def add(self, pointer: str, place: Place, of: Of) -> None:
+        """A part: the string literal at `place`."""
+        role, call, fault = of
+        tool_call, digest_of_call = call or (None, b"")
+        span = Span(*place)
+        worth = fault is None and len(span) >= DIGEST_FROM_BYTES
+        digest = part_digest(span.of(self.body), role, digest_of_call) if worth else None
+        self.parts.append(Part(pointer, self.index, role, span, tool_call, fault, digest))
+
+    def add_texts(self, pointer: str, place: Place, of: Of, kinds: Sequence[str] = ("text",)) -> None:
+        """The parts of a content: a string, or an array whose elements of these types carry a `text`."""
+        opening = self.body[place[0]]
+        if opening == b'"'[0]:
+            self.add(pointer, place, of)
+        elif opening == b"["[0]:
+            for number, (start, stop) in enumerate(jsonscan.elements(self.body, *place, self.effort)):
+                if self.body[start] == b"{"[0]:
+                    members = jsonscan.members(self.body, start, stop, self.effort)
+                    self.add_text(f"{pointer}/{number}/text", members, of, kinds)
+
+    def add_text(
+        self, pointer: str, members: Sequence[jsonscan.Member], of: Of, kinds: Sequence[str] = ("text",)
+    ) -> None:
+        """The part of an object of these types with a `text`; none of another."""
+        fields = fields_of(members)
+        place = fields.get("text")
+        if place and self.body[place[0]] == b'"'[0] and text_at(self.body, fields.get("type")) in kinds:
+            role, call, fault = of
+            self.add(pointer, place, (role, call, fault or repeated(members, fields)))
+
+    def remember(self, identity: str | None, call: Called | None) -> None:
+        """A call that a later output may name by this id."""
+        if identity is not None and call is not None:
+            self.calls[identity] = call
+            self.calls_bytes += getsizeof(identity)
+
+    def call(self, fields: Fields, arguments: str = "arguments") -> Called | None:
+        """The call in an object with a name; the member called `arguments` is text, or an object as some clients send
+        it. Unreadable arguments are no evidence."""
+        name = text_at(self.body, fields.get("name"))
+        if name is None:
+            return None
+        place = fields.get(arguments)
+        if place and self.body[place[0]] == b"{"[0]:
+            said = self.body[place[0] : place[1]].decode()
+        else:
+            said = text_at(self.body, place) or ""
+        found = called(name, said)
+        self.calls_bytes += getsizeof(name) + getsizeof(said) + CALL_BYTES
+        return found
+
+    def object(self, place: Place | None) -> Fields:
+        """The members of an object by key, the last of a repeated key winning; none of another value."""
+        return object_at(self.body, place, self.effort)
+
+    def text(self, place: Place | None) -> str | None:
+        """The text of a string value; None where it is absent, another type, or unreadable."""
+        return text_at(self.body, place)

@@ -1,0 +1,78 @@
+"""A reader of items `{"id": ..., "call": {...}}` and `{"of": id, "content": ...}`: what all wires' readers share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from narrows.core import jsonscan
+from narrows.core.digest import call_digest, part_digest
+from narrows.core.tool_call import ToolCall
+from narrows.wire.conversation import ConversationReader
+from narrows.wire.types import Role
+
+
+@dataclass(slots=True)
+class Notes(ConversationReader):
+    def read_item(self, start: int, stop: int) -> None:
+        fields = self.object((start, stop))
+        if "call" in fields:
+            self.remember(self.text(fields.get("id")), self.call(self.object(fields["call"])))
+        if "content" in fields:
+            call = self.calls.get(self.text(fields.get("of")) or "")
+            self.add_texts(f"/{self.index}/content", fields["content"], (Role.TOOL, call, None))
+
+
+def read(items: list[Any]) -> Notes:
+    body = json.dumps(items).encode()
+    return Notes(body, None).read(jsonscan.elements(body, 0, len(body), None))
+
+
+def test_a_part_is_found_with_its_call() -> None:
+    notes = read([{"id": "a", "call": {"name": "f", "arguments": "{}"}}, {"of": "a", "content": "x" * 600}])
+    (part,) = notes.parts
+    assert (part.pointer, part.message_index, part.tool_call) == ("/1/content", 1, ToolCall("f", "{}"))
+    assert part.digest == part_digest(b'"%b"' % (b"x" * 600), "tool", call_digest(part.tool_call))
+
+
+def test_small_parts_are_not_digested() -> None:
+    assert [part.digest for part in read([{"content": "small"}]).parts] == [None]
+
+
+def test_texts_in_an_array_by_their_type() -> None:
+    notes = read([{"content": [{"type": "text", "text": "a"}, {"type": "image", "text": "b"}, "c", {"type": "text"}]}])
+    assert [part.pointer for part in notes.parts] == ["/0/content/0/text"]
+
+
+def test_a_key_that_stands_twice_is_a_fault_of_its_part_alone() -> None:
+    body = b'[{"content": [{"type": "text", "text": "a", "text": "b"}, {"type": "text", "text": "c"}]}]'
+    notes = Notes(body, None).read(jsonscan.elements(body, 0, len(body), None))
+    assert [part.fault for part in notes.parts] == ["duplicate key", None]
+
+
+@pytest.mark.parametrize(("said", "arguments"), [("x", "x"), ({"a": 1}, '{"a": 1}'), (7, ""), (None, ""), (["x"], "")])
+def test_arguments_are_text_or_an_object(said: object, arguments: str) -> None:
+    notes = read([{"id": "a", "call": {"name": "f", "arguments": said}}])
+    assert notes.calls["a"][0] == ToolCall("f", arguments)
+
+
+def test_of_two_calls_with_one_id_the_nearer_wins_and_nameless_ones_are_none() -> None:
+    calls = [{"id": "a", "call": {"name": name}} for name in ("f", "g", None)]
+    assert read(calls).calls["a"][0].name == "g"
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    notes = read([{"id": "a", "call": {"name": "f"}}, {"content": "x"}])
+    other = notes.copy(b'[{"content": "y"}]', None)
+    other.read([(1, 17)])
+    other.remember("b", other.calls["a"])
+    assert (len(notes.parts), len(other.parts), len(notes.calls)) == (1, 2, 1)
+    assert other.parts[-1].pointer == "/2/content"
+
+
+def test_memory_is_counted() -> None:
+    small, large = (read([{"id": "a", "call": {"name": "f", "arguments": "x" * size}}]) for size in (1, 10_000))
+    assert large.size_bytes - small.size_bytes == 9_999
