@@ -15,8 +15,10 @@ COMPRESSORS_VERSION = "1"
 
 
 class Kind(StrEnum):
-    """What a text is. The first four can be shortened; the others are always kept."""
+    """What a text is. The first four can be shortened, and `REPEAT` is any text that earlier outputs of the same
+    conversation show already; the others are always kept."""
 
+    REPEAT = "repeat"
     JSON = "json"
     LOG = "log"
     SEARCH = "search"
@@ -58,6 +60,7 @@ class Policy:
     log_min_bytes: int = 512
     search_min_bytes: int = 1024
     diff_min_bytes: int = 1024
+    repeat_min_bytes: int = 512
     min_saved_tokens: int = 32
     min_saved_share: float = 0.10
     min_saved_share_assumed: float = 0.20
@@ -86,7 +89,8 @@ class Policy:
     @property
     def smallest_min_bytes(self) -> int:
         """Under this size no kind is eligible, so nothing needs to be detected."""
-        return min(self.json_min_bytes, self.log_min_bytes, self.search_min_bytes, self.diff_min_bytes)
+        kinds = (self.json_min_bytes, self.log_min_bytes, self.search_min_bytes, self.diff_min_bytes)
+        return min(*kinds, self.repeat_min_bytes)
 
     def min_bytes(self, kind: Kind) -> int | None:
         """The threshold of a kind that can be shortened; None for the kinds that are always kept."""
@@ -99,6 +103,8 @@ class Policy:
                 return self.search_min_bytes
             case Kind.DIFF:
                 return self.diff_min_bytes
+            case Kind.REPEAT:
+                return self.repeat_min_bytes
             case _:
                 return None
 

@@ -20,7 +20,7 @@ def test_the_table_has_a_row_for_each_field() -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_default_can_be_typed_as_it_is_shown(setting: object) -> None:
     row = next(row for row in SETTINGS if row is setting)
-    if row.default != "":
+    if row.default != "" and not row.about.form.structured:
         assert row.about.form.read(row.show(row.default)) == row.default
 
 
@@ -50,11 +50,12 @@ def test_every_policy_value_follows_the_settings() -> None:
         log_min_bytes=2,
         search_min_bytes=3,
         diff_min_bytes=4,
-        min_saved_tokens=5,
-        min_saved_share=0.6,
-        min_saved_share_assumed=0.7,
+        repeat_min_bytes=5,
+        min_saved_tokens=6,
+        min_saved_share=0.7,
+        min_saved_share_assumed=0.8,
     )
-    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 0.6, 0.7, "magika-1.0.3", "toktok")
+    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 0.7, 0.8, "magika-1.0.3", "toktok")
     assert settings.policy("magika-1.0.3", "toktok") == policy
 
 
