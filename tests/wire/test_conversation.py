@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from narrows.core import jsonscan
-from narrows.core.digest import call_digest, part_digest
-from narrows.core.tool_call import ToolCall
+from narrows.core.digest import call_digest, chain_digest, part_digest
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.conversation import ConversationReader
 from narrows.wire.types import Role
 
@@ -76,3 +76,22 @@ def test_a_copy_goes_its_own_way() -> None:
 def test_memory_is_counted() -> None:
     small, large = (read([{"id": "a", "call": {"name": "f", "arguments": "x" * size}}]) for size in (1, 10_000))
     assert large.size_bytes - small.size_bytes == 9_999
+
+
+def test_outputs_are_counted_and_chained() -> None:
+    """Small outputs and those without text are counted too; only digested ones are part of the chain."""
+    long = "x" * 600
+    texts = [{"type": "text", "text": one} for one in ("small", long, long)]
+    notes = read([{"content": long}, {"content": "small"}, {"content": None}, {"content": texts}])
+    assert [part.output for part in notes.parts] == [
+        OutputPlace(1),
+        None,
+        None,
+        OutputPlace(4, 2),
+        OutputPlace(4, 3),
+    ]
+    chain = b""
+    for part in (notes.parts[0], *notes.parts[3:]):
+        assert part.digest is not None
+        assert part.output is not None
+        assert part.chain == (chain := chain_digest(chain, part.digest, part.output))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from narrows.core.tool_call import ToolCall
+from narrows.core.tool_call import OutputPlace, ToolCall
 
 
 def call_digest(tool_call: ToolCall | None) -> bytes:
@@ -28,3 +28,9 @@ def part_digest(literal: bytes, role: str, call: bytes) -> bytes:
     """
     named = role.encode()
     return blake3(b"%d:%d:%b%b" % (len(named), len(call), named, call)).update(literal).digest()
+
+
+def chain_digest(before: bytes, part: bytes, place: OutputPlace) -> bytes:
+    """Thirty-two bytes over a tool output's `part_digest` and place, and over all earlier ones: `before` is the chain
+    up to the one before, nothing at the first. Equal chains mean equal outputs from the first to this one."""
+    return blake3(b"chain %d.%d:%b%b" % (place.number, place.text, before, part)).digest()

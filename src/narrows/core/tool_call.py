@@ -1,6 +1,6 @@
-"""The tool call that produced a tool's output.
+"""The tool call that produced a tool's output, and the output's place among those of its conversation.
 
-It stands in `core` because the wires find it and the compressors read it, and neither may import the other
+They stand in `core` because the wires find them and the compressors read them, and neither may import the other
 (docs/decisions/0001).
 """
 
@@ -16,3 +16,12 @@ class ToolCall:
 
     name: str
     arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPlace:
+    """Which text of which tool output: outputs are counted from 1 in the order of the conversation, every one of them,
+    and the texts of one output (nearly always there is only one) from 1 as well."""
+
+    number: int
+    text: int = 1

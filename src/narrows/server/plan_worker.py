@@ -18,7 +18,7 @@ from multiprocessing import connection, parent_process
 from narrows.classifiers import load
 from narrows.compressors.types import Classifier
 from narrows.core.edits import Span
-from narrows.core.tool_call import ToolCall
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.plan import PartOutcome, PartTask, Settled, condensed, decide_part
 from narrows.policy import Policy
 from narrows.wire.registry import wire_named
@@ -27,7 +27,8 @@ from narrows.wire.types import Located, Part, Role, Untouched
 GARBAGE_FROM = 100_000
 """New objects between two looks for garbage: a survey makes millions, and none is garbage before it ends."""
 
-_Row = tuple[str, int, Role, tuple[int, int], tuple[str, str] | None, str | None, bytes | None]
+_Output = tuple[int, int, bytes]
+_Row = tuple[str, int, Role, tuple[int, int], tuple[str, str] | None, str | None, bytes | None, _Output | None]
 """A part in plain values."""
 
 
@@ -53,12 +54,16 @@ def survey(body: bytes, wire_name: str, policy: Policy) -> Survey | Untouched:
 def _row(part: Part) -> _Row:
     span, call = part.span, part.tool_call
     called = None if call is None else (call.name, call.arguments)
-    return part.pointer, part.message_index, part.role, (span.start, span.stop), called, part.fault, part.digest
+    output = part.output and part.chain and (part.output.number, part.output.text, part.chain)
+    place = span.start, span.stop
+    return part.pointer, part.message_index, part.role, place, called, part.fault, part.digest, output or None
 
 
 def _part(row: _Row) -> Part:
-    pointer, message_index, role, place, called, fault, digest = row
-    return Part(pointer, message_index, role, Span(*place), called and ToolCall(*called), fault, digest)
+    pointer, message_index, role, place, called, fault, digest, output = row
+    call = called and ToolCall(*called)
+    where, chain = (OutputPlace(*output[:2]), output[2]) if output else (None, None)
+    return Part(pointer, message_index, role, Span(*place), call, fault, digest, where, chain)
 
 
 def _survey(rows: tuple[_Row, ...], located: Located, settled: Settled) -> Survey:

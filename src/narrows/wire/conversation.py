@@ -13,10 +13,10 @@ from sys import getsizeof
 from typing import Self
 
 from narrows.core import jsonscan
-from narrows.core.digest import call_digest, part_digest
+from narrows.core.digest import call_digest, chain_digest, part_digest
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
-from narrows.core.tool_call import ToolCall
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, text_at
 from narrows.wire.types import Part, Role
 
@@ -51,6 +51,12 @@ class ConversationReader(ABC):
     """Of the item that was read last."""
     latest_tool: int = -1
     latest_user: int = -1
+    outputs: int = 0
+    """Tool outputs so far."""
+    output_texts: int = 0
+    """Texts of the latest of them so far."""
+    chain: bytes = b""
+    """`chain_digest` up to the latest one that has a digest."""
 
     @abstractmethod
     def read_item(self, start: int, stop: int) -> None:
@@ -79,10 +85,24 @@ class ConversationReader(ABC):
         span = Span(*place)
         worth = fault is None and len(span) >= DIGEST_FROM_BYTES
         digest = part_digest(span.of(self.body), role, digest_of_call) if worth else None
-        self.parts.append(Part(pointer, self.index, role, span, tool_call, fault, digest))
+        output = chain = None
+        if role is Role.TOOL:
+            self.output_texts += 1
+            if digest is not None:
+                output = OutputPlace(self.outputs, self.output_texts)
+                self.chain = chain = chain_digest(self.chain, digest, output)
+        self.parts.append(Part(pointer, self.index, role, span, tool_call, fault, digest, output, chain))
+
+    def begin_output(self) -> None:
+        """Another tool output: the parts of that role which are added from here on are its texts."""
+        self.outputs += 1
+        self.output_texts = 0
 
     def add_texts(self, pointer: str, place: Place, of: Of, kinds: Sequence[str] = ("text",)) -> None:
-        """The parts of a content: a string, or an array whose elements of these types carry a `text`."""
+        """The parts of a content: a string, or an array whose elements of these types carry a `text`. A tool's content
+        is an output of its own."""
+        if of[0] is Role.TOOL:
+            self.begin_output()
         opening = self.body[place[0]]
         if opening == b'"'[0]:
             self.add(pointer, place, of)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
-from narrows.core.tool_call import ToolCall
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Scope
 from narrows.wire.reading import ReadingMemory
 
@@ -56,16 +56,25 @@ class Part:
     fault: str | None = None
     digest: bytes | None = None
     """`core.digest.part_digest` of the part; None where it is too small to be worth remembering."""
+    output: OutputPlace | None = None
+    """Where a tool's output stands among all; None for other text, and where there is no digest."""
+    chain: bytes | None = None
+    """`core.digest.chain_digest` up to this part; None where `output` is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The parts of a body, in the order of its bytes, and what the gateway needs to know of the rest."""
+    """The parts of a body, in the order of its bytes, and what the gateway needs to know of the rest.
+
+    `history_complete`: every tool output that the model reads before these parts stands in the body. Where some are
+    stored elsewhere, they cannot be counted, and no part refers to an earlier one.
+    """
 
     parts: tuple[Part, ...]
     message_count: int
     model: str | None = None
     stream: bool = False
+    history_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
