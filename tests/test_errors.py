@@ -16,7 +16,7 @@ LEAVES = [
 def test_the_status_says_who_is_to_blame(error: type[GatewayError]) -> None:
     if error.source == "downstream":
         assert 400 <= error.status < 500 or error.status == 508
-        assert error.type == "invalid_request_error"
+        assert error.type == ("requests" if error is errors.RateLimited else "invalid_request_error")
     else:
         assert 500 <= error.status < 600
         assert error.type == "server_error"

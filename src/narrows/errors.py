@@ -3,9 +3,11 @@
     GatewayError(source, status, code)
     |-- DownstreamError   the client sent something we cannot serve        (4xx)
     |   |-- MalformedRequest     400  bytes that are not one unambiguous HTTP/1.1 request
+    |   |-- InvalidKey           401  no gateway key, or one that the gateway does not know
     |   |-- NoSuchRoute          404  a reserved path or method of ours without an answer
     |   |-- ClientTooSlow        408  the request did not arrive in time
     |   |-- BodyTooLarge         413  over the body limit
+    |   |-- RateLimited          429  over a limit of its gateway key      (Retry-After)
     |   |-- HeadTooLarge         431  a head, line or number of fields over the parser's bounds
     |   `-- LoopDetected         508  the request carries our own loop mark
     |-- UpstreamError     the model's server could not be used             (502, 504)
@@ -59,6 +61,22 @@ class MalformedRequest(DownstreamError):
     """Bytes that are not one unambiguous HTTP/1.1 request, or a field for us with no such value."""
 
     code = "malformed_request"
+
+
+class InvalidKey(DownstreamError):
+    """The gateway has keys, and the request shows none of them. Status and code are those of OpenAI's own refusal."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class RateLimited(DownstreamError):
+    """The request is over a limit of its gateway key; `retry_after_s` says when it can pass. OpenAI's own refusal, too,
+    has the type `requests`."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "requests"
 
 
 class NoSuchRoute(DownstreamError):

@@ -30,15 +30,15 @@ UPSTREAM = ("--upstream", "https://models.example")
 def test_every_setting_has_a_flag(setting: object) -> None:
     row = next(row for row in SETTINGS if row is setting)
     shown = row.show(row.default)
-    if shown:
+    if shown and row.has_flag:
         parsed = settings_of(*UPSTREAM, row.flag, shown)
         assert getattr(parsed.settings, row.name) == row.default
         assert parsed.sources[row.name] == f"flag {row.flag}"
 
 
 def test_a_switch_may_stand_alone_or_be_said() -> None:
-    assert settings_of(*UPSTREAM, "--allow-remote").settings.allow_remote is True
-    assert settings_of(*UPSTREAM, "--allow-remote", "false").settings.allow_remote is False
+    assert settings_of(*UPSTREAM, "--allow-open").settings.allow_open is True
+    assert settings_of(*UPSTREAM, "--allow-open", "false").settings.allow_open is False
 
 
 def test_flags_of_some_groups_only() -> None:
@@ -86,3 +86,30 @@ def test_what_is_not_toml_is_said(tmp_path: Path, content: bytes) -> None:
 
 def test_commands_that_serve_nothing_need_no_upstream() -> None:
     assert settings_of("--level", "lossless", serving=False).settings.level.value == "lossless"
+
+
+def test_the_upstreams_key_may_lie_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("sk-S3CR3T\n")
+    parsed = settings_of(*UPSTREAM, "--upstream-key-file", str(path))
+    assert parsed.settings.upstream_key == "sk-S3CR3T"
+    assert "sk-S3CR3T" not in str(parsed.rows())
+
+
+@pytest.mark.parametrize("content", [b"", b"sk-1\nsk-2", b"\xff\xfe", None])
+def test_a_file_without_one_key_is_refused_unrepeated(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError) as raised:
+        settings_of(*UPSTREAM, "--upstream-key-file", str(path))
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"upstream_key_file {path}: ")
+    assert "sk-1" not in problem
+
+
+def test_secrets_have_no_flag() -> None:
+    parser = ArgumentParser()
+    add_setting_flags(parser)
+    assert "--upstream-key " not in parser.format_help()
+    assert "--keys" not in parser.format_help()

@@ -136,7 +136,7 @@ def test_a_taken_address_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "nowhere.invalid"])
 def test_an_address_of_no_machine_or_another_is_said(host: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", *UPSTREAM, "--host", host, "--allow-remote", "--port", "0"]) == 1
+    assert main(["serve", *UPSTREAM, "--host", host, "--allow-open", "--port", "0"]) == 1
     said = capsys.readouterr().err
     assert f"cannot listen on {host} port 0: " in said
     assert "--host takes an address of this machine" in said
@@ -190,7 +190,7 @@ def test_the_start_lines_say_where_whereto_and_how() -> None:
 
 
 def test_the_start_lines_warn_of_other_machines() -> None:
-    settings = Settings(upstream="https://models.example", host="::", allow_remote=True)
+    settings = Settings(upstream="https://models.example", host="::", allow_open=True)
     text = start_lines(settings, settings.policy("none", ""), 1)
     assert "listens on http://[::]:1 " in text
     assert "export OPENAI_BASE_URL=http://[::1]:1/v1" in text

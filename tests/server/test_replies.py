@@ -30,6 +30,7 @@ def test_an_error_has_openais_shape_and_says_it_is_ours(error: type[GatewayError
     assert f"Content-Length: {len(body)}" in lines
     assert "x-narrows-request-id: id-1" in lines
     assert not any(line.startswith("Retry-After") for line in lines)
+    assert ("WWW-Authenticate: Bearer" in lines) is (error.status == 401)
 
 
 def test_an_error_that_passes_says_when_to_try_again() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.errors import SettingsError
-from narrows.settings import SETTINGS, Group, LogLevel, is_loopback, names_listener, parse
+from narrows.settings import SETTINGS, Group, LogLevel, parse
 from narrows.settings.forms import SIZE
 from narrows.settings.parse import _quoted, shown
 from narrows.settings.table import About, Setting
@@ -106,56 +106,15 @@ def test_an_explicit_upstream_that_names_us_is_a_circle() -> None:
     assert "round in a circle" in problem
 
 
-@pytest.mark.parametrize(
-    ("url", "host", "port", "ours"),
-    [
-        ("http://localhost:8787", "127.0.0.1", 8787, True),
-        ("http://127.0.0.2:8787", "0.0.0.0", 8787, True),
-        ("http://[::1]:8787", "::", 8787, True),
-        ("http://LOCALHOST", "localhost", 80, True),
-        ("https://localhost", "localhost", 443, True),
-        ("http://gateway.lan:8787", "gateway.lan", 8787, True),
-        ("http://localhost:8788", "127.0.0.1", 8787, False),
-        ("http://models.example:8787", "127.0.0.1", 8787, False),
-        ("http://localhost:8787", "192.0.2.1", 8787, False),
-    ],
-)
-def test_which_urls_name_our_listener(url: str, host: str, port: int, ours: bool) -> None:
-    assert names_listener(url, host, port) is ours
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("Localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("10.0.0.1", False),
-        ("localhost.example", False),
-    ],
-)
-def test_loopback(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
-
-
-def test_listening_beyond_this_machine_needs_to_be_said() -> None:
-    (problem,) = problems_of(UPSTREAM | {"host": "0.0.0.0"})
-    assert "--allow-remote" in problem
-    assert parse(UPSTREAM | {"host": "0.0.0.0", "allow_remote": "true"}, {}, {}).settings.host == "0.0.0.0"
-
-
 def test_a_body_limit_over_the_budget_is_a_problem() -> None:
     (problem,) = problems_of(UPSTREAM | {"max_body_bytes": "2GiB"})
     assert "could never be held" in problem
 
 
 def test_toml_types_are_read_and_others_refused() -> None:
-    toml: dict[str, object] = {"port": 1, "min_saved_share": 0.5, "allow_remote": True, "log_level": "debug"}
+    toml: dict[str, object] = {"port": 1, "min_saved_share": 0.5, "allow_open": True, "log_level": "debug"}
     settings = parse(UPSTREAM, {}, toml).settings
-    assert (settings.port, settings.min_saved_share, settings.allow_remote) == (1, 0.5, True)
+    assert (settings.port, settings.min_saved_share, settings.allow_open) == (1, 0.5, True)
     assert settings.log_level is LogLevel.DEBUG
     (problem,) = problems_of(UPSTREAM, {}, {"port": [8787]})
     assert problem == "port in narrows.toml [8787]: needs a string, a number, or true or false"
@@ -200,3 +159,49 @@ def test_a_key_in_a_url_is_not_repeated(url: str) -> None:
 def test_an_unreadable_secret_is_not_repeated() -> None:
     secret = Setting("key", "", About(Group.WHERE, SIZE, "A key.", secret=True))
     assert _quoted(secret, "sk-123") == ""
+
+
+PROXY = "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("upstream", "environ", "proxy"),
+    [
+        ("https://m.example", {"HTTPS_PROXY": PROXY}, PROXY),
+        ("https://m.example", {"https_proxy": PROXY, "HTTPS_PROXY": "http://b"}, PROXY),
+        ("https://m.example", {"HTTP_PROXY": PROXY}, ""),
+        ("http://m.example", {"HTTP_PROXY": PROXY, "HTTPS_PROXY": "http://b"}, PROXY),
+        ("http://m.example", {"ALL_PROXY": "proxy.example:3128"}, PROXY),
+        ("https://m.example", {"NARROWS_UPSTREAM_PROXY": "none", "HTTPS_PROXY": PROXY}, ""),
+        ("https://localhost:9", {"HTTPS_PROXY": PROXY}, ""),
+        ("http://127.0.0.1:9", {"HTTP_PROXY": PROXY, "ALL_PROXY": PROXY}, ""),
+        ("http://127.0.0.1:9", {"NARROWS_UPSTREAM_PROXY": PROXY}, PROXY),
+    ],
+)
+def test_the_proxy_is_the_settings_or_the_environments(upstream: str, environ: dict[str, str], proxy: str) -> None:
+    assert parse({"upstream": upstream}, environ, {}).settings.upstream_proxy == proxy
+
+
+def test_who_needs_no_proxy_is_the_settings_or_the_environments() -> None:
+    assert parse(UPSTREAM, {"NO_PROXY": "a,b"}, {}).settings.no_proxy == "a,b"
+    assert parse(UPSTREAM | {"no_proxy": "c"}, {"NO_PROXY": "a,b"}, {}).settings.no_proxy == "c"
+
+
+def test_a_proxys_password_is_in_no_flag_and_never_shown() -> None:
+    url = "http://user:sk-123@proxy.example:3128"
+    (problem,) = problems_of(UPSTREAM | {"upstream_proxy": url})
+    assert "every user of this machine" in problem
+    assert "sk-123" not in problem
+    parsed = parse(UPSTREAM, {"HTTPS_PROXY": url}, {})
+    assert parsed.settings.upstream_proxy == url
+    assert ("upstream_proxy", PROXY, "environment HTTPS_PROXY") in parsed.rows()
+    assert "sk-123" not in str(parsed.rows())
+
+
+@pytest.mark.parametrize(
+    "url", ["socks5://user:sk-123@p", "http://", "http://p/path", "http://a:sk-123@p:x", "http://p?a"]
+)
+def test_what_is_no_proxy_is_refused_unrepeated(url: str) -> None:
+    (problem,) = problems_of(UPSTREAM, {"HTTPS_PROXY": url})
+    assert problem.startswith("HTTPS_PROXY")
+    assert "sk-123" not in problem

@@ -10,10 +10,11 @@ import os
 import tomllib
 from argparse import SUPPRESS, ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from narrows.errors import SettingsError
-from narrows.settings import CONFIG_VARIABLE, SETTINGS, Group, ParsedSettings, Setting, parse
+from narrows.settings import CONFIG_VARIABLE, SETTINGS, Group, ParsedSettings, Setting, parse, upstream_key
 
 DEFAULT_FILE = "narrows.toml"
 
@@ -24,7 +25,7 @@ def add_setting_flags(parser: ArgumentParser, *, groups: Collection[Group] = tup
     for group in groups:
         section = parser.add_argument_group(group)
         for setting in SETTINGS:
-            if setting.about.group is group:
+            if setting.about.group is group and setting.has_flag:
                 _add_flag(section, setting)
 
 
@@ -58,7 +59,24 @@ def read_settings(arguments: Namespace, *, serving: bool = True) -> ParsedSettin
     except SettingsError as error:
         # The rest is judged too, except for what the file might have given.
         raise SettingsError((*error.problems, *_problems(flags))) from None
-    return parse(flags, os.environ, toml, file=named or DEFAULT_FILE, serving=serving)
+    parsed = parse(flags, os.environ, toml, file=named or DEFAULT_FILE, serving=serving)
+    return _with_key_file(parsed) if serving else parsed
+
+
+def _with_key_file(parsed: ParsedSettings) -> ParsedSettings:
+    """With the upstream's key out of the file that is named for it, if one is."""
+    path = parsed.settings.upstream_key_file
+    if not path:
+        return parsed
+    try:
+        key = upstream_key(Path(path).read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise SettingsError((f"upstream_key_file {path}: cannot be read ({error.strerror})",)) from None
+    except UnicodeDecodeError:
+        raise SettingsError((f"upstream_key_file {path}: is not text",)) from None
+    except ValueError as error:
+        raise SettingsError((f"upstream_key_file {path}: {error}",)) from None
+    return replace(parsed, settings=replace(parsed.settings, upstream_key=key))
 
 
 def _problems(flags: dict[str, str]) -> tuple[str, ...]:

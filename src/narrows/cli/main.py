@@ -48,6 +48,7 @@ class Row:
 
 COMMANDS: tuple[Row, ...] = (
     Row("serve", "run the gateway in front of a model's server", "narrows.cli.serve"),
+    Row("key", "make a key that clients of the gateway must show", "narrows.cli.key"),
     Row("explain", "show what would be shortened in a request body, and why", "narrows.cli.explain"),
     Row("compress", "shorten one text, as the gateway would", "narrows.cli.compress"),
     Row("expand", "give back the source of a losslessly shortened text", "narrows.cli.expand"),

@@ -125,7 +125,9 @@ def start_lines(settings: Settings, policy: Policy, port: int) -> str:
         f" (policy {policy.version}: {policy.level}, {policy.scope}, classifier {policy.classifier})",
         f"Point a client at it: OpenAI(base_url='{client}/v1'), or export OPENAI_BASE_URL={client}/v1",
     ]
-    if not is_loopback(settings.host):
+    if settings.keys:
+        lines.append(f"Every client needs a gateway key as its API key; there are {len(settings.keys)}.")
+    elif not is_loopback(settings.host):
         lines.append("Warning: other machines can reach this address, and the gateway asks them for no key of its own.")
     return "\n".join(lines)
 

@@ -46,6 +46,8 @@ def error_reply(error: GatewayError) -> Reply:
         {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
     )
     extra = b"%b: %b\r\n" % (ERROR_FIELD, error.code.encode())
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        extra += b"WWW-Authenticate: Bearer\r\n"  # RFC 9110 section 15.5.2 asks for it
     if error.retry_after_s is not None:
         extra += b"Retry-After: %d\r\n" % error.retry_after_s
     return Reply(error.status, "application/json", body + b"\n", extra)

@@ -1,19 +1,34 @@
 """What a gateway is started with: one table (`table`), how values are written (`forms`), and reading it (`parse`)."""
 
-from narrows.settings.parse import CONFIG_VARIABLE, ParsedSettings, is_loopback, names_listener, parse
-from narrows.settings.table import SETTINGS, ClassifierName, Group, LogFormat, LogLevel, Setting, Settings
+from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
+from narrows.settings.forms import upstream_key
+from narrows.settings.hosts import is_loopback, names_listener
+from narrows.settings.keys import GatewayKey, KeyLimits
+from narrows.settings.parse import CONFIG_VARIABLE, ParsedSettings, parse
+from narrows.settings.table import (
+    SETTINGS,
+    Group,
+    Places,
+    Setting,
+    Settings,
+)
 
 __all__ = [
     "CONFIG_VARIABLE",
     "SETTINGS",
     "ClassifierName",
+    "GatewayKey",
     "Group",
+    "KeyField",
+    "KeyLimits",
     "LogFormat",
     "LogLevel",
     "ParsedSettings",
+    "Places",
     "Setting",
     "Settings",
     "is_loopback",
     "names_listener",
     "parse",
+    "upstream_key",
 ]

@@ -13,17 +13,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.core.units import parse_duration_s, parse_size_bytes, show_duration, show_size
+from narrows.settings.keys import read_keys, show_keys
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,6})?)(%)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How one sort of value is written: `read` takes its text and raises ValueError saying what it should be."""
+    """How one sort of value is written: `read` takes its text and raises ValueError saying what it should be. A
+    `structured` one takes a TOML value as it is."""
 
     metavar: str
-    read: Callable[[str], object]
+    read: Callable[[Any], object]
     show: Callable[[Any], str] = str
+    structured: bool = False
 
 
 def _url(text: str) -> str:
@@ -41,6 +45,47 @@ def _url(text: str) -> str:
     if not text.isascii() or any(character <= " " or character == "\x7f" for character in text):
         raise ValueError("must be plain ASCII without spaces")
     return text.rstrip("/")
+
+
+def _proxy(text: str) -> str:
+    if text in ("", "none"):
+        return ""
+    text = text if "://" in text else f"http://{text}"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("not a URL") from None
+    if url.scheme != "http" or not url.hostname or port == 0:
+        raise ValueError("needs http://, a host and a port, such as http://proxy.example:3128, or none to go without")
+    if url.path.strip("/") or "?" in text or "#" in text:
+        raise ValueError("must not hold a path, a query or a fragment")
+    if not text.isascii() or any(character <= " " or character == "\x7f" for character in text):
+        raise ValueError("must be plain ASCII without spaces; write others in a user name or password as %20 and so on")
+    return text.rstrip("/")
+
+
+def _show_proxy(url: str) -> str:
+    """The proxy without its user name and password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if url else ""
+
+
+def _variable(text: str) -> str:
+    if not _VARIABLE.fullmatch(text):
+        raise ValueError("needs the name of an environment variable, such as OPENAI_API_KEY, and not the key itself")
+    return text
+
+
+def upstream_key(text: str) -> str:
+    """A key as a header can carry it.
+
+    Raises:
+        ValueError: it is empty, or holds blanks, control characters or what is not ASCII.
+    """
+    if not text or not text.isascii() or any(character <= " " or character == "\x7f" for character in text):
+        raise ValueError("needs one key of plain ASCII, without spaces or further lines")
+    return text
 
 
 def _host(text: str) -> str:
@@ -116,12 +161,18 @@ def one_of(choices: type[StrEnum]) -> Form:
 
 FILE = Form("FILE", str)
 URL = Form("URL", _url)
+PROXY = Form("URL", _proxy, _show_proxy)
+HOSTS = Form("HOSTS", str)
+VARIABLE = Form("NAME", _variable)
+KEY = Form("KEY", upstream_key)
+KEYS = Form("TABLE", read_keys, show_keys, structured=True)
 HOST = Form("HOST", _host)
 PORT = Form("PORT", _whole(0, 65535))
 PATH = Form("PATH", _prefix)
 WHOLE = Form("N", _whole(0))
 COUNT = Form("N", _whole(1))
 SIZE = Form("SIZE", _size, show_size)
+AMOUNT = Form("BYTES", parse_size_bytes, show_size)
 DURATION = Form("TIME", _duration, show_duration)
 SHARE = Form("SHARE", _share, _show_share)
 SWITCH = Form("true|false", _switch, lambda value: "true" if value else "false")

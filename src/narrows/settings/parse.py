@@ -5,13 +5,13 @@ counts as not set. The caller reads the environment and the file: this module is
 together, because a start that fails three times for three typing errors is two too many. A name it does not know is a
 problem too: a setting that is silently ignored is worse than one that is refused.
 
-The upstream may also come from `OPENAI_BASE_URL`, which is the variable that users set to reach *us*: one that names
-our own listener would make the gateway call itself, and is refused with that explanation.
+A few settings are also looked for in variables that other programs share (`_shared_variables`). The upstream may come
+from `OPENAI_BASE_URL`, which is the variable that users set to reach *us*: one that names our own listener would make
+the gateway call itself, and is refused with that explanation.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,7 +19,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.errors import SettingsError
-from narrows.settings.table import ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings
+from narrows.settings.credentials import key_problems, with_upstream_key
+from narrows.settings.hosts import is_loopback, names_listener
+from narrows.settings.table import ENVIRONMENT_PREFIX, SETTINGS, Places, Setting, Settings
 
 CONFIG_VARIABLE = "NARROWS_CONFIG"
 """Names the TOML file; the command line reads it, it is not a setting."""
@@ -52,6 +54,44 @@ class _Given:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The three places, and the variables that settings share with other programs, which come last."""
+
+    flags: Mapping[str, str]
+    environ: Mapping[str, str]
+    toml: Mapping[str, object]
+    file: str
+
+    def find(self, setting: Setting, upstream: str) -> _Given | None:
+        """The value of a setting, from the first place that has one; `upstream` is the one found before."""
+        if setting.has_flag and setting.name in self.flags:
+            return _Given(self.flags[setting.name], setting.flag, f"flag {setting.flag}")
+        own = (setting.variable,) if setting.has_variable else ()
+        if (given := self._variable(own)) is not None:
+            return given
+        if setting.in_file and setting.name in self.toml:
+            return _Given(self.toml[setting.name], f"{setting.name} in {self.file}", f"file {self.file}")
+        return self._variable(_shared_variables(setting.name, upstream))
+
+    def _variable(self, names: tuple[str, ...]) -> _Given | None:
+        name = next((name for name in names if self.environ.get(name)), None)
+        return None if name is None else _Given(self.environ[name], name, f"environment {name}")
+
+
+def _shared_variables(name: str, upstream: str) -> tuple[str, ...]:
+    """What a setting may come from that is not ours alone. No environment sends requests for this machine to a proxy:
+    many do not list it in NO_PROXY, and no proxy can reach it."""
+    if name == "upstream":
+        return (BASE_URL_VARIABLE,)
+    if name == "no_proxy":
+        return ("no_proxy", "NO_PROXY")
+    if name == "upstream_proxy" and upstream and not is_loopback(urlsplit(upstream).hostname or ""):
+        own = f"{urlsplit(upstream).scheme}_proxy"
+        return (own, own.upper(), "all_proxy", "ALL_PROXY")
+    return ()
+
+
 def parse(
     flags: Mapping[str, str],
     environ: Mapping[str, str],
@@ -68,21 +108,23 @@ def parse(
         SettingsError: with one line for each problem; every line names the place and what to write there.
     """
     problems = [*_unknown_names(flags, environ, toml, file)]
+    places = _Places(flags, environ, toml, file)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for setting in SETTINGS:
-        given = _given(setting, flags, environ, toml, file)
+        given = places.find(setting, str(values.get("upstream", "")))
         sources[setting.name] = given.source if given else "default"
         if given is None:
             continue
         try:
-            values[setting.name] = setting.about.form.read(_text_of(given.text))
+            values[setting.name] = _read(setting, given)
         except ValueError as error:
             problems.append(f"{given.place}{_quoted(setting, given.text)}: {error}")
     settings = Settings(**values)
     if serving:
         unreadable = {name for name, source in sources.items() if source != "default"} - values.keys()
-        problems += _conflicts(settings, sources, unreadable)
+        settings, found = with_upstream_key(settings, sources, environ)
+        problems += found + _conflicts(settings, sources, unreadable)
     if problems:
         raise SettingsError(tuple(problems))
     return ParsedSettings(settings, sources)
@@ -95,47 +137,19 @@ def shown(setting: Setting, value: object, source: str) -> str:
     return setting.show(value)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine only: `localhost`, `127.0.0.0/8` or `::1`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() in ("localhost", "localhost.")
-
-
-def names_listener(url: str, host: str, port: int) -> bool:
-    """Whether `url` leads to what listens on `host` and `port`; port 0 is not known yet and equals none."""
-    parts = urlsplit(url)
-    url_port = parts.port or (443 if parts.scheme == "https" else 80)
-    url_host = (parts.hostname or "").lower()
-    same = url_host == host.lower() or (is_loopback(url_host) and (is_loopback(host) or _is_wildcard(host)))
-    return same and url_port == port
-
-
-def _is_wildcard(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
-def _given(
-    setting: Setting, flags: Mapping[str, str], environ: Mapping[str, str], toml: Mapping[str, object], file: str
-) -> _Given | None:
-    if setting.name in flags:
-        return _Given(flags[setting.name], setting.flag, f"flag {setting.flag}")
-    if environ.get(setting.variable):
-        return _Given(environ[setting.variable], setting.variable, f"environment {setting.variable}")
-    if setting.name in toml:
-        return _Given(toml[setting.name], f"{setting.name} in {file}", f"file {file}")
-    if setting.name == "upstream" and environ.get(BASE_URL_VARIABLE):
-        return _Given(environ[BASE_URL_VARIABLE], BASE_URL_VARIABLE, f"environment {BASE_URL_VARIABLE}")
-    return None
+def _read(setting: Setting, given: _Given) -> object:
+    form = setting.about.form
+    value = form.read(given.text if form.structured else _text_of(given.text))
+    if setting.name == "upstream_proxy" and "@" in str(value) and given.place == setting.flag:
+        raise ValueError(
+            f"a password in a flag can be read by every user of this machine; give the proxy by {setting.variable}"
+        )
+    return value
 
 
 def _quoted(setting: Setting, text: object) -> str:
     """The value as it was written, for a problem; not where it may hold a key, as a URL with `@` or `?` does."""
-    return "" if setting.about.secret or set(str(text)) & set("@?") else f" {text!r}"
+    return "" if setting.about.secret or setting.about.form.structured or set(str(text)) & set("@?") else f" {text!r}"
 
 
 def _text_of(value: object) -> str:
@@ -153,14 +167,25 @@ def _text_of(value: object) -> str:
 def _unknown_names(
     flags: Mapping[str, str], environ: Mapping[str, str], toml: Mapping[str, object], file: str
 ) -> list[str]:
-    variables = {setting.variable for setting in SETTINGS} | {CONFIG_VARIABLE}
-    names = {setting.name for setting in SETTINGS}
-    asked = [(name, f"flag {name}", names) for name in flags]
+    variables = {setting.variable for setting in SETTINGS if setting.has_variable} | {CONFIG_VARIABLE}
+    asked = [(name, f"flag {name}", {setting.name for setting in SETTINGS if setting.has_flag}) for name in flags]
     asked += [(name, name, variables) for name in sorted(environ) if name.startswith(ENVIRONMENT_PREFIX)]
-    asked += [(name, f"{name} in {file}", names) for name in toml]
+    asked += [(name, f"{name} in {file}", {setting.name for setting in SETTINGS if setting.in_file}) for name in toml]
+    elsewhere = {word: setting for setting in SETTINGS for word in (setting.name, setting.variable)}
     return [
-        f"{place}: there is no such setting{_nearest(name, known)}" for name, place, known in asked if name not in known
+        f"{place}: {_belongs(elsewhere.get(name)) or 'there is no such setting' + _nearest(name, known)}"
+        for name, place, known in asked
+        if name not in known
     ]
+
+
+def _belongs(setting: Setting | None) -> str:
+    """Where a setting can be given, that stands elsewhere; empty for what is none, or is merely written otherwise."""
+    if setting is None or setting.about.places is Places.ANYWHERE:
+        return ""
+    if setting.about.places is Places.FILE:
+        return f"this can be given in the TOML file only, as the table [{setting.name}]"
+    return f"this is a secret, and can be given by the variable {setting.variable} only"
 
 
 def _nearest(name: str, known: set[str]) -> str:
@@ -173,11 +198,8 @@ def _conflicts(settings: Settings, sources: Mapping[str, str], unreadable: set[s
     problems: list[str] = []
     if "upstream" not in unreadable:
         problems += _upstream_problems(settings, sources["upstream"])
-    if "host" not in unreadable and not is_loopback(settings.host) and not settings.allow_remote:
-        problems.append(
-            f"host {settings.host!r} ({sources['host']}) can be reached from other machines, and the gateway asks for"
-            " no key of its own: listen on 127.0.0.1, or say --allow-remote if something in front of it decides who may"
-        )
+    if not unreadable & {"host", "keys", "upstream_key", "upstream_key_env"}:
+        problems += key_problems(settings, sources)
     if settings.max_body_bytes > settings.max_buffered_bytes and not unreadable & {
         "max_body_bytes",
         "max_buffered_bytes",

@@ -11,53 +11,46 @@ from enum import StrEnum
 from typing import Annotated, get_type_hints
 
 from narrows.policy import Level, Policy, Scope
+from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
 from narrows.settings.forms import (
+    AMOUNT,
     COUNT,
     DURATION,
     FILE,
     HOST,
+    HOSTS,
+    KEY,
+    KEYS,
     PATH,
     PORT,
+    PROXY,
     SHARE,
     SIZE,
     SWITCH,
     URL,
+    VARIABLE,
     WHOLE,
     Form,
     one_of,
 )
+from narrows.settings.keys import GatewayKey, KeyLimits
 
 ENVIRONMENT_PREFIX = "NARROWS_"
 
 
-class LogLevel(StrEnum):
-    """From which severity on an event is logged."""
+class Places(StrEnum):
+    """Where a setting may be given. A secret never stands in a flag, which every user of the machine could read."""
 
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    """How an event is written; `auto` is text on a terminal and JSON elsewhere."""
-
-    AUTO = "auto"
-    JSON = "json"
-    TEXT = "text"
-
-
-class ClassifierName(StrEnum):
-    """What judges the texts that the grammars leave undecided."""
-
-    MAGIKA = "magika"
-    NONE = "none"
+    ANYWHERE = "anywhere"
+    ENVIRONMENT = "environment"
+    FILE = "file"
 
 
 class Group(StrEnum):
     """The headings under which help and docs show the settings."""
 
     WHERE = "Where it listens, and for what"
+    KEYS = "Who may use it, how much, and with which key"
     EDITS = "What is shortened"
     LIMITS = "Bounds"
     TIMES = "Times"
@@ -72,6 +65,7 @@ class About:
     form: Form
     help: str
     secret: bool = False
+    places: Places = Places.ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +83,18 @@ class Setting:
     @property
     def variable(self) -> str:
         return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def has_flag(self) -> bool:
+        return self.about.places is Places.ANYWHERE
+
+    @property
+    def has_variable(self) -> bool:
+        return self.about.places is not Places.FILE
+
+    @property
+    def in_file(self) -> bool:
+        return self.about.places is not Places.ENVIRONMENT
 
     def show(self, value: object) -> str:
         """`value` as it could be typed."""
@@ -110,13 +116,13 @@ class Settings:
     ] = ""
     host: Annotated[str, About(Group.WHERE, HOST, "The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, About(Group.WHERE, PORT, "The port; 0 takes a free one.")] = 8787
-    allow_remote: Annotated[
+    allow_open: Annotated[
         bool,
         About(
             Group.WHERE,
             SWITCH,
-            "Allow `host` to be reachable from other machines. The gateway asks clients for no key of its own: whoever"
-            " reaches it, reaches the upstream.",
+            "Allow `host` to be reachable from other machines without `keys`: whoever reaches the gateway, reaches the"
+            " upstream.",
         ),
     ] = False
     own_prefix: Annotated[
@@ -136,6 +142,81 @@ class Settings:
             "PEM file of the authorities that an https upstream is checked against, in place of the system's.",
         ),
     ] = ""
+    upstream_proxy: Annotated[
+        str,
+        About(
+            Group.WHERE,
+            PROXY,
+            "The HTTP proxy through which the upstream is reached, or `none`. Without it, `HTTPS_PROXY`, `HTTP_PROXY`"
+            " or `ALL_PROXY` is used, but never for an upstream on this machine.",
+        ),
+    ] = ""
+    no_proxy: Annotated[
+        str,
+        About(
+            Group.WHERE,
+            HOSTS,
+            "Hosts that are reached without the proxy: names with all below them, addresses, networks, each with a port"
+            " if wanted, or `*`; commas between them. Without it, `NO_PROXY` is used.",
+        ),
+    ] = ""
+
+    keys: Annotated[
+        tuple[GatewayKey, ...],
+        About(
+            Group.KEYS,
+            KEYS,
+            "The table `[keys]`: the name and the hash of every key that a client may show, as `narrows key new` prints"
+            " them. With one or more, every client needs one. In the TOML file only.",
+            places=Places.FILE,
+        ),
+    ] = ()
+    forward_gateway_key: Annotated[
+        bool,
+        About(
+            Group.KEYS,
+            SWITCH,
+            "Pass the key that a client has shown on to the upstream, for an upstream that is a gateway with the same"
+            " keys. Otherwise it is taken out.",
+        ),
+    ] = False
+    key_max_in_flight: Annotated[
+        int, About(Group.KEYS, WHOLE, "Requests that each key may have in progress at once; 0 is no limit.")
+    ] = 0
+    key_requests_per_minute: Annotated[
+        int, About(Group.KEYS, WHOLE, "Requests that each key may begin in a minute; 0 is no limit.")
+    ] = 0
+    key_body_bytes_per_minute: Annotated[
+        int, About(Group.KEYS, AMOUNT, "Bytes of request bodies that each key may send in a minute; 0 is no limit.")
+    ] = 0
+    upstream_key: Annotated[
+        str,
+        About(
+            Group.KEYS,
+            KEY,
+            "The key that the upstream is sent, in place of whatever the client sent. In the environment only.",
+            secret=True,
+            places=Places.ENVIRONMENT,
+        ),
+    ] = ""
+    upstream_key_env: Annotated[
+        str,
+        About(
+            Group.KEYS, VARIABLE, "The name of the environment variable with that key, if not `NARROWS_UPSTREAM_KEY`."
+        ),
+    ] = ""
+    upstream_key_file: Annotated[
+        str, About(Group.KEYS, FILE, "The file with that key alone, as secrets are mounted into containers.")
+    ] = ""
+    upstream_key_header: Annotated[
+        KeyField,
+        About(
+            Group.KEYS,
+            one_of(KeyField),
+            "The header that carries it; `auto` is `x-api-key` for Anthropic's host, `x-goog-api-key` for Gemini's,"
+            " `api-key` for Azure OpenAI's, and `authorization` with `Bearer` for all others.",
+        ),
+    ] = KeyField.AUTO
 
     level: Annotated[
         Level,
@@ -164,7 +245,7 @@ class Settings:
         About(
             Group.EDITS,
             SIZE,
-            "Outputs of this size and more are looked through for what earlier ones show already; never under 512 bytes.",
+            "Outputs of this size and more are searched for what earlier ones show already; never under 512 bytes.",
         ),
     ] = 512
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
@@ -227,6 +308,12 @@ class Settings:
     log_format: Annotated[
         LogFormat, About(Group.LOG, one_of(LogFormat), "`auto` is text on a terminal and JSON elsewhere.")
     ] = LogFormat.AUTO
+
+    def limits_of(self, key: GatewayKey) -> KeyLimits:
+        """What a key may use: its own limits, and those for all keys where it has none."""
+        return key.limits.over(
+            KeyLimits(self.key_max_in_flight, self.key_requests_per_minute, self.key_body_bytes_per_minute)
+        )
 
     def logs_as_text(self, *, terminal: bool) -> bool:
         """Whether log lines are text, on a stream that is a terminal or is not."""

@@ -1,0 +1,145 @@
+"""Who may use the gateway, and which key goes upstream.
+
+A client shows its gateway key where it would show its provider's: in `Authorization`, `x-api-key`, `x-goog-api-key`,
+`api-key` or the query's `key`; or in `x-narrows-key`, which leaves those to the provider's own key. What has shown a
+gateway key is taken out of the request, unless the settings ask for it to be passed on. With an upstream key of the
+settings, every credential of the client is taken out, and that key goes instead.
+
+What is shown is hashed, and the hash compared with every key's, each in constant time, with no end before the last: the
+time tells neither how much of a key was right nor whose it was. A key that was right before is found in a table, whose
+look-up compares secretly seeded hashes of whole values first, and so tells nothing of a value that is not equal to one
+in it. The table holds right keys alone, at most one entry for each.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from narrows.core.http1 import RequestHead
+from narrows.errors import InvalidKey
+from narrows.server.rates import Allowance
+from narrows.settings import GatewayKey, KeyField, Settings
+from narrows.settings.keys import key_digest
+from narrows.upstream.target import Target
+
+KEY_FIELD = b"x-narrows-key"
+_CREDENTIALS = frozenset({KEY_FIELD, b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
+_CREDENTIAL = re.compile(
+    rb"\n((?i:" + b"|".join(sorted(_CREDENTIALS)) + rb")):[ \t]*+(?i:bearer[ \t]++)?+([^ \t\r]*+)[ \t]*+(?=\r)"
+)
+_QUERY_NAME = b"key"
+_NOTHING: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a key, and what it has used of its limits."""
+
+    name: str
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request that may come in. `holder` is None where nobody needs a key; `origin_form` its target without what
+    must not go upstream, and `drop` the fields that must not."""
+
+    holder: Holder | None
+    origin_form: bytes
+    drop: frozenset[bytes]
+
+
+class Keyring:
+    """The keys of a gateway. `upstream_line`: the field that carries the upstream's key, with its CRLF, or nothing."""
+
+    def __init__(self, settings: Settings, target: Target, now_s: float) -> None:
+        self.upstream_line = _upstream_line(settings, target)
+        self._keys = tuple((key.digest, _holder(settings, key, now_s)) for key in settings.keys)
+        self._forward = settings.forward_gateway_key
+        self._known: dict[bytes, Holder] = {}
+
+    def enter(self, head: RequestHead, origin_form: bytes) -> Entry:
+        """Who sends this request, and what of it stays here.
+
+        Raises:
+            InvalidKey: the gateway has keys, and it shows none of them.
+        """
+        path, mark, query = origin_form.partition(b"?")
+        in_query = _QUERY_NAME + b"=" in query
+        holder: Holder | None = None
+        shown: set[bytes] = {KEY_FIELD} if self._keys else set()
+        if self._keys:
+            for name, value in _CREDENTIAL.findall(b"\n" + head.fields):
+                if (found := self._holder_of(value)) is not None:
+                    holder = holder or found
+                    shown.add(name.lower())
+            if in_query:
+                holder = holder or next(filter(None, map(self._holder_of, _keys_in(query))), None)
+            if holder is None:
+                raise InvalidKey(
+                    "this gateway needs a key, and the request shows none that it knows: send the one that"
+                    " `narrows key new` printed as the API key (Authorization: Bearer, x-api-key, x-goog-api-key or"
+                    " x-narrows-key)"
+                )
+        if self._forward:
+            return Entry(holder, origin_form, _NOTHING)
+        if in_query:
+            query = self._without_keys(query)
+            origin_form = path + mark + query if query else path
+        return Entry(holder, origin_form, _CREDENTIALS if self.upstream_line else frozenset(shown))
+
+    def _holder_of(self, value: bytes) -> Holder | None:
+        known = self._known.get(value)
+        if known is not None:
+            return known
+        digest = key_digest(value)
+        if digest is None:
+            return None
+        found: Holder | None = None
+        for key, holder in self._keys:
+            if hmac.compare_digest(key, digest):
+                found = holder
+        if found is not None:
+            self._known[value] = found
+        return found
+
+    def _without_keys(self, query: bytes) -> bytes:
+        """The query without gateway keys, and without any key where the upstream is sent its own."""
+        return b"&".join(
+            part
+            for part in query.split(b"&")
+            if not (keys := _keys_in(part)) or not (self.upstream_line or self._holder_of(keys[0]))
+        )
+
+
+def _keys_in(query: bytes) -> list[bytes]:
+    parts = (part.partition(b"=") for part in query.split(b"&"))
+    return [unquote_to_bytes(value) for name, equals, value in parts if equals and name == _QUERY_NAME]
+
+
+def _holder(settings: Settings, key: GatewayKey, now_s: float) -> Holder:
+    return Holder(key.name, Allowance(settings.limits_of(key), now_s))
+
+
+def _upstream_line(settings: Settings, target: Target) -> bytes:
+    if not settings.upstream_key:
+        return b""
+    chosen = settings.upstream_key_header
+    name = _field_of(target) if chosen is KeyField.AUTO else chosen
+    scheme = "Bearer " if name is KeyField.AUTHORIZATION else ""
+    return f"{name.value}: {scheme}{settings.upstream_key}\r\n".encode()
+
+
+def _field_of(target: Target) -> KeyField:
+    """The header in which the providers' own servers expect a key; their servers of OpenAI's format take OpenAI's."""
+    host = target.host.lower().rstrip(".")
+    if host == "api.anthropic.com":
+        return KeyField.X_API_KEY
+    if host == "generativelanguage.googleapis.com" and b"/openai" not in target.base_path:
+        return KeyField.X_GOOG_API_KEY
+    if host.endswith((".openai.azure.com", ".cognitiveservices.azure.com")):
+        return KeyField.API_KEY
+    return KeyField.AUTHORIZATION
