@@ -174,6 +174,22 @@ def test_words_around_a_diff_leave_a_doubt_that_the_call_removes(call: ToolCall 
     assert COMPRESSOR.sniff(example(2, 4)[:-200], call) is verdict
 
 
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (example(9, 9), Verdict.YES),
+        (example(9, 9)[:-200], Verdict.MAYBE),
+        (example(9, 9) + "-- \n2.39.2\n", Verdict.YES),
+        (example(9, 9) + "make: Entering directory\ncc -c x.c\n", Verdict.MAYBE),
+        (example(9, 9) + "[ 10%] Building CXX object x.o\n" * 900, Verdict.NO),
+        (example(5, 9) + "words of a log\n" * 300 + example(5, 9), Verdict.NO),
+    ],
+)
+def test_only_the_outline_of_a_long_diff_is_read_to_recognise_it(text: str, verdict: Verdict) -> None:
+    assert COMPRESSOR.sniff(text, None) is verdict
+    assert len(grammar.outline(text)) < len(text) or verdict is not Verdict.YES
+
+
 def test_a_hunk_that_the_text_cuts_off_stays_as_it_is() -> None:
     source = example(2, 4)
     cut = source[: source.rindex("\n", 0, -200)]

@@ -12,6 +12,7 @@ from narrows.compressors.search.results import AsTheyWere, Group
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
+from tests.compressors import search_sources as made
 from tests.compressors.search_forms_truth import events_of
 from tests.compressors.search_truth import RG, check_truth
 from tests.conftest import REPOSITORY
@@ -55,6 +56,34 @@ def test_the_tool_call_does_not_make_a_log_a_search(name: str) -> None:
 
 
 GREP = "".join(f"src/mod{i // 30}/file{i // 5}.py:{i % 5 * 7 + 1}:def handler_{i}(request):\n" for i in range(150))
+
+
+LONG_NOT_SEARCH = {
+    "stamped build": "\n".join(
+        f"2026-05-04T10:00:{i % 60:02d}.4Z [ 1%] Building src/web/a_{i}.cc" for i in range(2000)
+    ),
+    "messages": "\n".join(f"src/x{i}.c:{i + 3}:1: warning: unused variable" for i in range(2000)),
+    "words, then results": "words of no sort, src/web/a.c:12: and so on\n" * 200 + made.LARGE,
+    "paths of objects": "\n".join(f"  CC /usr/src/linux/drivers/net/a_{i}.o" for i in range(3000)),
+}
+
+
+@pytest.mark.parametrize("name", LONG_NOT_SEARCH)
+def test_a_long_text_is_refused_by_its_beginning(name: str) -> None:
+    assert COMPRESSOR.sniff(LONG_NOT_SEARCH[name], RG) is Verdict.NO
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        made.LARGE,
+        made.LARGE.replace(":", ":7:", 40),
+        "".join(f"grep: /etc/ssl/private/key_{i}: Permission denied\n" for i in range(60)) + made.LARGE,
+        "".join(f"src/app/f{i}.min.js:1:{'x' * 9000}\n" for i in range(9)) + made.LARGE,
+    ],
+)
+def test_a_long_text_is_read_on_where_it_begins_with_what_the_tools_print(text: str) -> None:
+    assert COMPRESSOR.sniff(text, RG) is Verdict.YES
 
 
 @pytest.mark.parametrize(
@@ -151,7 +180,9 @@ def test_every_path_of_grouped_results_stands_in_full() -> None:
 
 def test_the_folder_form() -> None:
     source = "top.py\nsrc/core/a.py\nsrc/core/b.py\nsrc/a.py\nend.py\nsrc/core/c.py\nsrc/x/d.py\nsrc/x/e.py\n"
-    text, _ = folders.encode(folders.parse(source))
+    paths = folders.parse(source)
+    assert paths is not None
+    text, _ = folders.encode(paths)
     assert text == (
         "[narrows: 8 paths grouped by folder, each folder once above its names; lossless: nothing left out]\n"
         "top.py\n\nsrc/core/\na.py\nb.py\n\nsrc/\na.py\n[narrows: the next 1 line as in the source]\nend.py\n\n"
@@ -159,6 +190,12 @@ def test_the_folder_form() -> None:
     )
     check_truth(source, text)
     assert folders.decode(text) == source
+
+
+def test_a_list_of_paths_is_given_up_at_the_seventh_line_that_is_none() -> None:
+    paths = [f"src/package/module_{i}.py" for i in range(20)]
+    assert folders.parse("\n".join(["- words"] * 6 + paths)) is not None
+    assert folders.parse("\n".join(["- words"] * 7 + paths)) is None
 
 
 def test_a_list_that_one_acts_on_is_kept() -> None:

@@ -36,8 +36,9 @@ class DiffCompressor:
         return Kind.DIFF
 
     def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        patch = _read(text)
-        return Verdict.NO if patch is None else _judge(patch, text, tool_call)
+        outline = grammar.outline(text)  # to read all of it costs half as much as to shorten it
+        verdict = _judge(_read(outline), outline, tool_call)
+        return verdict if verdict is Verdict.YES or outline is text else _judge(_read(text), text, tool_call)
 
     def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
         if marks.has_mark(text):
@@ -73,9 +74,9 @@ def _read(text: str) -> Patch | None:
     return replace(patch, coloured=True) if coloured and patch is not None else patch
 
 
-def _judge(patch: Patch, text: str, tool_call: ToolCall | None) -> Verdict:
+def _judge(patch: Patch | None, text: str, tool_call: ToolCall | None) -> Verdict:
     """How surely it is a diff: every line explained, or nearly every line and a tool call that says so."""
-    if not any(file.hunks for file in patch.files):
+    if patch is None or not any(file.hunks for file in patch.files):
         return Verdict.NO
     if patch.unexplained == 0:
         return Verdict.YES

@@ -18,6 +18,7 @@ _EXTENDED = re.compile(
     r"(?:old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|similarity index"
     r"|dissimilarity index|index|mode) .*"
 )
+_BEGINNING_CHARACTERS = 8192
 _COMBINED_HEADER = re.compile(
     r"(@@@+)((?: -[0-9]{1,10}(?:,[0-9]{1,10})?)+) \+([0-9]{1,10})(?:,([0-9]{1,10}))? (@@@+).*"
 )
@@ -30,6 +31,12 @@ _COMMIT_LINE = re.compile(
     r"(?:Merge|Author|AuthorDate|Commit|CommitDate|Date|Tagger|TaggerDate|Reflog|Reflog message|Notes(?: \(.*\))?):"
     r"|    |\s*$"
 )
+_UNLIKE = re.compile(
+    r"\n(?![ +\-\\@\r\n]|(?:diff|index|old mode|new|deleted|similarity index|rename|copy|Binary files"
+    r"|commit|Author:|Date:) |\Z)"
+)
+"""The end of a line before one that begins as hardly a line of a diff does."""
+
 _STRANGE = re.compile(r"[^ +\-\\]")
 _LOOSE = re.compile(
     r"\s*$|---\r?$"
@@ -38,6 +45,14 @@ _LOOSE = re.compile(
     r"| .+ \|\s+(?:Bin|[0-9]).*| [0-9]+ files? changed.*| (?:create|delete) mode [0-9]+ .+| mode change .+"
     r"| (?:rename|copy) .+ \([0-9]+%\)|-- \r?$|[0-9]+\.[0-9]+\.[0-9][\w. ()-]*$"
 )
+
+
+def outline(text: str) -> str:
+    """Of a long text the beginning, the last hunk and what follows it, if every line between begins as lines of a diff
+    do; else all of it. A hunk's own lines never look like a header, so what is cut out are whole hunks."""
+    last = text.rfind("\n@@ -")
+    cut = text.rfind("\n@@ -", 0, min(last, _BEGINNING_CHARACTERS))
+    return text if cut < 0 or _UNLIKE.search(text, cut + 1, last) else text[:cut] + text[last:]
 
 
 def parse(text: str) -> Patch | None:
@@ -167,8 +182,15 @@ class _Reader:
         self._at = stop
 
     def _end_of_hunk(self, start: int, olds: int, news: int) -> int:
-        """Where the hunk that starts at `start` ends by its counts; -1 where the text ends before."""
+        """Where the hunk that starts at `start` ends by its counts; -1 where the text ends before. Mostly it ends
+        before the next line that no hunk holds; where it does not, the counts lead there step by step."""
         lines, firsts = self.lines, self.firsts
+        after = _STRANGE.search(firsts, start)
+        stop = after.start() if after else len(firsts)
+        whole = stop - start - firsts.count("\\", start, stop)
+        fits = whole == olds + firsts.count("+", start, stop) == news + firsts.count("-", start, stop)
+        if fits and firsts[stop - 1] != "\\":
+            return stop
         stop, missing = start, max(olds, news)
         while missing > 0:
             at, stop = stop, stop + missing  # no line counts twice on a side, so the end is not before

@@ -23,6 +23,8 @@ _COMMANDS = frozenset(
 )
 _TOOL_NAME = re.compile(r"grep|ripgrep|search|glob|find|list_?(?:files|dir)", re.IGNORECASE)
 _SAMPLE_CHARACTERS = 4096
+_BEGINNING_CHARACTERS = 8192
+_LONG_CHARACTERS = 8 * _BEGINNING_CHARACTERS
 _RESULT_LINE = re.compile(r"^[^\x00-\x1f\x7f]{0,400}?[:-][0-9]+[:-]|^[0-9]+[:-]|^--$", re.MULTILINE)
 _PATH_LINE = re.compile(r"^[^\s:]*/[^\n]*$", re.MULTILINE)
 
@@ -44,7 +46,7 @@ class SearchCompressor:
             return Verdict.NO
         called = _called_for_search(tool_call)
         verdict = shape.judge(grammar.parse(text), called_for_search=called)
-        if verdict is Verdict.NO and folders.is_list(folders.parse(text), called_for_search=called):
+        if verdict is Verdict.NO and folders.read(text, called_for_search=called) is not None:
             return Verdict.YES
         return verdict
 
@@ -74,8 +76,8 @@ COMPRESSOR = SearchCompressor()
 def _results_or_paths(text: str, level: Level, *, called: bool) -> Compressed | Kept:
     results = grammar.parse(text)
     if shape.judge(results, called_for_search=called) is Verdict.NO:
-        paths = folders.parse(text)
-        if not folders.is_list(paths, called_for_search=called):
+        paths = folders.read(text, called_for_search=called)
+        if paths is None:
             return Kept(Reason.GRAMMAR, Kind.SEARCH)
         if len(text) < folders.MIN_CHARACTERS:
             return Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH, "a short list of paths")
@@ -107,8 +109,14 @@ def _called_for_search(tool_call: ToolCall | None) -> bool:
 
 
 def _worth_parsing(text: str) -> bool:
-    """A cheap look at the beginning: whether a fair share of its lines could be results or paths."""
+    """Cheap looks at the beginning: whether a fair share of its lines could be results or paths, and, before much is
+    read in vain, whether they are."""
     sample = grammar.without_colours(text[:_SAMPLE_CHARACTERS])
     lines = sample.count("\n") + 1
     found = sum(1 for _ in _RESULT_LINE.finditer(sample)) + sum(1 for _ in _PATH_LINE.finditer(sample))
-    return found * 4 >= lines
+    if found * 4 < lines:
+        return False
+    if len(text) <= _LONG_CHARACTERS:
+        return True
+    beginning = text[: text.rfind("\n", 0, _BEGINNING_CHARACTERS) + 1]
+    return folders.parse(beginning) is not None or not shape.is_hopeless(grammar.parse(beginning))

@@ -62,14 +62,16 @@ def style_of(text: str) -> Style | None:
     """The style in which nearly all lines of `text` are drawn; None where it is no tree. The beginning tells the style,
     and no line is drawn without an arm."""
     sample = text[:_SAMPLE_CHARACTERS]
-    if "── " not in sample and "-- " not in sample:
-        return None
-    if max(text.count("── "), text.count("-- ")) < max(_MIN_DRAWN, _MIN_DRAWN_SHARE * text.count("\n") - 2):
+    if not _mostly_arms(sample) or not _mostly_arms(text):
         return None
     lines = sample.split("\n")
     lines = lines[:-1] if len(text) > _SAMPLE_CHARACTERS else lines
     drawn, style = max(((sum(1 for line in lines if one.drawn.match(line)), -i) for i, one in enumerate(_STYLES)))
     return _STYLES[-style] if drawn >= max(_MIN_DRAWN, _MIN_DRAWN_SHARE * len(lines) - 2) else None
+
+
+def _mostly_arms(text: str) -> bool:
+    return max(text.count("── "), text.count("-- ")) >= max(_MIN_DRAWN, _MIN_DRAWN_SHARE * text.count("\n") - 2)
 
 
 def encode(text: str, style: Style) -> tuple[str, str] | None:

@@ -72,13 +72,18 @@ class PathList:
         return [name for folder in self.folders for name in folder.names]
 
 
-def parse(text: str) -> PathList:
-    """The paths in `text`; lines that are none are kept as they were."""
+def parse(text: str) -> PathList | None:
+    """The paths in `text`, and as they were the few lines that are none; None, as soon as that is known, where they are
+    more than a list of paths has."""
     lines, ends_with_newline = split_lines(text)
     blocks: list[Folder | AsTheyWere] = []
     last = Folder("", [])
+    others = 0
     for line in lines:
         if _PLAIN_PATH.fullmatch(line) is None and (line == "" or _NOT_A_PATH.search(line)):
+            others += 1
+            if others > _MAX_OTHER_LINES:
+                return None
             last = Folder("", [])
             blocks.append(AsTheyWere([line]))
             continue
@@ -90,15 +95,21 @@ def parse(text: str) -> PathList:
     return PathList(blocks, ends_with_newline)
 
 
-def is_list(paths: PathList, *, called_for_search: bool) -> bool:
-    """Whether the text is a list of paths and of nothing else; a tool call that lists files may bring some notices."""
+def read(text: str, *, called_for_search: bool) -> PathList | None:
+    """The paths in a text that is a list of paths and of nothing else; a tool call that lists files may bring some
+    notices."""
+    paths = parse(text)
+    return paths if paths is not None and _is_list(paths, called_for_search=called_for_search) else None
+
+
+def _is_list(paths: PathList, *, called_for_search: bool) -> bool:
     found = len(paths.names)
     others = sum(len(block.lines) for block in paths.blocks if isinstance(block, AsTheyWere))
     in_folders = sum(len(folder.names) for folder in paths.folders if folder.path)
     if found < _MIN_PATHS or in_folders < 0.8 * found:
         return False
     if called_for_search:
-        return others <= _MAX_OTHER_LINES
+        return True
     if others or any(" " in folder.path or any(" " in name for name in folder.names) for folder in paths.folders):
         return False
     return sum(1 for name in paths.names if _FILE_OR_COUNT.search(name)) >= 0.5 * found
@@ -150,7 +161,7 @@ def decode(text: str) -> str | None:
         return None
     source = [line for block in blocks for line in _source_lines(block)]
     reparsed = parse("\n".join(source) + ("\n" if ends_with_newline else ""))
-    if not reparsed.names or f"[narrows: {_tally(reparsed)} grouped" not in lines[0]:
+    if reparsed is None or not reparsed.names or f"[narrows: {_tally(reparsed)} grouped" not in lines[0]:
         return None
     return "\n".join(source) + ("\n" if ends_with_newline else "")
 

@@ -39,6 +39,7 @@ from narrows.compressors.search.results import (
 MIN_FOLDED_CHARACTERS = 8
 FOLDED_WORDS = "; a text that a file has at several lines stands once, after all its line numbers"
 
+_MATCH = re.compile(r"[0-9]*:")
 _CONTEXT = re.compile(r"[0-9]+-")
 _ALONE = "\n"
 
@@ -182,7 +183,7 @@ def _is_entry(line: str) -> bool:
 
 def is_match(entry: str) -> bool:
     """Whether an entry is a match line, and not context or a separator."""
-    return entry.lstrip("0123456789").startswith(":")
+    return _MATCH.match(entry) is not None
 
 
 def _write_plain(blocks: list[Block]) -> list[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from narrows.compressors.search.results import ENTRY, SEPARATOR, Group, Layout, Results, numbers
+from narrows.compressors.search.grouped import is_match
+from narrows.compressors.search.results import Group, Layout, Results, numbers
 from narrows.compressors.search.trimmed import LONG_CHARACTERS
 from narrows.compressors.types import Verdict
 
@@ -19,6 +20,7 @@ MAX_OTHER_SHARE = 0.2
 _MAYBE_OTHER_SHARE = 0.05
 _MAX_ENVELOPE_LINES = 6
 _JUDGED_ENTRIES = 200
+_MOST_MESSAGES = 0.9
 _MESSAGE = re.compile(r"[0-9]+:(?:[0-9]+:)? [^\s*]")
 _NOTICE = re.compile(
     r"Binary file .+ matches$"
@@ -41,12 +43,12 @@ def judge(results: Results, *, called_for_search: bool) -> Verdict:
         return Verdict.YES if sure else Verdict.NO
     if found < (1 if called_for_search else 2):
         return Verdict.NO
-    unexplained = sum(1 for line in results.other_lines if not _NOTICE.match(line)) - results.doubtful
     total = found + len(results.other_lines)
     if len(results.other_lines) > MAX_OTHER_SHARE * total + _MAX_ENVELOPE_LINES:
         return Verdict.NO
+    unexplained = _unexplained(results)
     groups = _first(groups)
-    if _messages_share(groups) > (0.9 if called_for_search else 0.6):
+    if _messages_share(groups) > (_MOST_MESSAGES if called_for_search else 0.6):
         return Verdict.NO
     if not _numbers_like_lines(groups) and not (called_for_search and results.layout is not Layout.HEADINGS):
         return Verdict.NO
@@ -55,14 +57,32 @@ def judge(results: Results, *, called_for_search: bool) -> Verdict:
     return Verdict.MAYBE if unexplained <= _MAYBE_OTHER_SHARE * total + _MAX_ENVELOPE_LINES else Verdict.NO
 
 
+def is_hopeless(beginning: Results) -> bool:
+    """Whether a text that begins so is not worth reading on: numbers that are not one file's, more lines that nothing
+    explains than results, or messages of a compiler where results would be."""
+    if beginning.layout is Layout.UNNAMED:
+        return not _rises(beginning.groups[0])
+    found = sum(len(group.entries) for group in beginning.groups)
+    if _unexplained(beginning) > found + _MAX_ENVELOPE_LINES:
+        return True
+    return found > _MAX_ENVELOPE_LINES and _messages_share(_first(beginning.groups)) > _MOST_MESSAGES
+
+
+def _unexplained(results: Results) -> int:
+    return sum(1 for line in results.other_lines if not _NOTICE.match(line)) - results.doubtful
+
+
 def _is_one_file(group: Group) -> bool:
     """Whether the numbers are a file's, each line of it once, and some line is too long to read: nothing else can be
     saved of it. Without a path only the tool call tells what it is."""
-    if max(map(len, group.entries)) <= LONG_CHARACTERS:
+    if max(map(len, group.entries)) <= LONG_CHARACTERS or not _rises(group):
         return False
-    found = [ENTRY.match(entry) for entry in group.entries if entry != SEPARATOR]
-    values = [int(entry[1]) for entry in found if entry]
-    return values == sorted(set(values)) and any(entry[2] == ":" for entry in found if entry)
+    return any(map(is_match, group.entries))
+
+
+def _rises(group: Group) -> bool:
+    values = numbers(group)
+    return values == sorted(set(values))
 
 
 def _first(groups: list[Group]) -> list[Group]:

@@ -130,11 +130,16 @@ def _gathered(blocks: list[Block]) -> list[Block]:
 def _within_bounds(blocks: _Blocks) -> _Blocks:
     if _size(blocks) > ENOUGH_CHARACTERS:
         blocks = _each(blocks, _without_context)
+    size = _size(blocks)
+    if size <= ENOUGH_CHARACTERS:
+        return blocks
+    others = size - sum(block.size for block in blocks if isinstance(block, _Trimmed))
+    # Sizes at a cap are estimated, as if a group's entries were of one length: one look at the groups instead of many.
+    sizes = [(block.size, len(block.kept)) for block in blocks if isinstance(block, _Trimmed)]
     for cap in _CAPS:
-        if _size(blocks) <= ENOUGH_CHARACTERS:
+        if others + sum(one if count <= cap else one * cap // count for one, count in sizes) <= ENOUGH_CHARACTERS:
             break
-        blocks = _each(blocks, partial(_capped, cap=cap))
-    return blocks
+    return _each(blocks, partial(_capped, cap=cap))
 
 
 def is_output(text: str) -> bool:
@@ -172,7 +177,8 @@ def _without_context(group: _Trimmed) -> _Trimmed:
 
 
 def _capped(group: _Trimmed, cap: int) -> _Trimmed:
-    entries = [entry for entry in group.kept if is_match(entry)]
+    """Of a group that has match lines only, the `cap` best."""
+    entries = group.kept
     if len(entries) <= cap:
         return group
     seen: set[str] = set()
@@ -232,13 +238,14 @@ def _write(results: Results, blocks: _Blocks, *, gathered: bool) -> tuple[str, s
         lost = block.lost()
         heading = [] if unnamed else ["", block.path]
         body += [*heading, *entries, *([marks.mark(f"left out here: {lost}")] if lost else [])]
+    held = tally(results.groups)
     matches = sum(len(group.matches) for group in groups)
     long = sum(len(group.long) for group in groups)
     lost = _lost((matches, ""), (long, ""), [entry for group in groups for entry in group.context])
-    words = f"search results {_UNNAMED if unnamed else 'grouped by file'}: {tally(results.groups)}"
+    words = f"search results {_UNNAMED if unnamed else 'grouped by file'}: {held}"
     words += (FOLDED_WORDS if folded else "") + (_GATHERED_WORDS if gathered else "")
     words += _COLOUR_WORDS if results.coloured else ""
     words += f"; left out and counted under each file: {lost}" if lost else "; every line kept"
     end = "\n" if results.ends_with_newline or body[-1] == "" else ""  # an empty last line needs its end to be seen
-    summary = f"{tally(results.groups)}; left out: {lost or 'nothing'}"
+    summary = f"{held}; left out: {lost or 'nothing'}"
     return "\n".join([marks.mark(words), *body]) + end, summary
