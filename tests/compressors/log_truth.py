@@ -7,9 +7,11 @@ strategies make the two bounds are one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -34,12 +36,12 @@ EACH = re.compile(r"\[narrows: lines (\d+)-(\d+) are each the same as line (\d+)
 
 LEVELS = ("TRACE", "DEBUG", "VERBOSE", "INFO", "NOTICE", "WARNING", "ERROR")
 ALIASES = {
-    "DEBUG": "DEBUG|FINE|D",
-    "TRACE": "TRACE|FINER|FINEST",
+    "DEBUG": "DEBUG|FINE|D|DBG",
+    "TRACE": "TRACE|FINER|FINEST|TRC",
     "VERBOSE": "VERBOSE|V",
-    "INFO": "INFO|INFORMATION|CONFIG|LOG|HTTP|I",
-    "WARNING": "WARN|WARNING|W",
-    "ERROR": "ERROR|ERR|FATAL|CRITICAL|CRIT|SEVERE|PANIC|ALERT|EMERG|FAILURE|E|F",
+    "INFO": "INFO|INFORMATION|INFORMATIONAL|CONFIG|LOG|HTTP|I|INF|DEFAULT",
+    "WARNING": "WARN|WARNING|W|WRN",
+    "ERROR": "ERROR|ERR|FATAL|CRITICAL|CRIT|SEVERE|PANIC|DPANIC|ALERT|EMERG|EMERGENCY|FAILURE|E|F|EROR|FTL",
     "NOTICE": "NOTICE",
 }
 CAN_BE_LEVEL = {
@@ -55,15 +57,58 @@ ALARM = re.compile(
 )
 TIME = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} +\d+ (?=\d\d:)|(?<=[a-z])\[\d+\](?=:)"
+    r'|(?<=")(?:ts|time|timestamp|pid|_PID|SYSLOG_PID|__REALTIME_TIMESTAMP|__MONOTONIC_TIMESTAMP'
+    r'|_SOURCE_REALTIME_TIMESTAMP)": ?"?\d+(?:\.\d+)?(?:[eE]\d+)?(?=[",}\s])'
 )
+SYSLOG = ("ERROR", "ERROR", "ERROR", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
+TENS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARNING", 50: "ERROR", 60: "ERROR"}
+NAMED = {"trace": "TRACE", "debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR", "fatal": "ERROR"}
 UPTIME = re.compile(r"^\[? *\d+\.\d{3,}\]?")
+
+
+def record(text: str) -> dict[str, Any]:
+    """The JSON object that a line holds, a name or a time before it or not; empty where it holds none."""
+    try:
+        value = json.loads(text[text.index("{") :])
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(value, dict) and isinstance(value.get("log"), str) and "stream" in value:
+        return record(value["log"]) or value
+    return value if isinstance(value, dict) else {}
+
+
+def by_number(text: str) -> str:
+    """The level that a record gives as a number: journald's PRIORITY, GELF's and pino's level."""
+    found = record(text)
+    priority = str(found.get("PRIORITY", ""))
+    level = found.get("level", found.get("severity"))
+    if priority.isdigit() and int(priority) < len(SYSLOG):
+        return SYSLOG[int(priority)]
+    if isinstance(level, int) and not isinstance(level, bool):
+        return (
+            SYSLOG[level] if "short_message" in found and 0 <= level < len(SYSLOG) else TENS.get(level // 10 * 10, "")
+        )
+    return ""
+
+
+def recorded(text: str) -> str:
+    """The level of a structured logger's record that has one beyond doubt: a name or pino's number."""
+    found = record(text) if text.startswith("{") else {}
+    if not isinstance(found.get("msg"), str) or not isinstance(found.get("time"), str | int):
+        return ""
+    level = found.get("level")
+    if isinstance(level, str):
+        return NAMED.get(level, "")
+    return TENS.get(level, "") if isinstance(level, int) and not isinstance(level, bool) else ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The source as the head line says it was read: for each line what may stand in the output for it."""
+    """The source as the head line says it was read: for each line what may stand in the output for it. `records`: its
+    lines are records of a structured logger, which have levels beyond doubt."""
 
     choices: list[tuple[str, ...]]
+    records: bool = False
 
     def allows(self, number: int, line: str) -> bool:
         return line in self.choices[number]
@@ -84,7 +129,8 @@ def read_source(source: str, head: re.Match[str]) -> Source:
     lines = source.split("\n")
     if len(lines) > 1 and not lines[-1]:
         lines.pop()
-    return Source([states(line) if head["redrawn"] else (line,) for line in lines])
+    choices = [states(line) if head["redrawn"] else (line,) for line in lines]
+    return Source(choices, records=all(recorded(choice[-1]) for choice in choices if choice[-1].strip()))
 
 
 def states(line: str) -> tuple[str, ...]:
@@ -161,28 +207,33 @@ def check_gaps(lines: Source, head: re.Match[str], shown: dict[int, str], gaps: 
     assert int(head["places"]) == len(gaps)
     twins = {timeless(line) for line in shown.values()}
     for start, stop, counted in gaps:
-        check_classes([lines.text(number) for number in range(start, stop)], counted, twins)
+        check_classes([lines.text(number) for number in range(start, stop)], counted, twins, records=lines.records)
     texts = [lines.text(number) for number in left_out]
     holding = [text for text in texts if any(stem in text.lower() for stem in STEMS)]
     certain = [text for text in holding if not CAN_BE_PASSED.search(text) and timeless(text) not in twins]
     claimed = 0 if head["trouble"] == "none" else int(head["trouble"])
     assert len(certain) <= claimed <= len(holding)
-    lost = [text for text in texts if ALARM.match(text) and timeless(text) not in twins]
+    lost = [text for text in texts if is_alarm(text, records=lines.records) and timeless(text) not in twins]
     assert not lost, f"alarms left out: {lost[:3]}"
 
 
-def check_classes(texts: list[str], counted: str, twins: set[str]) -> None:
+def is_alarm(text: str, *, records: bool) -> bool:
+    """Whether a line is an error or a warning beyond doubt."""
+    return bool(ALARM.match(text)) or (records and recorded(text) in ("ERROR", "WARNING"))
+
+
+def check_classes(texts: list[str], counted: str, twins: set[str], *, records: bool) -> None:
     claims = {name: int(count) for count, name in (item.split(" ") for item in counted.split(", "))}
     assert sum(claims.values()) == len(texts), counted
     assert all(claims.values())
     for name, count in claims.items():
-        certain, possible = bounds(name, texts, twins)
+        certain, possible = bounds(name, texts, twins, records=records)
         assert certain <= count <= possible, (name, count, certain, possible)
     for name in {"blank", "passed", *LEVELS} - claims.keys():
-        assert bounds(name, texts, twins)[0] == 0, f"{name} is not counted"
+        assert bounds(name, texts, twins, records=records)[0] == 0, f"{name} is not counted"
 
 
-def bounds(name: str, texts: list[str], twins: set[str]) -> tuple[int, int]:
+def bounds(name: str, texts: list[str], twins: set[str], *, records: bool) -> tuple[int, int]:
     """How many of the lines belong to a class beyond doubt, and how many could."""
     if name == "blank":
         blank = sum(not text.strip() for text in texts)
@@ -195,17 +246,21 @@ def bounds(name: str, texts: list[str], twins: set[str]) -> tuple[int, int]:
         )
     if name == "skipped":
         return 0, sum(bool(CAN_BE_SKIPPED.search(text)) for text in texts)
-    certain = sum(leveled(text) == name for text in texts if timeless(text) not in twins)
+    certain = sum(leveled(text, records=records) == name for text in texts if timeless(text) not in twins)
     if name == "other":
-        return 0, sum(bool(text.strip()) and leveled(text) is None for text in texts)
+        return 0, sum(bool(text.strip()) and leveled(text, records=records) is None for text in texts)
     assert name in LEVELS, name
-    return certain, sum(bool(CAN_BE_LEVEL[name].search(text)) for text in texts)
+    return certain, sum(bool(CAN_BE_LEVEL[name].search(text)) or by_number(text) == name for text in texts)
 
 
-def leveled(text: str) -> str | None:
+def leveled(text: str, *, records: bool) -> str | None:
     """The level of a line that has one beyond doubt and reports no test."""
+    if CAN_BE_PASSED.search(text) or CAN_BE_SKIPPED.search(text):
+        return None
+    if records and not any(CAN_BE_LEVEL[name].search(str(record(text).get("msg"))) for name in ("WARNING", "ERROR")):
+        return recorded(text) or None
     found = IS_LEVEL.match(text)
-    return found[1] if found and not CAN_BE_PASSED.search(text) and not CAN_BE_SKIPPED.search(text) else None
+    return found[1] if found else None
 
 
 def stamp(number: int) -> str:
@@ -271,6 +326,42 @@ WORDS = st.text(
 )
 
 
+RECORDS: tuple[Family, ...] = (
+    lambda i, n: json.dumps({"time": 1714564800000 + i, "level": 30, "pid": 7, "msg": f"request {i} for {n} done"}),
+    lambda i, n: json.dumps({"level": "info", "time": stamp(i)[:-1], "msg": f"cache of {n} holds {i}", "error": None}),
+    lambda i, n: json.dumps(
+        {"level": "debug", "time": stamp(i)[:-1], "msg": f"tick {n}", "n": i}, separators=(",", ":")
+    ),
+    lambda i, n: json.dumps({"time": 1714564800000 + i, "level": 50, "msg": f"job {i // 3} of {n} failed", "pid": 7}),
+    lambda i, n: json.dumps({"time": stamp(i)[:-1], "level": "warn", "msg": f"queue {n} is slow", "retry": i % 2 > 0}),
+)
+DRIVERS: tuple[Callable[[int, str], str], ...] = (
+    lambda i, text: json.dumps({"log": text + "\n", "stream": "stdout", "time": stamp(i)[:-1]}),
+    lambda i, text: json.dumps({"MESSAGE": text, "PRIORITY": str(3 + i % 4), "__REALTIME_TIMESTAMP": f"{10**15 + i}"}),
+    lambda i, text: json.dumps({"Time": stamp(i)[:-1], "Action": "output", "Package": "p", "Output": text + "\n"}),
+    lambda i, text: f"web-1  | {text}",
+    lambda i, text: f"[pod/web-{i % 2}/app] {text}",
+    lambda i, text: f"build\tRun tests\t{stamp(i)}{text}",
+    lambda i, text: f"[{stamp(i)[:-1]}] {text}",
+)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> str:
+    """Records of structured loggers, mixed."""
+    chosen = draw(st.lists(st.sampled_from(RECORDS), min_size=1, max_size=3))
+    name, count = draw(st.sampled_from(NAMES)), draw(st.integers(5, 90))
+    return "\n".join(chosen[i * i % 5 % len(chosen)](i, name) for i in range(count))
+
+
+@st.composite
+def framed(draw: st.DrawFn) -> str:
+    """A log inside what a driver or a CI system writes around each line."""
+    driver = draw(st.sampled_from(DRIVERS))
+    inside = draw(st.one_of(logs(), records()))
+    return "\n".join(driver(i, line.rstrip("\r")) for i, line in enumerate(inside.split("\n")))
+
+
 @st.composite
 def logs(draw: st.DrawFn) -> str:
     chunks = draw(
@@ -291,14 +382,17 @@ TESTS = "\n".join(f"tests/test_{i % 9}.py::test_{i} {'FAILED' if i == 77 else 'P
 SAME_TRACE = "\n".join(f"{stamp(i)}ERROR request {i} failed\n{TRACEBACK.format(i=1, n='app')}" for i in range(20))
 COLOURED = "\n".join(FAMILIES[14](i, "x") for i in range(80)) + "\n" + FAMILIES[15](3, "y") + "\nDone in 3s\n"
 
+RECORDED = "\n".join(RECORDS[i * i % 7 % 5](i, NAMES[i % 3]) for i in range(200)) + "\n"
+
 UNDER_TEST = KindUnderTest(
     compressor=COMPRESSOR,
-    sources=logs(),
+    sources=st.one_of(logs(), logs(), records(), framed()),
     examples=(
         (MIXED, "balanced"),
         (WOVEN, "balanced"),
         (TESTS, "balanced"),
         (COLOURED, "balanced"),
+        (RECORDED, "balanced"),
         (SAME_TRACE, "lossless"),
     ),
     check_truth=check_truth,

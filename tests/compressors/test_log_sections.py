@@ -11,7 +11,7 @@ from narrows.compressors.log.sections import opens_report, show_failed_runs, sho
 def reported(text: str) -> list[str]:
     lines = text.split("\n")
     shown: set[int] = set()
-    keys = without_digits(lines)
+    keys = without_digits(lines, lines)
     openers = [number for number, key in enumerate(keys) if opens_report(key)]
     show_reports(keys, openers, lambda start, stop: shown.update(range(start, stop)))
     return [line for number, line in enumerate(lines) if number in shown]
@@ -70,5 +70,5 @@ def test_what_a_failing_test_printed_stands_between_its_start_and_its_verdict() 
         "[  FAILED  ] A.c",
     ]
     shown: set[int] = set()
-    show_failed_runs(without_digits(lines), [5], lambda start, stop: shown.update(range(start, stop)))
+    show_failed_runs(without_digits(lines, lines), [5], lambda start, stop: shown.update(range(start, stop)))
     assert shown == {2, 3, 4, 5}

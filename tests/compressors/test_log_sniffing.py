@@ -41,7 +41,7 @@ FULL_TIME = "\n".join(
     f"-rw-r--r-- 1 u g {i} 2024-05-01 12:00:{i % 60:02d}.000000000 +0000 error_{i}.log" for i in range(60)
 )
 JSON_LINES = "\n".join(
-    json.dumps({"level": "error", "msg": f"m {i}", "time": "2024-05-01T12:00:00Z"}) for i in range(50)
+    json.dumps({"state": "error", "msg": f"m {i}", "time": "2024-05-01T12:00:00Z"}) for i in range(50)
 )
 TREE = "src\n" + "|-- pkg\n|   |-- error.py\n|   |-- log.py\n|   `-- x.py\n" * 40
 GCC = "\n".join(f"x.c:{i}:1: warning: unused variable 'v{i}'\n    {i} | int v{i};\n      |     ^~" for i in range(50))

@@ -125,6 +125,27 @@ def test_a_tools_own_schema_settles_it() -> None:
         assert Registry(both).compress_text(TEXT, None, POLICY, O200K).result.kind is Kind.SEARCH
 
 
+@pytest.mark.parametrize(
+    ("exact", "other", "taken"),
+    [(60, 1, Kind.LOG), (80, 1, Kind.JSON), (80, 90, Kind.LOG), (100, 1, Kind.JSON)],
+)
+def test_a_kind_that_knows_the_schema_yields_only_where_it_saves_little(exact: int, other: int, taken: Kind) -> None:
+    """It leaves `exact` of a hundred lines, the other kind `other`."""
+    knows = Echo(Kind.LOG, verdict=Verdict.EXACT, keep=exact)
+    explains = Echo(Kind.JSON, keep=other)
+    for compressors in ((knows, explains), (explains, knows)):
+        result = Registry(compressors).compress_text(TEXT, None, POLICY, O200K).result
+        assert isinstance(result, Compressed)
+        assert result.kind is taken
+
+
+def test_two_that_know_the_schema_cancel_out() -> None:
+    both = (Echo(Kind.LOG, verdict=Verdict.EXACT), Echo(Kind.JSON, verdict=Verdict.EXACT))
+    result = Registry(both).compress_text(TEXT, None, POLICY, O200K).result
+    assert isinstance(result, Kept)
+    assert result.reason is Reason.UNKNOWN_KIND
+
+
 def test_a_proof_beats_a_candidate_and_the_classifier() -> None:
     assert shortened(Echo(kind=Kind.SEARCH, verdict=Verdict.MAYBE), Echo(), says=Says(Kind.SOURCE))
 

@@ -2,9 +2,9 @@
 
 Detection goes by how much a grammar proves. Text that only one kind's strict grammar explains is of that kind; text
 that two explain is kept, because a wrong kind is worse than no shortening, unless one knows it as a tool's own schema
-(`Verdict.EXACT`), which settles it. Where no grammar proves anything the
-classifier is asked: it may veto, let the only candidate try, or name a kind, whose compressor then re-checks its own
-grammar.
+(`Verdict.EXACT`), which settles it; only where that one saves little may another that explains the text do better.
+Where no grammar proves anything the classifier is asked: it may veto, let the only candidate try, or name a kind, whose
+compressor then re-checks its own grammar.
 
 The decision is a function of the arguments alone (law 4), also when a compressor fails: its exception becomes
 `Kept(COMPRESSOR_ERROR)`, the same in every process (law 8). Only MemoryError passes through, because it says something
@@ -24,6 +24,9 @@ from narrows.policy import Kind, Level, Policy
 
 COMPRESSORS: tuple[Compressor, ...] = (json_rows.COMPRESSOR, log.COMPRESSOR, search.COMPRESSOR, diff.COMPRESSOR)
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
+
+MUCH_SAVED = 0.7
+"""Where the kind that knows the text best leaves at most this share of its characters, no other is asked."""
 
 
 def compress_text(
@@ -103,31 +106,33 @@ class Registry:
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
         if tool_call is not None and reads_file(tool_call):
             return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
-        compressor = self._detect(text, tool_call, grammar_only=grammar_only)
-        if isinstance(compressor, Kept):
-            return compressor
-        min_bytes = policy.min_bytes(compressor.kind)
-        if min_bytes is None or size_bytes < min_bytes:
-            return Kept(Reason.TOO_SMALL, compressor.kind, f"{size_bytes} of {min_bytes} bytes")
-        result = compressor.compress(text, policy.level, tool_call)
-        if isinstance(result, Compressed):
-            _check_output(result, policy.level)
-        return result
+        found = self._detect(text, tool_call, grammar_only=grammar_only)
+        if isinstance(found, Kept):
+            return found
+        results: list[Compressed | Kept] = []
+        for compressor in found:
+            results.append(_tried(compressor, text, size_bytes, tool_call, policy))
+            if isinstance(result := results[-1], Compressed) and len(result.text) <= MUCH_SAVED * len(text):
+                return result
+        shortened = [result for result in results if isinstance(result, Compressed)]
+        return min(shortened, key=lambda result: len(result.text), default=results[0])
 
-    def _detect(self, text: str, tool_call: ToolCall | None, *, grammar_only: bool) -> Compressor | Kept:
-        """The compressor that is to try, by grammar first and then by classifier."""
+    def _detect(self, text: str, tool_call: ToolCall | None, *, grammar_only: bool) -> tuple[Compressor, ...] | Kept:
+        """The compressors that are to try, in order, by grammar first and then by classifier."""
         maybe: list[Compressor] = []
         proven: list[Compressor] = []
+        exact: list[Compressor] = []
         for compressor in self.compressors:
             match compressor.sniff(text, tool_call):
                 case Verdict.EXACT:
-                    return compressor
+                    exact.append(compressor)
                 case Verdict.YES:
                     proven.append(compressor)
                 case Verdict.MAYBE:
                     maybe.append(compressor)
-        if len(proven) == 1:
-            return proven[0]
+        if len(exact) == 1 or (not exact and len(proven) == 1):
+            return (*exact, *(proven if len(proven) == 1 else ()))
+        proven = [*exact, *proven]
         if proven:
             return Kept(Reason.UNKNOWN_KIND, detail="explained by " + " and ".join(found.kind for found in proven))
         if grammar_only:
@@ -136,15 +141,28 @@ class Registry:
             return Kept(Reason.UNKNOWN_KIND)
         return self._by_classifier(self.classifier.classify(text), maybe)
 
-    def _by_classifier(self, named: Kind | None, maybe: list[Compressor]) -> Compressor | Kept:
+    def _by_classifier(self, named: Kind | None, maybe: list[Compressor]) -> tuple[Compressor, ...] | Kept:
         """Kinds that are always kept are vetoes; `Kind.UNKNOWN` (plain text of no particular sort) is none, so that
         the only candidate may try; no answer keeps the text."""
         if named is None:
             return Kept(Reason.UNKNOWN_KIND, detail="classifier undecided")
         if named is Kind.UNKNOWN:
-            return maybe[0] if len(maybe) == 1 else Kept(Reason.UNKNOWN_KIND)
-        compressor = next((one for one in self.compressors if one.kind is named), None)
-        return compressor or Kept(Reason.NEVER_SHORTENED, named)
+            return tuple(maybe) if len(maybe) == 1 else Kept(Reason.UNKNOWN_KIND)
+        found = tuple(one for one in self.compressors if one.kind is named)
+        return found or Kept(Reason.NEVER_SHORTENED, named)
+
+
+def _tried(
+    compressor: Compressor, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy
+) -> Compressed | Kept:
+    """What one compressor makes of the text, checked."""
+    min_bytes = policy.min_bytes(compressor.kind)
+    if min_bytes is None or size_bytes < min_bytes:
+        return Kept(Reason.TOO_SMALL, compressor.kind, f"{size_bytes} of {min_bytes} bytes")
+    result = compressor.compress(text, policy.level, tool_call)
+    if isinstance(result, Compressed):
+        _check_output(result, policy.level)
+    return result
 
 
 def _check_output(result: Compressed, level: Level) -> None:

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from narrows.compressors.log import attached, sections, stamps
+from narrows.compressors.log import attached, framing, sections, stamps
 from narrows.compressors.log.classes import TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.templates import shapes
@@ -61,13 +61,14 @@ _TEST_NAME = re.compile(r"\w+ \([\w.]+\)$")
 @dataclass(frozen=True, slots=True)
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
-    The other two map each key to what it says and, once asked for, to its class and whether lines of it can count as
-    mentioning trouble."""
+    `worded`: a line may hold words that its key does not. The other two map each key to what it says and, once asked
+    for, to its class and whether lines of it can count as mentioning trouble."""
 
     lines: Sequence[str]
     keys: Sequence[str]
     show: bytearray
     repeated: set[int]
+    worded: bool
     judged: dict[str, Judgement]
     known: dict[str, tuple[str, bool]]
 
@@ -92,7 +93,7 @@ class Shown:
 
     def _learn(self, key: str) -> tuple[str, bool]:
         label = _label(self.judged[key])
-        found = self.known[key] = (label, label != "passed" and _holds_stem(key))
+        found = self.known[key] = (label, label != "passed" and (self.worded or _holds_stem(key)))
         return found
 
 
@@ -100,30 +101,27 @@ def _holds_stem(line: str) -> bool:
     return holds_any(line.lower(), TROUBLE)
 
 
-def without_digits(lines: Sequence[str]) -> list[str]:
-    """The lines with their digits removed; "0" where nothing else is on the line, because such a line is not blank."""
+def without_digits(lines: Sequence[str], source: Sequence[str]) -> list[str]:
+    """The lines with their digits removed; "0" where nothing else is on the source's line, because it is not blank."""
     text = "\n".join(lines).encode(errors="surrogatepass").translate(None, _DIGITS)
     keys = text.decode(errors="surrogatepass").split("\n")
     for number, key in enumerate(keys):
-        if (not key or key.isspace()) and lines[number].strip():
+        if (not key or key.isspace()) and source[number].strip():
             keys[number] = "0"
     return keys
 
 
 def decide(source: Sequence[str]) -> Shown:
     """The lines to show, before repeats of shown blocks are looked for."""
-    lines = source
-    keys = without_digits(source)
+    inside = framing.unframed(source)
+    lines = inside.lines
+    keys = without_digits(lines, source)
     counts = Counter(keys)
-    stamped = service = stamps.are_stamped(source)
-    if stamped and stamps.before_every_line(counts):
-        lines = [*map(stamps.without_stamp, source)]
-        keys = [bare if bare and not bare.isspace() else "0" for bare in map(stamps.without_stamp, keys)]
-        counts = Counter(keys)
-        stamped = stamps.are_stamped(lines)
+    stamped = stamps.are_stamped(lines)
     judgements = judged(counts)
     shape_of = shapes(counts)
     log = _Log(
+        source,
         lines,
         keys,
         counts,
@@ -131,7 +129,7 @@ def decide(source: Sequence[str]) -> Shown:
         tones=[judgements[key].tone for key in keys],
         shapes=[shape_of[key] for key in keys],
         stamped=stamped,
-        service=service and len(source) >= LONG_LOG,
+        service=(stamped or inside.timed) and len(source) >= LONG_LOG,
         shown=bytearray(len(lines)),
         repeated=set(),
     )
@@ -143,7 +141,7 @@ def decide(source: Sequence[str]) -> Shown:
     _show_examples(log)
     _show_attached(log)
     _close_small_gaps(log)
-    return Shown(source, keys, log.shown, log.repeated, judgements, {})
+    return Shown(source, keys, log.shown, log.repeated, inside.worded, judgements, {})
 
 
 def _label(found: Judgement) -> str:
@@ -160,10 +158,11 @@ def _label(found: Judgement) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """A log while it is being decided: `counts` holds each key once, `tones` and `shapes` are by line, the last two are
-    what the rules have found so far. `stamped`: most lines begin with a time. `service`: so they do in the source, and
-    it is long."""
+    """A log while it is being decided: `lines` are the source's inside their frames, `counts` holds each key once,
+    `tones` and `shapes` are by line, the last two are what the rules have found so far. `stamped`: most lines begin
+    with a time. `service`: so they do, or their frames hold one, and the log is long."""
 
+    source: Sequence[str]
     lines: Sequence[str]
     keys: Sequence[str]
     counts: Collection[str]
@@ -244,7 +243,7 @@ def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
     equal: defaultdict[str, list[int]] = defaultdict(list)
     for number in alarms:
         if alike[log.keys[number]] > REPEATS_SHOWN + 1:
-            equal[stamps.timeless(log.lines[number])].append(number)
+            equal[stamps.timeless(log.source[number])].append(number)
     return [number for numbers in equal.values() for number in numbers[REPEATS_SHOWN:-1]]
 
 

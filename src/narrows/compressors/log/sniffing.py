@@ -3,7 +3,8 @@
 Evidence is counted by line, over the whole of a short text and the beginning, middle and end of a long one. A line is
 explained by a time or a level in its place, by a frame of a known tool (test runners, compilers, package managers,
 containers), by a diagnostic with its place, or by being part of a traceback. Words like "error" prove nothing: prose,
-source code and Markdown hold them too.
+source code and Markdown hold them too. JSON Lines whose records are a logger's, by schema, are a log beyond doubt, and
+so is a text in which every line stands below a job's and step's name and a time.
 
 A text without a tool call may be a person's, so it must begin and end as a log to be one: words before or after a
 pasted log are not for us to touch.
@@ -16,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from narrows.compressors import tools
-from narrows.compressors.log import evidence
+from narrows.compressors.log import evidence, framing
 from narrows.compressors.log.terminal import resolved
 from narrows.compressors.types import Verdict
 from narrows.core.tool_call import ToolCall
@@ -61,7 +62,13 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
     """How far structure and the tool call prove that `text` is a log."""
     if tool_call is not None and tools.reads_file(tool_call):
         return Verdict.NO
-    blocks = _blocks(text)
+    whole_lines = _blocks(text)
+    framed = framing.unframed([line for block in whole_lines for line in block.lines])
+    if framed.records:
+        return Verdict.EXACT
+    if framed.timed and framed.worded:
+        return Verdict.YES
+    blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
     hinted = tool_call is not None and _hints(tool_call)
     if len(sample) < 2 or not (hinted or _glance(sample)) or _is_data(sample):
@@ -131,7 +138,7 @@ def _opens_report(line: str) -> bool:
 
 def _lines(text: str) -> list[str]:
     """The lines that are not blank, as a terminal shows them; one redrawn in place becomes a frame."""
-    lines = [line[:LONG_LINE] for line in resolved(text).lines]
+    lines = resolved(text).lines
     if "\r" in text:
         for number, line in enumerate(text.split("\n")):
             if line.rstrip("\r").count("\r") > 1:

@@ -1,14 +1,13 @@
 """The times before lines.
 
 A time says nothing about what a line is, but where one is put says much: a line without a time continues the line above
-it where most lines have one, and a machine that puts a time before every line, whatever the line says (CI systems,
-containers, orchestrators), hides the lines of the tool below it, which are then judged without it.
+it where most lines have one. (What puts a time before every line, whatever the line says, is a frame: see `framing`.)
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 SAMPLE = 200
 """So many lines at the beginning show whether most lines begin with a time."""
@@ -17,11 +16,11 @@ _STAMP = re.compile(
     r"[^A-Za-z\n]{0,12}\d\d:\d\d|[A-Z][a-z]{2} +\d+ \d\d:\d\d|[^A-Za-z\n]{0,4}\d{4}[-/]\d\d[-/]\d\d"
     r"|\d{6} \d{6} \d|\S+ \d{10} \d{4}\.\d\d\.\d\d |\[ *\d+\.\d{4,6}\] "
 )
-_EVERY_KEY = re.compile(r"--T::\.?(?:Z|[+-]:)(?: |$)")
-"""The time that is put before every line (RFC 3339), without its digits."""
 _TIME = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} +\d+ (?=\d\d:)"
     r"|(?<=[a-z])\[\d+\](?=:)|^\[? *\d+\.\d{3,}\]?"
+    r'|(?<=")(?:ts|time|timestamp|pid|_PID|SYSLOG_PID|__(?:REALTIME|MONOTONIC)_TIMESTAMP|_SOURCE_REALTIME_TIMESTAMP)"'
+    r': ?"?\d+(?:\.\d+)?(?:[eE]\d+)?(?=[",}\s])'
 )
 
 
@@ -37,15 +36,5 @@ def are_stamped(lines: Sequence[str]) -> bool:
 
 
 def timeless(line: str) -> str:
-    """The line without times, process numbers and the seconds since a start."""
+    """The line without times, process numbers and the seconds since a start, those of JSON records included."""
     return _TIME.sub("", line)
-
-
-def before_every_line(keys: Collection[str]) -> bool:
-    """Whether a time stands before every line; `keys`: all lines without their digits, each once."""
-    return all(_EVERY_KEY.match(key) is not None for key in keys)
-
-
-def without_stamp(line: str) -> str:
-    """A line, or its key, without the time before it."""
-    return line.partition(" ")[2]

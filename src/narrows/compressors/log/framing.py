@@ -1,0 +1,214 @@
+"""What machines put around the lines of a log, and the lines inside.
+
+A CI system writes the time before every line, a container runtime the container's name, a log driver makes each line a
+JSON record. None of that says what the line is; the tool below says it. So lines are judged as they are inside such
+frames, and shown as they stand in the source. Frames stand in one another: a service's JSON records below the names
+of containers below the times of a CI system.
+
+A frame is known by its own form and by standing before (nearly) every line: a time that only most lines begin with is
+the tool's, and what has none continues the line above. A JSON object is a record where it has a log's members: a
+message, with a time and a level (pino, zap, structlog, GELF, Cloud Logging, ECS, CLEF), or the exact schema of Docker's
+`json-file` driver, of `journalctl -o json`, or of `go test -json`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+SAMPLE = 60
+"""So many lines, evenly spread, show whether a frame is there."""
+MOST = 0.9
+"""With this share of them framed it is."""
+RECORDS = 0.8
+"""The same for JSON records, between which a program's own crash may stand."""
+DEEPEST = 3
+"""So many frames in one another are taken off."""
+MOST_BRACKETS = 200
+"""A line with more opening brackets is no record: how deep JSON may nest must not hang on the caller's stack."""
+
+_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)"
+_STAMP = re.compile(
+    rf"(?:[^\t\n]{{1,80}}\t[^\t\n]{{1,80}}\t\ufeff?{_TIME}|\[{_TIME}\]|{_TIME}(?: \d\d[OE])?)(?:[ +]|$)"
+)
+"""A time before the line (RFC 3339), as CI systems, containers and orchestrators write it: bare, in brackets, below the
+names of job and step (`gh run view --log`), or with GitLab's stream mark."""
+_NAMES = (
+    re.compile(r"[\w.-]+ +\|(?: |$)"),  # docker compose
+    re.compile(r"\[pod/[\w./-]+\](?: |$)"),  # kubectl logs --prefix
+)
+
+_MESSAGES = ("message", "msg", "event", "short_message", "textPayload", "@m", "@mt", "@message", "body", "log", "text")
+_LEVELS = (
+    "level",
+    "severity",
+    "lvl",
+    "levelname",
+    "log.level",
+    "loglevel",
+    "log_level",
+    "@l",
+    "@level",
+    "SeverityText",
+)
+_TIMES = ("time", "ts", "timestamp", "@timestamp", "@t", "datetime", "asctime", "t", "eventTime", "date")
+_NAMED = {
+    "trace": "TRACE", "trc": "TRACE", "verbose": "VERBOSE", "debug": "DEBUG", "dbg": "DEBUG", "info": "INFO",
+    "inf": "INFO", "information": "INFO", "informational": "INFO", "default": "INFO", "notice": "NOTICE",
+    "warn": "WARNING", "warning": "WARNING", "wrn": "WARNING", "error": "ERROR", "err": "ERROR", "eror": "ERROR",
+    "fatal": "FATAL", "ftl": "FATAL", "critical": "CRITICAL", "crit": "CRITICAL", "alert": "ALERT", "panic": "PANIC",
+    "dpanic": "PANIC", "emergency": "EMERG", "emerg": "EMERG", "severe": "SEVERE",
+}  # fmt: skip
+_TENS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARNING", 50: "ERROR", 60: "FATAL"}
+"""Levels as pino and bunyan number them."""
+_SYSLOG = ("EMERG", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
+"""Levels as syslog numbers them (RFC 5424), from 0."""
+_ACTIONS = {"pass": "--- PASS: ", "fail": "--- FAIL: ", "skip": "--- SKIP: ", "run": "=== RUN ", "pause": "=== PAUSE ",
+            "cont": "=== CONT ", "start": "=== RUN ", "bench": "=== RUN "}  # fmt: skip
+_OWN_LEVEL = re.compile(
+    r"(?:[^A-Za-z]*|.{0,60}?[\s\[<(|])(?:ERROR|ERR|WARN|WARNING|FATAL|CRITICAL|SEVERE|PANIC|ALERT|EMERG)\b"
+)
+"""A message that brings a level of trouble itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unframed:
+    """The lines inside the frames. `timed`: a frame holds a time; `worded`: frames hold words; `records`: the lines are
+    JSON records."""
+
+    lines: Sequence[str]
+    timed: bool = False
+    worded: bool = False
+    records: bool = False
+
+
+def unframed(lines: Sequence[str]) -> Unframed:
+    """The lines without what stands around every one of them; the very same lines where nothing does."""
+    timed = worded = False
+    for _ in range(DEEPEST):
+        sample = _sample(lines)
+        found = None if timed else _without_stamps(lines, sample)
+        worded = worded or (found is not None and "\t" in next(iter(sample), ""))
+        timed = timed or found is not None
+        if found is None:
+            found = _without_names(lines, sample)
+            worded = worded or found is not None
+        if found is None:
+            break
+        lines = found
+    records = [_record(line) for line in _sample(lines)]
+    if sum(record is not None for record in records) < RECORDS * max(1, len(records)):
+        return Unframed(lines, timed, worded)
+    return Unframed([inside(line) for line in lines], timed=True, worded=True, records=True)
+
+
+def inside(line: str) -> str:
+    """What a record says, as a logger would write it on one line; any other line as it is."""
+    record = _record(line)
+    return line if record is None else record.replace("\n", " ")
+
+
+def _sample(lines: Sequence[str]) -> list[str]:
+    some = lines[:: len(lines) // SAMPLE + 1]
+    return [line for line in some if line and not line.isspace()]
+
+
+def _without_stamps(lines: Sequence[str], sample: list[str]) -> list[str] | None:
+    if not sample or not all(map(_STAMP.match, sample)):
+        return None
+    found = [*map(_STAMP.match, lines)]
+    if not all(match or not line for match, line in zip(found, lines, strict=True)):
+        return None
+    return [line[match.end() :] if match else line for match, line in zip(found, lines, strict=True)]
+
+
+def _without_names(lines: Sequence[str], sample: list[str]) -> list[str] | None:
+    for name in _NAMES:
+        if sample and sum(name.match(line) is not None for line in sample) >= MOST * len(sample):
+            return [name.sub("", line, count=1) if name.match(line) else line for line in lines]
+    return None
+
+
+def _record(line: str) -> str | None:
+    """What the line says, if it is a record."""
+    if line[:1] != "{" or line.rstrip()[-1] != "}" or line.count("{") + line.count("[") > MOST_BRACKETS:
+        return None
+    try:
+        value = msgspec.json.decode(line)
+    except (ValueError, msgspec.DecodeError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    return _by_schema(value) or _logged(value)
+
+
+def _by_schema(value: Mapping[str, object]) -> str | None:
+    """What a record of one tool's own schema says; "0" where it says nothing."""
+    text = value.get("log")
+    if isinstance(text, str) and value.keys() <= {"log", "stream", "time", "attrs"} and "stream" in value:
+        text = text.rstrip("\r\n")
+        return _record(text) or text or "0"
+    text = value.get("MESSAGE")
+    if text is not None and ("PRIORITY" in value or "__REALTIME_TIMESTAMP" in value):
+        level = _number(value.get("PRIORITY"))
+        name = _SYSLOG[level] if level is not None and 0 <= level < len(_SYSLOG) else ""
+        message = text if isinstance(text, str) else ""
+        return _spoken(name, _record(message) or message, {"unit": value.get("SYSLOG_IDENTIFIER")})
+    action = value.get("Action")
+    if isinstance(action, str) and "Package" in value and (action == "output" or action in _ACTIONS):
+        if action == "output":
+            return str(value.get("Output")).rstrip("\n") or "0"
+        return f"{_ACTIONS[action]}{value.get('Test') or value['Package']}"
+    return None
+
+
+def _logged(value: Mapping[str, object]) -> str | None:
+    """What the record of a structured logger says."""
+    when = next((value[key] for key in _TIMES if key in value), None)
+    if not isinstance(when, int | float) and not (isinstance(when, str) and any(map(str.isdigit, when[:16]))):
+        return None
+    payload = value.get("jsonPayload")
+    inner: Mapping[str, object] = payload if isinstance(payload, dict) else value
+    said = next((key for key in _MESSAGES if isinstance(inner.get(key), str)), None)
+    level = _level(value)
+    if said is None or (level is None and not ("@t" in value and said in ("@m", "@mt"))):
+        return None
+    rest = {key: one for key, one in inner.items() if key != said and key not in _TIMES and key not in _LEVELS}
+    return _spoken(level or "", str(inner[said]), rest)
+
+
+def _level(value: Mapping[str, object]) -> str | None:
+    """The record's level in capitals; None where it has none."""
+    ecs = value.get("log")
+    found = next((value[key] for key in _LEVELS if key in value), ecs.get("level") if isinstance(ecs, dict) else None)
+    if isinstance(found, str) and not found.isdigit():
+        return _NAMED.get(found.lower())
+    number = _number(found)
+    if number is None:
+        return None
+    if "short_message" in value:
+        return _SYSLOG[number] if 0 <= number < len(_SYSLOG) else None
+    return _TENS.get(number // 10 * 10)
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 4 else None
+
+
+def _spoken(level: str, message: str, rest: Mapping[str, object]) -> str:
+    """Level, message and the members that hold something. The message's own level counts where it is the worse."""
+    if level in ("INFO", "NOTICE", "DEBUG", "TRACE", "VERBOSE") and _OWN_LEVEL.match(message):
+        level = ""
+    members = [f"{key}={one if isinstance(one, str) else _written(one)}" for key, one in rest.items() if one]
+    return " ".join(part for part in (level, message, *members) if part) or "0"
+
+
+def _written(value: object) -> str:
+    return msgspec.json.encode(value).decode()
