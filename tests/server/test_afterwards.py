@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from narrows.core.http1 import parse_response_head
-from narrows.server.afterwards import MAX_QUEUED_BYTES, TURN_S, Afterwards
+from narrows.server.afterwards import MAX_HELD_BYTES, TURN_S, Afterwards
 from narrows.server.observing import Dropped, ResponseTee
 from narrows.server.story import Story
 from narrows.wire.registry import wire_named
@@ -65,9 +65,9 @@ async def test_a_turn_ends_after_a_moment_but_does_half_of_what_was_there() -> N
 
 async def test_what_piles_up_is_dropped_and_said_so() -> None:
     afterwards, told = started()
-    tee = tee_for(afterwards, MAX_QUEUED_BYTES * 2)
+    tee = tee_for(afterwards, MAX_HELD_BYTES * 2)
     block = b"x" * (1 << 20)
-    for _ in range(MAX_QUEUED_BYTES // len(block) + 2):
+    for _ in range(MAX_HELD_BYTES // len(block) + 2):
         afterwards.observe(tee, block)
     assert tee.dropped is Dropped.LAGGING
     afterwards.tell(tee, story("a"))
@@ -102,6 +102,22 @@ async def test_a_story_that_cannot_be_told_does_not_silence_the_others() -> None
             await asyncio.sleep(0)
     assert told == ["a", "b"]
     assert [type(fault) for fault in faults] == [RuntimeError]
+
+
+async def test_what_is_held_is_read_now_and_then_and_counted_until_it_is() -> None:
+    """A slow stream fills no batch; its copies must not pile up until it ends."""
+    afterwards, _ = started()
+    tees = [tee_for(afterwards, 100) for _ in range(3)]
+    for tee in tees:
+        afterwards.observe(tee, b"x" * 30)
+        afterwards.observe(tee, b"x" * 3)
+    assert afterwards.held_bytes == sum(tee.held_bytes for tee in tees) == 99
+    await asyncio.sleep(0)
+    assert afterwards.held_bytes == 99, "nothing is read for so little"
+    afterwards.read_held()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert afterwards.held_bytes == sum(tee.held_bytes for tee in tees) == 0
 
 
 @pytest.mark.parametrize("status", [204, 304])

@@ -151,7 +151,7 @@ async def test_a_fault_of_ours_is_logged_by_place_and_ends_one_connection(
     monkeypatch.setattr(gateway.gateway.own_routes, "find", fail)
     await client.send(request())
     assert await client.rest() == b""
-    await stage.logged(b'"event":"internal_error","exception":"RuntimeError","place":"exchange.py:')
+    await stage.logged(b'"event":"internal_error","exception":"RuntimeError","place":"prepared.py:')
     assert gateway.gateway.faults == 1
     monkeypatch.undo()
     gateway.gateway.faults = 0

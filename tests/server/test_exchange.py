@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import gzip
 import json
 from dataclasses import replace
 
@@ -16,7 +18,7 @@ from narrows.policy import Level, Policy
 from narrows.records.types import BodyDecision, Outcome
 from narrows.wire.registry import wire_named
 from tests.raw_client import chat, request, rows, tool_turn
-from tests.scripted_upstream import DONE, Answer, chunk, events, frame, stream, whole
+from tests.scripted_upstream import DONE, Answer, Ending, chunk, events, frame, stream, whole
 from tests.stage import Stage
 
 CHAT = "/v1/chat/completions"
@@ -320,3 +322,60 @@ async def test_an_answer_before_the_end_of_the_request_is_passed_on(stage: Stage
     assert (answer.status, answer.raw_body, answer.values(b"connection")) == (403, b"no", [b"close"])
     assert await client.rest() == b""
     await stage.upstream.all_closed()
+
+
+async def test_a_connection_whose_request_has_not_all_left_is_not_used_again(stage: Stage) -> None:
+    """The rest of the request would stand in front of the next one."""
+    gate = asyncio.Event()
+    stage.upstream.play(Answer((gate, *whole(b"no", status=403).steps), at_head=True))
+    gateway = await stage.gateway(inline_scan_bytes=64 << 20)
+    client = await stage.client(gateway)
+    sending = asyncio.create_task(
+        client.send(request("POST", CHAT, body=chat({"role": "system", "content": "x" * (24 << 20)})))
+    )
+    await stage.upstream.request()
+    stage.upstream.set_reading(False)
+    await sending
+    gate.set()
+    answer = await client.answer()
+    assert (answer.status, answer.raw_body) == (403, b"no")
+    await stage.record(gateway)
+    assert gateway.gateway.pool.idle_count == 0
+    stage.upstream.set_reading(True)
+    await client.send(request("POST", CHAT, body=chat()))
+    assert (await client.answer()).status == 200
+    assert stage.upstream.connections == 2
+
+
+async def test_an_exchange_leaves_nothing_to_collect(stage: Stage) -> None:
+    """Cycles would keep every exchange's bytes until the collector comes, and hold the event loop when it does."""
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    answers = (
+        whole(b"{}"),
+        stream({"role": "assistant", "content": "Hello"}),
+        whole(gzip.compress(b"{}"), fields=[("Content-Encoding", "gzip")]),
+        events(chunk(b"data: {"), ending=Ending.CLOSE),
+    )
+    gc.collect()
+    gc.freeze()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(3):
+            stage.upstream.play(*answers)
+            for body in (CONVERSATION, chat(stream=True), chat(n=2), b"no"):
+                await client.send(request("POST", CHAT, body=body))
+                await client.answer()
+            client = await stage.client(gateway)
+            await client.send(request("GET", "/healthz") + b"nonsense\r\n\r\n")
+            await client.answer()
+            await client.answer()
+            client = await stage.client(gateway)
+        await stage.record(gateway, 14)
+        gc.collect()
+        found = {type(one).__qualname__ for one in gc.garbage if type(one).__module__.startswith("narrows.")}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.unfreeze()
+    assert found == set()

@@ -1,9 +1,11 @@
 """What is done after the bytes have gone: observing answers, and telling the stories of exchanges that have ended.
 
-Bytes are written to the client first. Their copies queue here, and are read in a later turn of the event loop (with
-uvloop, what is written leaves at the end of the turn, so reading at once would hold it back). A turn ends after a
-moment, but not before it has done half of what was there, or a busy loop would never catch up. An answer whose copies
-pile up is no longer observed, and says so in its record; its bytes go on (law 8).
+Bytes are written to the client first. Their copies stay with the answer's tee, and are read in a later turn of the
+event loop (with uvloop, what is written leaves at the end of the turn, so reading at once would hold it back): when
+there are enough of them, when the answer is over, and a few times a second, so that a slow stream's copies do not pile
+up. A turn ends after a moment, but not before it has done half of what was there, or a busy loop would never catch up.
+Where unread copies pile up all the same, an answer is no longer observed, and says so in its record; its bytes go on
+(law 8).
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from narrows.wire.types import ResponseRecord, Wire
 
 TURN_S = 0.001
 """After so long in one turn the rest waits for the next; only when things are told depends on it."""
-MAX_QUEUED_BYTES = 32 << 20
+MAX_HELD_BYTES = 32 << 20
 
 Tell = Callable[[Story, ResponseRecord | None], None]
 
 
 class Afterwards:
-    """A queue of copies and stories, worked off between other things. `tell` is given each story with its answer;
-    `clock` gives seconds."""
+    """Copies to be read and stories to be told, between other things. `tell` is given each story with its answer;
+    `clock` gives seconds. `held_bytes` counts copies that have not been read."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, tell: Tell, *, clock: Callable[[], float] = perf_counter
@@ -35,9 +37,10 @@ class Afterwards:
         self._loop = loop
         self._tell = tell
         self._clock = clock
-        self._queue: deque[tuple[ResponseTee | None, bytes | Story]] = deque()
-        self._queued_bytes = 0
+        self._queue: deque[tuple[ResponseTee | None, Story | None]] = deque()
+        self._holding: set[ResponseTee] = set()
         self._scheduled = False
+        self.held_bytes = 0
 
     def tee(self, wire: Wire, head: ResponseHead) -> ResponseTee:
         """What observes an answer of this head."""
@@ -45,20 +48,34 @@ class Afterwards:
 
     def observe(self, tee: ResponseTee, data: bytes) -> None:
         """Observe bytes that have been written."""
-        if self._queued_bytes > MAX_QUEUED_BYTES:
+        if self.held_bytes > MAX_HELD_BYTES:
+            self.held_bytes -= tee.held_bytes
             tee.drop(Dropped.LAGGING)
             return
-        self._queued_bytes += len(data)
-        self._queue.append((tee, data))
-        self._schedule()
+        before = tee.held_bytes
+        enough = tee.hold(data)
+        self.held_bytes += tee.held_bytes - before
+        if enough:
+            self._queue.append((tee, None))
+            self._schedule()
+        elif not before:
+            self._holding.add(tee)
 
     def tell(self, tee: ResponseTee | None, story: Story) -> None:
         """Tell a story that has ended, once everything of its answer has been observed."""
         self._queue.append((tee, story))
         self._schedule()
 
+    def read_held(self) -> None:
+        """Have everything read that is held; called a few times a second."""
+        if self._holding:
+            self._queue.extend([(tee, None) for tee in self._holding])
+            self._holding.clear()
+            self._schedule()
+
     def finish(self) -> None:
         """Do everything that is left, now."""
+        self.read_held()
         while self._queue:
             self._work()
 
@@ -73,14 +90,18 @@ class Afterwards:
         may_wait = len(self._queue) // 2
         try:
             while self._queue:
-                tee, item = self._queue.popleft()
-                if isinstance(item, Story):
-                    self._tell(item, None if tee is None else tee.finish())
-                elif tee is not None:
-                    self._queued_bytes -= len(item)
-                    tee.receive_data(item)
+                self._do(*self._queue.popleft())
                 if len(self._queue) <= may_wait and self._clock() >= until_s:
                     break
         finally:
             if self._queue:
                 self._schedule()
+
+    def _do(self, tee: ResponseTee | None, story: Story | None) -> None:
+        if tee is not None:
+            self.held_bytes -= tee.held_bytes
+            self._holding.discard(tee)
+        if story is not None:
+            self._tell(story, None if tee is None else tee.finish())
+        elif tee is not None:
+            tee.read()

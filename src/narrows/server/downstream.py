@@ -22,8 +22,8 @@ from narrows.core.http1 import (
     Chunked,
     ChunkWalker,
     Fault,
+    Framing,
     FramingError,
-    RequestHead,
     Sized,
     head_end,
     parse_request_head,
@@ -31,6 +31,7 @@ from narrows.core.http1 import (
 from narrows.errors import ClientTooSlow, GatewayError, HeadTooLarge, MalformedRequest
 from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import Exchange
+from narrows.server.prepared import Prepared, Remembered, prepare, remembered
 from narrows.server.replies import error_reply
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class _SizedWalker:
         return consumed
 
 
+_UNREAD = _SizedWalker(1)
+"""Stands for a body that is here, and that nobody has taken yet."""
+
+
 class Downstream(asyncio.Protocol):
     """One client connection. `writable`: the client takes what it is sent."""
 
@@ -85,6 +90,7 @@ class Downstream(asyncio.Protocol):
         self._scanned = 0
         self._exchange: Exchange | None = None
         self._walker: _Walker | None = None
+        self._remembered: Remembered | None = None
         self._held_up = False
         self._lingered_bytes = 0
         self.deadline_s = NEVER_S
@@ -241,6 +247,13 @@ class Downstream(asyncio.Protocol):
 
     def _next_head(self) -> None:
         buffer = self._buffer
+        known = self._remembered
+        again = None if known is None else known.again_in(buffer)
+        if again is not None and known is not None:
+            framing, end = again
+            self._scanned = 0
+            self._begin(known.prepared, framing, buffer[end:])
+            return
         try:
             end = head_end(buffer, MAX_HEAD_BYTES, self._scanned)
             if end < 0:
@@ -248,27 +261,31 @@ class Downstream(asyncio.Protocol):
                     self.deadline_s = self._loop.time() + self._limits.head_timeout_s
                 self._scanned = len(buffer)
                 return
-            head = parse_request_head(buffer[:end])
+            block = buffer[:end]
+            head = parse_request_head(block)
         except FramingError as error:
             self._refuse(_as_refusal(error))
             return
         self._scanned = 0
-        self._begin(head, buffer[end:])
+        prepared = prepare(head, self._gateway)
+        self._remembered = remembered(block, prepared)
+        self._begin(prepared, head.framing, buffer[end:])
 
-    def _begin(self, head: RequestHead, rest: bytes) -> None:
+    def _begin(self, prepared: Prepared, framing: Framing, rest: bytes) -> None:
         self._stage = _Stage.EXCHANGE
-        match head.framing:
-            case Sized(size) if size > 0:
-                self._walker = _SizedWalker(size)
-            case Chunked():
-                self._walker = ChunkWalker()
-            case _:
+        self._exchange = exchange = Exchange(self._gateway, self, prepared, framing)
+        if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
+            self._buffer = rest[framing.size :]
+            self._walker = _UNREAD
+            exchange.begin(body_follows=True, body_is_here=True)
+            if self._exchange is exchange:
                 self._walker = None
+                exchange.body_data(rest[: framing.size] if self._buffer else rest, ended=True)
+            return
+        self._walker = _walker(framing)
+        follows = self._walker is not None
         self._buffer = rest
-        self._exchange = Exchange(self._gateway, self, head)
-        self._exchange.begin(
-            body_follows=self._walker is not None, body_is_here=self._walker is not None and bool(rest)
-        )
+        exchange.begin(body_follows=follows, body_is_here=follows and bool(rest))
         if self._walker is not None and self._buffer:
             self._buffer = b""
             self._body(rest)
@@ -329,6 +346,16 @@ class Downstream(asyncio.Protocol):
         self.deadline_s = self._loop.time() + self._gateway.settings.idle_timeout_s
         if exchange is not None:
             exchange.client_gone()
+
+
+def _walker(framing: Framing) -> _Walker | None:
+    match framing:
+        case Sized(size) if size > 0:
+            return _SizedWalker(size)
+        case Chunked():
+            return ChunkWalker()
+        case _:
+            return None
 
 
 def _as_refusal(error: FramingError) -> GatewayError:

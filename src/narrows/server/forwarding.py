@@ -15,14 +15,16 @@ complete is not held up: there is nothing more to come, and reading is how its l
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from narrows.core.headers import field
-from narrows.core.http1 import RequestHead, ResponseHead
+from narrows.core.http1 import ResponseHead
 from narrows.errors import GatewayError, UpstreamError, UpstreamMalformed, UpstreamTimeout
 from narrows.server.deadlines import NEVER_S
 from narrows.server.observing import ResponseTee
+from narrows.server.prepared import Prepared
 from narrows.server.relay import Relay, Sink
 from narrows.server.request_body import HeldBody, PassedBody
 from narrows.server.story import Story
@@ -55,30 +57,10 @@ class Client(Sink, Protocol):
     def abort(self) -> None: ...
 
 
-class Owner(Protocol):
-    """The exchange; exactly one of these calls ends the forwarding."""
-
-    story: Story
-
-    def answer_ended(self, *, keep_alive: bool) -> None:
-        """The answer has been passed on to its end."""
-        ...
-
-    def answer_cut(self) -> None:
-        """The answer had begun, and stopped short."""
-        ...
-
-    def failed(self, error: GatewayError) -> None:
-        """There is no answer, and none has begun."""
-        ...
-
-    def client_stuck(self) -> None:
-        """The client takes nothing, or sends nothing of its request, any more."""
-        ...
-
-
-class Forwarding:
-    """One request to the upstream and its answer. `upgrades`: it asks for a tunnel; `tunnelling`: it is one now."""
+class Forwarding(ABC):
+    """One request to the upstream and its answer, the part of an exchange that does not know how either came to be.
+    Exactly one of `answer_ended`, `answer_cut`, `failed` and `client_stuck` ends it. `tunnelling`: it has become a
+    tunnel."""
 
     __slots__ = (
         "_body",
@@ -88,29 +70,26 @@ class Forwarding:
         "_connecting",
         "_connection",
         "_gateway",
-        "_head",
-        "_owner",
+        "_prepared",
         "_relay",
         "_request_head",
         "_sent_s",
-        "_story",
         "_unsent_before",
         "_upstream_held",
+        "_wire",
+        "story",
         "tee",
         "tunnelling",
-        "upgrades",
-        "wire",
     )
 
     _body: HeldBody | PassedBody
 
-    def __init__(self, gateway: Gateway, client: Client, head: RequestHead, story: Story, owner: Owner) -> None:
+    def __init__(self, gateway: Gateway, client: Client, prepared: Prepared, story: Story) -> None:
         self._gateway = gateway
         self._client = client
-        self._head = head
-        self._story = story
-        self._owner = owner
-        self._relay = Relay(client, head, story.request_id)
+        self._prepared = prepared
+        self.story = story
+        self._relay = Relay(client, prepared.head, story.request_id)
         self._request_head = b""
         self._complete = False
         self._connection: Connection | None = None
@@ -119,10 +98,25 @@ class Forwarding:
         self._client_held = False
         self._upstream_held = False
         self._unsent_before = -1
-        self.wire: Wire | None = None
+        self._wire: Wire | None = None
         self.tee: ResponseTee | None = None
         self.tunnelling = False
-        self.upgrades = False
+
+    @abstractmethod
+    def answer_ended(self, *, keep_alive: bool) -> None:
+        """The answer has been passed on to its end."""
+
+    @abstractmethod
+    def answer_cut(self) -> None:
+        """The answer had begun, and stopped short."""
+
+    @abstractmethod
+    def failed(self, error: GatewayError) -> None:
+        """There is no answer, and none has begun."""
+
+    @abstractmethod
+    def client_stuck(self) -> None:
+        """The client takes nothing, or sends nothing of its request, any more."""
 
     @property
     def started(self) -> bool:
@@ -134,20 +128,19 @@ class Forwarding:
         """The answer's head has been passed on."""
         return self._relay.status is not None
 
-    def start(self, request_head: bytes, body: HeldBody | PassedBody, *, complete: bool) -> None:
-        """Send a request; `complete`: the whole body is there."""
+    def _start(self, request_head: bytes, body: HeldBody | PassedBody) -> None:
+        """Send the request, with what there is of its body."""
         self._request_head = request_head
         self._body = body
-        self._complete = complete
         connection = self._gateway.pool.take()
         if connection is None:
             self._open_connection()
         else:
             self._send(connection)
 
-    def more_body(self, data: bytes, *, ended: bool) -> None:
+    def _more_body(self, data: bytes) -> None:
         """More of a passed body, which knows of it already."""
-        self._complete = ended
+        ended = self._complete
         if ended:
             self._hold_client(False)
         if self._connection is not None:
@@ -184,7 +177,7 @@ class Forwarding:
             self._lose(UpstreamTimeout(f"the upstream took nothing of the request for {settings.idle_timeout_s:g} s"))
         else:
             self.stop()
-            self._owner.client_stuck()
+            self.client_stuck()
 
     def stop(self) -> None:
         """Let go of everything that is left, at once."""
@@ -200,7 +193,7 @@ class Forwarding:
 
     def _open_connection(self) -> None:
         self._client.deadline_s = NEVER_S  # connecting has a limit of its own
-        self._connecting = self._gateway.spawn(self._connect(), self._owner)
+        self._connecting = self._gateway.spawn(self._connect(), self)
 
     async def _connect(self) -> None:
         try:
@@ -216,7 +209,7 @@ class Forwarding:
         """Send what there is of the request; the rest of a passed body follows as it comes."""
         self._connection = connection
         self._hold_client(False)
-        connection.begin(self, self._head.method)
+        connection.begin(self, self._prepared.head.method)
         body = self._body.outgoing()
         if len(body) <= _JOINED_BYTES:
             connection.write(self._request_head + body)
@@ -227,7 +220,7 @@ class Forwarding:
 
     def _sent(self) -> None:
         self._body.sent()
-        self._story.forwarded_bytes = self._body.forwarded_bytes
+        self.story.forwarded_bytes = self._body.forwarded_bytes
         settings = self._gateway.settings
         self._sent_s = self._gateway.loop.time()
         if not self.answering:
@@ -257,7 +250,7 @@ class Forwarding:
 
     def switched(self, head: ResponseHead, rest: bytes) -> None:
         protocol = field(head.fields, b"upgrade") or b"websocket"
-        if not self.upgrades or protocol.lower() != b"websocket":
+        if not self._prepared.upgrades or protocol.lower() != b"websocket":
             self._lose(UpstreamMalformed("the upstream switched to a protocol (101) that it was not asked for"))
             return
         self.tunnelling = True
@@ -268,8 +261,8 @@ class Forwarding:
     def response_started(self, head: ResponseHead, data: bytes, *, ended: bool) -> None:
         self._answer_begins(head)
         self._relay.start(head, data, closing=self._gateway.draining or not self._complete)
-        if self.wire is not None:
-            self.tee = self._gateway.afterwards.tee(self.wire, head)
+        if self._wire is not None:
+            self.tee = self._gateway.afterwards.tee(self._wire, head)
         if not self._client.writable:
             self.client_writable(False)
         self._passed_on(data, ended)
@@ -293,7 +286,7 @@ class Forwarding:
         return connection.used and connection.silent and age_s < self._gateway.limits.stale_s
 
     def _answer_begins(self, head: ResponseHead) -> None:
-        story = self._story
+        story = self.story
         story.status = head.status
         story.first_byte_s = perf_counter()
         if self._complete:
@@ -301,7 +294,7 @@ class Forwarding:
 
     def _passed_on(self, data: bytes, ended: bool) -> None:
         if data:
-            story = self._story
+            story = self.story
             story.response_bytes += len(data)
             if story.first_chunk_s is None:
                 story.first_chunk_s = perf_counter()
@@ -320,25 +313,25 @@ class Forwarding:
         if connection is not None:
             if self._upstream_held:
                 connection.set_reading(True)
-            if self._complete:
+            if self._complete and not connection.unsent_bytes:
                 self._gateway.pool.give_back(connection, self._gateway.loop.time())
-            else:
+            else:  # an answer to a request that has not wholly left, whose rest would stand in front of the next one
                 connection.abort()
         self._hold_client(False)
-        self._owner.answer_ended(keep_alive=self._relay.keep_alive)
+        self.answer_ended(keep_alive=self._relay.keep_alive)
 
     def lose(self) -> None:
         """Cut the answer that has begun short."""
         self.stop()
         self._relay.cut()
-        self._owner.answer_cut()
+        self.answer_cut()
 
     def _lose(self, error: GatewayError) -> None:
         if self.answering:
             self.lose()
         else:
             self.stop()
-            self._owner.failed(error)
+            self.failed(error)
 
     def _unanswered(self, limit_s: float) -> None:
         until_s = self._sent_s + limit_s
@@ -353,7 +346,7 @@ class Forwarding:
         unsent = self._client.unsent_bytes()
         if unsent == self._unsent_before:
             self.stop()
-            self._owner.client_stuck()
+            self.client_stuck()
         else:
             self._unsent_before = unsent
             self._still_alive()

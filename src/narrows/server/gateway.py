@@ -98,6 +98,7 @@ class Gateway:
         held_up.pop(-1, None)
         for descriptor in departed(held_up):
             held_up[descriptor].departed()
+        self.afterwards.read_held()
         self.pool.close_stale(now_s)
         self.planner.pool.check(now_s)
         lost = self.planner.pool.lost

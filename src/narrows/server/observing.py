@@ -15,7 +15,7 @@ from enum import StrEnum
 from time import perf_counter
 
 from narrows.core.headers import field, field_values
-from narrows.core.http1 import ChunkDecoder, Chunked, FramingError, NoBody, ResponseHead
+from narrows.core.http1 import NO_BODY, ChunkDecoder, Chunked, FramingError, ResponseHead
 from narrows.server.content_decoding import DECODING_ERRORS, Sink, UnknownCodingError, decoder_for
 from narrows.wire.types import ResponseObserver, ResponseRecord, Wire
 
@@ -52,8 +52,22 @@ class _TooLarge(Exception):
 class ResponseTee:
     """Takes the body of one response as it came from the upstream, framing and coding included.
 
-    `strict` re-raises what an observer raises, for tests; `clock` gives seconds.
+    `held_bytes`: taken, and not read yet. `strict` re-raises what an observer raises, for tests; `clock` gives seconds.
     """
+
+    __slots__ = (
+        "_clock",
+        "_decoded_bytes",
+        "_dropped",
+        "_feed",
+        "_head",
+        "_held",
+        "_limits",
+        "_observer",
+        "_strict",
+        "_wire",
+        "held_bytes",
+    )
 
     def __init__(
         self,
@@ -64,62 +78,79 @@ class ResponseTee:
         clock: Callable[[], float] = perf_counter,
         strict: bool = False,
     ) -> None:
+        self._wire = wire
+        self._head = head
         self._limits = limits
         self._clock = clock
         self._strict = strict
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        self._held: list[bytes] = []
+        self.held_bytes = 0
         self._decoded_bytes = 0
         self._observer: ResponseObserver | None = None
-        self._feed: Sink = self._observe
+        self._feed: Sink | None = None
         self._dropped: Dropped | None = None
-        self._has_body = not isinstance(head.framing, NoBody)
-        if self._has_body:
-            self._guarded(lambda: self._open(wire, head))
 
     @property
     def dropped(self) -> str | None:
         """Why the observing ended early, if it did."""
         return self._dropped
 
+    def hold(self, data: bytes) -> bool:
+        """Take bytes that have been forwarded, to be read later; returns whether that should be soon."""
+        if self._dropped is not None:
+            return False
+        self._held.append(data)
+        self.held_bytes += len(data)
+        return self.held_bytes >= self._limits.batch_bytes or len(self._held) >= self._limits.batch_pieces
+
     def receive_data(self, data: bytes) -> None:
-        """Take bytes that have been forwarded. Never raises."""
-        if self._dropped is not None or not self._has_body:
+        """Take bytes that have been forwarded, and read them when there are enough. Never raises."""
+        if self.hold(data):
+            self.read()
+
+    def read(self) -> None:
+        """Read what is held. Never raises."""
+        if self._observer is None and self._dropped is None:
+            self._guarded(self._open)
+        if not self._held:
             return
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        if self._pending_bytes >= self._limits.batch_bytes or len(self._pending) >= self._limits.batch_pieces:
-            self._read_batch()
+        pieces = self._held
+        self._held, self.held_bytes = [], 0
+        if self._feed is None or self._dropped is not None or self._head.framing is NO_BODY:
+            return
+        started_s = self._clock()
+        self._guarded(self._feed, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if self._clock() - started_s > self._limits.batch_s and self._dropped is None:
+            self._dropped = Dropped.LAGGING
 
     def drop(self, reason: Dropped) -> None:
         """Stop observing, because the caller cannot hand over everything."""
-        self._pending.clear()
+        self._held.clear()
+        self.held_bytes = 0
         self._dropped = self._dropped or reason
 
     def finish(self) -> ResponseRecord | None:
         """What was observed, when the body is over or broken off; None where a response has no body. Never raises."""
-        if not self._has_body:
+        if self._head.framing is NO_BODY:
             return None
-        if self._pending:
-            self._read_batch()
-        if self._observer is not None and self._dropped is None:
-            self._guarded(self._observer.receive_eof)
-        record = self._record()
+        self.read()
+        self._feed = None  # it leads back to this tee, as a cycle that only the collector could undo
+        observer = self._observer
+        record = ResponseRecord()
+        if observer is not None:
+            if self._dropped is None:
+                self._guarded(observer.receive_eof)
+            found = self._guarded(observer.record)
+            record = found if isinstance(found, ResponseRecord) else record
         return record if self._dropped is None else replace(record, dropped=self._dropped)
 
-    def _record(self) -> ResponseRecord:
-        records: list[ResponseRecord] = []
-        if self._observer is not None:
-            observer = self._observer
-            self._guarded(lambda: records.append(observer.record()))
-        return records[0] if records else ResponseRecord()
-
-    def _open(self, wire: Wire, head: ResponseHead) -> None:
-        codings = field_values(head.fields, b"content-encoding")
+    def _open(self) -> None:
+        fields = self._head.fields
+        codings = field_values(fields, b"content-encoding")
         decode = decoder_for(b",".join(codings).decode("latin-1"), self._observe) if codings else self._observe
-        content_type = (field(head.fields, b"content-type") or b"").decode("latin-1")
-        self._observer = wire.observer(content_type)
-        self._feed = _dechunking(decode) if isinstance(head.framing, Chunked) else decode
+        content_type = (field(fields, b"content-type") or b"").decode("latin-1")
+        self._observer = self._wire.observer(content_type)
+        self._feed = _dechunking(decode) if isinstance(self._head.framing, Chunked) else decode
 
     def _observe(self, decoded: bytes) -> None:
         self._decoded_bytes += len(decoded)
@@ -128,17 +159,10 @@ class ResponseTee:
         if self._observer is not None:
             self._observer.receive_data(decoded)
 
-    def _read_batch(self) -> None:
-        pieces, self._pending, self._pending_bytes = self._pending, [], 0
-        started_s = self._clock()
-        self._guarded(lambda: self._feed(b"".join(pieces)))
-        if self._clock() - started_s > self._limits.batch_s and self._dropped is None:
-            self._dropped = Dropped.LAGGING
-
-    def _guarded(self, step: Callable[[], object]) -> None:
+    def _guarded(self, step: Callable[..., object], *data: bytes) -> object:
         """Do one step of observing; what it raises ends the observing and nothing else."""
         try:
-            step()
+            return step(*data)
         except UnknownCodingError:
             self._dropped = Dropped.UNKNOWN_CODING
         except DECODING_ERRORS:
@@ -151,6 +175,7 @@ class ResponseTee:
             if self._strict:
                 raise
             self._dropped = Dropped.OBSERVER_ERROR
+        return None
 
 
 def _dechunking(sink: Sink) -> Sink:

@@ -101,6 +101,11 @@ class Connection(asyncio.Protocol):
         """Whether not one byte has come since `begin`."""
         return not self._heard
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What was written and has not left yet."""
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
     # What the owner does
 
     def begin(self, receiver: Receiver, method: bytes) -> None:

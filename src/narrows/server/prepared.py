@@ -1,0 +1,115 @@
+"""What follows from a request's head alone, worked out once for requests on a connection that differ in length only.
+
+A client of a model sends the same head again and again; what changes is the number after `Content-Length:`. So a
+connection remembers its last head around that number. A block that is the same around it, with a number that is valid
+by itself, is the same head with another length: nothing in `core.http1` reads that number but to find the end of the
+body. Everything else about such a request, from its framing rules to the head that goes upstream, is then known.
+
+Nothing here may depend on anything but the head and the rules it was judged by: what may change between two requests
+is asked for each of them, in the exchange.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from narrows.core.headers import field, forward_request_fields
+from narrows.core.http1 import MAX_LENGTH_DIGITS, Framing, NoBody, RequestHead, Sized
+from narrows.errors import GatewayError
+from narrows.server.admission import Passed, Planned, admit
+from narrows.server.replies import Reply
+
+if TYPE_CHECKING:
+    from narrows.server.gateway import Gateway
+
+MAX_REMEMBERED_BYTES = 4096
+"""A longer head is worked out each time: what a connection remembers is held as long as it is open."""
+
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*+([0-9]++)\r")
+_UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request's head, and what is to be done about it. `own` answers it in the upstream's stead; `admitted` may be
+    the error that refuses it. `before` and `after` are the head that goes upstream, around the number of its length
+    where it has one. `upgrades`: it asks for a tunnel."""
+
+    head: RequestHead
+    method: str
+    path: str
+    own: Callable[[], Reply] | None
+    admitted: Planned | Passed | GatewayError
+    upgrades: bool = False
+    before: bytes = b""
+    after: bytes = b""
+
+    def upstream_head(self, length: int | None) -> bytes:
+        """The head that goes upstream; `length` is the body's, where its framing is a length."""
+        if length is None or not self.after:
+            return self.before + self.after
+        return b"%b%d%b" % (self.before, length, self.after)
+
+
+def prepare(head: RequestHead, gateway: Gateway) -> Prepared:
+    """Work it out. Errors are part of the result."""
+    origin_form = head.origin_form
+    method, path = head.method.decode(), origin_form.partition(b"?")[0].decode("latin-1")
+    own = gateway.own_routes.find(head)
+    try:
+        admitted = admit(head, origin_form, gateway.rules)
+        target = gateway.target.join(origin_form)
+    except GatewayError as error:
+        return Prepared(head, method, path, own, error)
+    upgrades = _upgrades(head)
+    fields = forward_request_fields(
+        head,
+        host=gateway.target.authority,
+        drop=admitted.drop,
+        add=gateway.loop_line + _UPGRADE if upgrades else gateway.loop_line,
+    )
+    block = b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, target, fields)
+    length = _LENGTH.search(block.lower()) if isinstance(head.framing, Sized) else None
+    cut, go_on = length.span(1) if length else (len(block), len(block))
+    return Prepared(head, method, path, own, admitted, upgrades, block[:cut], block[go_on:])
+
+
+def _upgrades(head: RequestHead) -> bool:
+    """Only WebSocket is let through: another protocol (h2c) could carry requests past everything we do."""
+    asked = head.upgrade and head.minor == 1 and isinstance(head.framing, NoBody)
+    return asked and (field(head.fields, b"upgrade") or b"").lower() == b"websocket"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The last head of a connection: its bytes around the number of its length, and what was worked out."""
+
+    prefix: bytes
+    suffix: bytes
+    prepared: Prepared
+
+    def again_in(self, buffer: bytes) -> tuple[Framing, int] | None:
+        """Where the same head, whole, starts `buffer`: its framing, and the byte after its blank line."""
+        if not buffer.startswith(self.prefix):
+            return None
+        start = len(self.prefix)
+        if not self.suffix:
+            return self.prepared.head.framing, start
+        stop = buffer.find(b"\r", start, start + MAX_LENGTH_DIGITS + 1)
+        digits = buffer[start:stop]
+        if stop < 0 or not digits.isdigit() or (digits[0] == b"0"[0] and stop - start > 1):
+            return None
+        return (Sized(int(digits)), stop + len(self.suffix)) if buffer.startswith(self.suffix, stop) else None
+
+
+def remembered(block: bytes, prepared: Prepared) -> Remembered | None:
+    """What to remember of a head of these bytes; None where that is not worth it."""
+    if len(block) > MAX_REMEMBERED_BYTES:
+        return None
+    if not isinstance(prepared.head.framing, Sized):
+        return Remembered(block, b"", prepared)
+    length = _LENGTH.search(block.lower())
+    return None if length is None else Remembered(block[: length.start(1)], block[length.end(1) :], prepared)
