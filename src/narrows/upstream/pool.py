@@ -12,6 +12,7 @@ import ssl
 
 from narrows.errors import UpstreamTimeout, UpstreamUnreachable
 from narrows.upstream.connection import Connection
+from narrows.upstream.proxying import Proxy, open_connection
 from narrows.upstream.target import Target
 
 MAX_IDLE = 512
@@ -23,15 +24,28 @@ class Pool:
     """Idle connections to one target, and the way to new ones. `opened`, `reused` and `retried` count since the start:
     connections made, requests that found one here, and requests that were sent again because it was dead."""
 
-    def __init__(self, target: Target, tls: ssl.SSLContext | None, connect_timeout_s: float) -> None:
+    def __init__(
+        self, target: Target, tls: ssl.SSLContext | None, connect_timeout_s: float, proxy: Proxy | None = None
+    ) -> None:
         self.target = target
         self._tls = tls
+        self._proxy = proxy
         self._connect_timeout_s = connect_timeout_s
         self._idle: list[Connection] = []
         self._closed = False
         self.opened = 0
         self.reused = 0
         self.retried = 0
+
+    @property
+    def proxy_line(self) -> bytes:
+        """The field that each request carries for a proxy that reads it, with its CRLF, or nothing."""
+        return self._proxy.authorization if self._proxy is not None and self._tls is None else b""
+
+    @property
+    def _where(self) -> str:
+        through = "" if self._proxy is None else f" through the proxy {self._proxy.name}"
+        return f"the upstream {self.target.host}:{self.target.port}{through}"
 
     @property
     def idle_count(self) -> int:
@@ -52,26 +66,16 @@ class Pool:
 
         Raises:
             UpstreamUnreachable: refused, unresolved, or not trusted.
+            UpstreamMalformed: a proxy on the way does not speak HTTP/1.1.
             UpstreamTimeout: not there within the connect timeout.
         """
-        target = self.target
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    Connection,
-                    target.host,
-                    target.port,
-                    ssl=self._tls,
-                    server_hostname=target.host if self._tls else None,
-                )
+                connection = await open_connection(self.target, self._tls, self._proxy)
         except TimeoutError:
-            raise UpstreamTimeout(
-                f"no connection to the upstream {target.host}:{target.port} within {self._connect_timeout_s:g} s"
-            ) from None
+            raise UpstreamTimeout(f"no connection to {self._where} within {self._connect_timeout_s:g} s") from None
         except (OSError, UnicodeError) as error:
-            raise UpstreamUnreachable(
-                f"no connection to the upstream {target.host}:{target.port}: {error or type(error).__name__}"
-            ) from error
+            raise UpstreamUnreachable(f"no connection to {self._where}: {error or type(error).__name__}") from error
         self.opened += 1
         return connection
 

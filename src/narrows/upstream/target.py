@@ -22,13 +22,15 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 @dataclass(frozen=True, slots=True)
 class Target:
     """An upstream. `authority` is the Host it is asked by (the port only where it is not the scheme's own);
-    `base_path` is empty or starts with a slash, and never ends with one."""
+    `base_path` is empty or starts with a slash, and never ends with one; `absolute` is what stands before the path
+    where a proxy is asked, or empty."""
 
     tls: bool
     host: str
     port: int
     authority: bytes
     base_path: bytes
+    absolute: bytes = b""
 
     def join(self, origin_form: bytes) -> bytes:
         """The target to ask the upstream for, when the client asked for `origin_form` (path and query, or `*`).
@@ -36,12 +38,14 @@ class Target:
         Raises:
             MalformedRequest: the path would leave the base path.
         """
-        if not self.base_path or origin_form == b"*":
-            return origin_form
+        if origin_form == b"*":
+            return self.absolute or origin_form  # RFC 9112 section 3.2.4
+        if not self.base_path:
+            return self.absolute + origin_form
         path, mark, query = origin_form.partition(b"?")
         if b"." in path or b"%" in path:
             self._refuse_climbing(path)
-        return self.base_path + path[self._overlap(path) :] + mark + query
+        return self.absolute + self.base_path + path[self._overlap(path) :] + mark + query
 
     def relative_path(self, origin_form: bytes) -> str:
         """The request's path under the base path, without the query: what the wires match on."""

@@ -1,0 +1,177 @@
+"""The way to the upstream through an HTTP proxy (RFC 9110 section 9.3.6, RFC 9112 section 3.2.2).
+
+An https upstream is reached by a tunnel: CONNECT, and TLS with the upstream itself inside it, verified as without a
+proxy, so the proxy sees the upstream's name and nothing else. An http upstream is asked for in absolute form, and the
+proxy reads everything, as anybody on the way could. The proxy's password goes to the proxy alone: before a tunnel, or
+in a field which proxies do not pass on; it is in no message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import ssl
+from dataclasses import dataclass, field, replace
+from typing import cast
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from narrows.core.http1 import MAX_HEAD_BYTES, FramingError, head_end, parse_response_head
+from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamUnreachable
+from narrows.upstream.connection import Connection
+from narrows.upstream.target import Target
+
+_DEFAULT_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy. `authorization` is its field line with the CRLF, or empty."""
+
+    host: str
+    port: int
+    authorization: bytes = field(default=b"", repr=False)
+
+    @property
+    def name(self) -> str:
+        """For messages: without credentials."""
+        return f"{_in_url(self.host)}:{self.port}"
+
+
+def proxy_for(target: Target, url: str, no_proxy: str) -> Proxy | None:
+    """The proxy by which `target` is reached: the one that `url` names, unless there is none or `no_proxy` lists the
+    target. Both are as the settings have read them."""
+    if not url or is_listed(target.host, target.port, no_proxy):
+        return None
+    parts = urlsplit(url)
+    authorization = b""
+    if parts.username is not None:
+        user, password = unquote_to_bytes(parts.username), unquote_to_bytes(parts.password or "")
+        authorization = b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(user + b":" + password)
+    return Proxy(parts.hostname or "", parts.port or _DEFAULT_PORT, authorization)
+
+
+def is_listed(host: str, port: int, no_proxy: str) -> bool:
+    """Whether a NO_PROXY list names a host: by its name or one above it, its address, its network, or `*`; a port
+    limits an entry to itself. Commas or blanks stand between entries, which follow curl's and Go's reading."""
+    return any(_names(entry.lower(), host.lower().rstrip("."), port) for entry in no_proxy.replace(",", " ").split())
+
+
+def asked_through(target: Target, proxy: Proxy | None) -> Target:
+    """The target as requests must name it: in absolute form where a proxy reads them."""
+    if proxy is None or target.tls:
+        return target
+    return replace(target, absolute=b"http://" + target.authority)
+
+
+async def open_connection(target: Target, tls: ssl.SSLContext | None, proxy: Proxy | None) -> Connection:
+    """A connection to the target, through the proxy if there is one, with TLS if there is a context.
+
+    Raises:
+        OSError: as the system or TLS says it.
+        UpstreamUnreachable: the proxy refuses the tunnel.
+        UpstreamMalformed: its answer is no HTTP/1.1.
+    """
+    loop = asyncio.get_running_loop()
+    host, port = (target.host, target.port) if proxy is None else (proxy.host, proxy.port)
+    if proxy is not None and tls is not None:
+        return await _open_tunnel(target, tls, proxy)
+    _, connection = await loop.create_connection(
+        Connection, host, port, ssl=tls, server_hostname=target.host if tls else None
+    )
+    return connection
+
+
+async def _open_tunnel(target: Target, tls: ssl.SSLContext, proxy: Proxy) -> Connection:
+    loop = asyncio.get_running_loop()
+    transport, asked = await loop.create_connection(lambda: _Asking(target, proxy), proxy.host, proxy.port)
+    connection = Connection()
+    try:
+        await asked.opened
+        secure = await loop.start_tls(transport, connection, tls, server_hostname=target.host)
+    except BaseException:
+        transport.abort()
+        raise
+    if secure is None:
+        raise ConnectionResetError("the tunnel was closed")
+    connection.connection_made(secure)
+    return connection
+
+
+class _Asking(asyncio.Protocol):
+    """Asks a proxy for a tunnel; `opened` is done when there is one, or holds the error."""
+
+    def __init__(self, target: Target, proxy: Proxy) -> None:
+        self._authority = f"{_in_url(target.host)}:{target.port}"
+        self._proxy = proxy
+        self._received = b""
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        authority = self._authority.encode()
+        asked = b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (authority, authority, self._proxy.authorization)
+        cast(asyncio.Transport, transport).write(asked)
+
+    def data_received(self, data: bytes) -> None:
+        if self.opened.done():
+            return
+        self._received += data
+        try:
+            end = head_end(self._received, MAX_HEAD_BYTES)
+            if end >= 0:
+                head = parse_response_head(self._received[:end], b"CONNECT")
+                self._judge(head.status, head.reason.decode("latin-1"), self._received[end:])
+        except FramingError as error:
+            self._fail(UpstreamMalformed(f"the answer of the proxy {self._proxy.name} is not HTTP/1.1: {error}"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        why = str(exc) if exc is not None and str(exc) else "it closed the connection"
+        self._fail(UpstreamUnreachable(f"no tunnel through the proxy {self._proxy.name} to {self._authority}: {why}"))
+
+    def _judge(self, status: int, reason: str, rest: bytes) -> None:
+        if not 200 <= status < 300:
+            remedy = "; give it a user name and password in the proxy's URL" if status == 407 else ""
+            refused = f"the proxy {self._proxy.name} refuses a tunnel to {self._authority}"
+            self._fail(UpstreamUnreachable(f"{refused}: {status} {reason[:80]}{remedy}"))
+        elif rest:
+            self._fail(UpstreamMalformed(f"the proxy {self._proxy.name} sent more than its answer before TLS began"))
+        else:
+            self.opened.set_result(None)
+
+    def _fail(self, error: UpstreamError) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error)
+            self.opened.exception()  # who has stopped waiting need not hear of it from the event loop either
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    name, entry_port = _split_port(entry)
+    if entry_port is not None and entry_port != port:
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        suffix = name.removeprefix("*").strip(".")
+        return bool(suffix) and (host == suffix or host.endswith("." + suffix))
+    try:
+        return address in ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return False
+
+
+def _split_port(entry: str) -> tuple[str, int | None]:
+    """An entry without its port, and that; IPv6 addresses have one only behind brackets."""
+    if entry.startswith("["):
+        name, _, rest = entry[1:].partition("]")
+        digits = rest.removeprefix(":")
+    elif entry.count(":") == 1:
+        name, _, digits = entry.partition(":")
+    else:
+        name, digits = entry, ""
+    return name, int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
