@@ -16,6 +16,7 @@ OTHERS = {
     "search_min_bytes": 1,
     "diff_min_bytes": 1,
     "repeat_min_bytes": 1,
+    "table_min_bytes": 1,
     "min_saved_tokens": 1,
     "min_saved_share": 0.5,
     "min_saved_share_assumed": 0.5,
@@ -43,7 +44,8 @@ def test_the_version_is_the_same_in_every_process() -> None:
 
 
 def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
-    policy = Policy(json_min_bytes=1, log_min_bytes=2, search_min_bytes=3, diff_min_bytes=4, repeat_min_bytes=5)
+    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6}
+    policy = Policy(**{f"{kind}_min_bytes": size for kind, size in sizes.items()})  # type: ignore[arg-type] # by name
     thresholds = {kind: policy.min_bytes(kind) for kind in Kind}
     assert {kind: size for kind, size in thresholds.items() if size is not None} == {
         Kind.JSON: 1,
@@ -51,6 +53,7 @@ def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
         Kind.SEARCH: 3,
         Kind.DIFF: 4,
         Kind.REPEAT: 5,
+        Kind.TABLE: 6,
     }
 
 
@@ -58,6 +61,7 @@ def test_the_default_thresholds() -> None:
     policy = Policy()
     assert [policy.min_bytes(kind) for kind in (Kind.JSON, Kind.LOG, Kind.SEARCH, Kind.DIFF)] == [1024, 512, 1024, 1024]
     assert policy.min_bytes(Kind.REPEAT) == policy.smallest_min_bytes == 512
+    assert policy.min_bytes(Kind.TABLE) == 1024
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,7 @@ class Settings:
             "Outputs of this size and more are searched for what earlier ones show already; never under 512 bytes.",
         ),
     ] = 512
+    table_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Tables and listings under this size are kept.")] = 1024
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
         float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
@@ -329,6 +330,7 @@ class Settings:
             search_min_bytes=self.search_min_bytes,
             diff_min_bytes=self.diff_min_bytes,
             repeat_min_bytes=self.repeat_min_bytes,
+            table_min_bytes=self.table_min_bytes,
             min_saved_tokens=self.min_saved_tokens,
             min_saved_share=self.min_saved_share,
             min_saved_share_assumed=self.min_saved_share_assumed,
