@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
+
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level
 
@@ -107,8 +109,7 @@ class Classifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, gc=False):
     """What was decided for one text, with the figures that logs and `narrows explain` show.
 
     Sizes are UTF-8 bytes of the decoded text. Tokens are counted in `encoding`; None where the gate never needed the

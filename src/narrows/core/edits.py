@@ -8,11 +8,11 @@ edits: sorted, and overlap is an error rather than a surprise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True, gc=False):
     """The bytes `start <= i < stop` of a body."""
 
     start: int
@@ -30,8 +30,7 @@ class Span:
         return body[self.start : self.stop]
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True, gc=False):
     """Put `replacement` where `span` is."""
 
     span: Span

@@ -32,7 +32,6 @@ _MODELS: tuple[tuple[str, str], ...] = (
 """Patterns at the start of a model's name, the first match wins (OpenAI's published model list; tiktoken 0.14 agrees
 on every name it knows). Every other model is counted in the first encoding as a stand-in, and decisions say so."""
 
-_TABLE = tuple((re.compile(rf"(?:{pattern})(?![a-z0-9])", re.IGNORECASE), name) for pattern, name in _MODELS)
 _PROVIDER_PREFIX = re.compile(r"^(?:[\w.-]+/)*(?:ft:)?")
 
 
@@ -44,13 +43,22 @@ class Encoding:
     assumed: bool
 
 
+_TABLE = tuple(
+    (re.compile(rf"(?:{pattern})(?![a-z0-9])", re.IGNORECASE), Encoding(name, assumed=False))
+    for pattern, name in _MODELS
+)
+_ASSUMED = Encoding(_MODELS[0][1], assumed=True)
+
+
 def encoding_for_model(model: str | None) -> Encoding:
     """The encoding of a model by its name; provider prefixes (`openai/`, `azure/...`) and `ft:` are ignored."""
-    bare = _PROVIDER_PREFIX.sub("", model or "", count=1)
-    for pattern, name in _TABLE:
+    bare = model or ""
+    if "/" in bare or ":" in bare:
+        bare = _PROVIDER_PREFIX.sub("", bare, count=1)
+    for pattern, encoding in _TABLE:
         if pattern.match(bare):
-            return Encoding(name, assumed=False)
-    return Encoding(_MODELS[0][1], assumed=True)
+            return encoding
+    return _ASSUMED
 
 
 def count_tokens(text: str, encoding: Encoding) -> int:

@@ -10,9 +10,11 @@ the response.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from time import perf_counter
+
+import msgspec
 
 from narrows.core.headers import field, field_values
 from narrows.core.http1 import NO_BODY, ChunkDecoder, Chunked, FramingError, ResponseHead
@@ -142,7 +144,7 @@ class ResponseTee:
                 self._guarded(observer.receive_eof)
             found = self._guarded(observer.record)
             record = found if isinstance(found, ResponseRecord) else record
-        return record if self._dropped is None else replace(record, dropped=self._dropped)
+        return record if self._dropped is None else msgspec.structs.replace(record, dropped=self._dropped)
 
     def _open(self) -> None:
         fields = self._head.fields
