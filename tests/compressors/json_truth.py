@@ -1,8 +1,4 @@
-"""Truth of JSON outputs: a reader of the short form that shares nothing with the compressor's, and texts to hold it to.
-
-The reader gives values that keep what Python's own would lose: the text of numbers, the order of keys; arrays are
-tuples, `Gap` stands where rows are left out, `Sum` for the mark that sums them up.
-"""
+"""Truth of JSON outputs: what they show is compared with the source, value by value, and texts to do it with."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -19,32 +13,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from narrows.compressors.json_rows import COMPRESSOR
+from tests.compressors.json_short import ABSENT, MOMENT, Cut, Gap, Num, Obj, Short, Sum
 from tests.laws.kinds import KindUnderTest
-
-
-@dataclass(frozen=True)
-class Num:
-    text: str
-
-
-@dataclass(frozen=True)
-class Obj:
-    members: tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Gap:
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
-class Sum:
-    words: str
-
-
-ABSENT = Sum("no such key")
-
 
 # --- the source, read exactly -----------------------------------------------------------------------------------------
 
@@ -76,189 +46,13 @@ def same(source: str, expanded: str) -> bool:
     return documents(source) == documents(expanded)
 
 
-# --- an output, read by docs/forms.md ---------------------------------------------------------------------------------
-
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[][{},\n]|[^][{},"\n]+')
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_GAP = re.compile(r"\[narrows: rows (\d+)-(\d+) left out\]")
-
-
-class Short:
-    """A reading of the short form from its tokens."""
-
-    def __init__(self, body: str) -> None:
-        self.tokens = _TOKEN.findall(body)
-        assert "".join(self.tokens) == body, "something that is no token"
-        self.at = 0
-        self.constants = self.absent = self.whole = 0
-
-    def peek(self, ahead: int = 0) -> str:
-        return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else ""
-
-    def take(self, expected: str | None = None) -> str:
-        token = self.peek()
-        assert token, "the text ends too early"
-        assert expected is None or token == expected, f"{expected!r} expected, not {token!r}"
-        self.at += 1
-        return token
-
-    @staticmethod
-    def scalar(token: str) -> Any:
-        if token[0] == '"':
-            return json.loads(token)
-        if token in ("null", "true", "false"):
-            return json.loads(token)
-        return Num(token) if _NUMBER.fullmatch(token) else token
-
-    def value(self) -> Any:
-        token = self.take()
-        if token == "[":
-            declared = re.fullmatch(r"(\d+) (rows|lists)", self.peek())
-            if declared and self.peek(1) == "{":
-                self.at += 2
-                return self.table(int(declared[1]), declared[2])
-            return tuple(self.items("]", self.value))
-        if token == "{":
-            return Obj(tuple(self.items("}", self.member)))
-        assert token not in ("]", "}", ",", "\n"), f"{token!r} is no value"
-        return self.scalar(token)
-
-    def items(self, end: str, read: Callable[[], Any]) -> Iterator[Any]:
-        if self.peek() == end:
-            self.take()
-            return
-        yield read()
-        while self.take() == ",":
-            yield read()
-        assert self.tokens[self.at - 1] == end
-
-    def named(self, separator: str) -> tuple[str, bool]:
-        """A key, and whether the separator and a value follow it."""
-        token = self.take()
-        if token[0] == '"':
-            name, rest = json.loads(token), self.take() if self.peek().startswith(separator) else ""
-        else:
-            name, mark, rest = token.partition(separator)
-            rest = mark + rest
-        assert isinstance(name, str)
-        if rest[len(separator) :]:  # the value began in the same token: give it back
-            self.at -= 1
-            self.tokens[self.at] = rest[len(separator) :]
-        return name, bool(rest)
-
-    def member(self) -> Any:
-        name, follows = self.named(":")
-        assert follows, f"no value for {name!r}"
-        return (name, self.value())
-
-    def field(self) -> Any:
-        """("constant", name, value), ("group", name, fields) or ("cell", name)."""
-        name, follows = self.named("=")
-        if follows:
-            self.constants += 1
-            return ("constant", name, self.value())
-        if self.peek() == "{":
-            self.take()
-            return ("group", name, list(self.items("}", self.field)))
-        return ("cell", name)
-
-    def table(self, count: int, sort: str) -> Any:
-        fields = list(self.items("}", self.field))
-        self.take("\n")
-        cells = sum(1 for _ in leaves(fields))
-        if sort == "lists":
-            return self.lists(fields, count, cells)
-        rows: list[Any] = []
-        seen = 0
-        while seen < count and cells:
-            gap = self.mark_line()
-            if gap is None:
-                rows.append(self.row(fields, cells))
-                seen += 1
-                continue
-            found = _GAP.fullmatch(gap)
-            assert found, gap
-            rows.append(Gap(int(found[1]), int(found[2])))
-            assert rows[-1].first == seen + 1
-            seen = rows[-1].last
-        assert not cells or seen == count, "rows beyond the declared count"
-        if not cells:
-            rows = [self.row(fields, 0, end=False)] * count
-        if any(isinstance(row, Gap) for row in rows):
-            rows.append(Sum(self.mark_line() or ""))
-        self.take("]")
-        return tuple(rows)
-
-    def mark_line(self) -> str | None:
-        """The whole line if it is a mark."""
-        if self.peek() != "[" or not self.peek(1).startswith("narrows: "):
-            return None
-        line = ""
-        while self.peek() != "\n":
-            line += self.take()
-        self.take("\n")
-        return line
-
-    def lists(self, fields: list[Any], count: int, cells: int) -> Any:
-        lists: list[list[Any]] = [[]]
-        while self.peek() != "]":
-            if self.peek() == "-" and self.peek(1) == "\n":
-                self.at += 2
-                lists.append([])
-            else:
-                lists[-1].append(self.row(fields, cells))
-        self.take("]")
-        assert len(lists) == count
-        return tuple(map(tuple, lists))
-
-    def row(self, fields: list[Any], cells: int, *, end: bool = True) -> Any:
-        values: list[Any] = []
-        if cells > 1 and self.peek() == "{":
-            values.append(self.value())
-            if self.peek() == "\n":
-                self.take()
-                self.whole += 1
-                return values[0]
-        for place in range(len(values), cells):
-            if place:
-                self.take(",")
-            if self.peek() in (",", "\n"):
-                self.absent += 1
-                values.append(ABSENT)
-            else:
-                values.append(self.value())
-        if end:
-            self.take("\n")
-        return assembled(fields, iter(values))
-
-
-def leaves(fields: list[Any]) -> Iterator[Any]:
-    for field in fields:
-        if field[0] == "cell":
-            yield field
-        elif field[0] == "group":
-            yield from leaves(field[2])
-
-
-def assembled(fields: list[Any], values: Iterator[Any]) -> Any:
-    members = []
-    for field in fields:
-        if field[0] == "constant":
-            members.append((field[1], field[2]))
-        elif field[0] == "group":
-            members.append((field[1], assembled(field[2], values)))
-        else:
-            value = next(values)
-            if value is not ABSENT:
-                members.append((field[1], value))
-    return Obj(tuple(members))
-
-
 # --- the two compared -------------------------------------------------------------------------------------------------
 
 _HEAD = re.compile(
     r"\[narrows: (?:(\d+) JSON documents|JSON) in short form, (?:nothing left out|(\d+) of (\d+) rows left out where "
-    r"marked)(; name=value holds for every row)?(; empty cell: key absent)?(; a row in braces is written whole)?\]"
+    r"marked(?:, (\d+) strings? cut where marked)?|(\d+) strings? cut where marked)(; name=value holds for every row)?"
+    r"(; \.\.\. is the row's cell)?(; name\[\]\{a,b\}: objects as \[a,b\])?(; empty cell: key absent)?"
+    r"(; a row in braces is written whole)?(; &1 names a value, \*1 repeats it)?\]"
 )
 
 
@@ -269,20 +63,28 @@ def check_truth(source: str, output: str) -> None:
     assert said, head
     reading = Short(body)
     shown = reading.value()
-    assert not reading.peek(), "text after the document"
+    assert reading.at == len(body), "text after the document"
     found = documents(source)
     assert said[1] is None or int(said[1]) == len(found) > 1
     left_out, total = compared(tuple(found) if said[1] else found[0], shown)
     assert (int(said[2] or 0), int(said[3] or 0)) == (left_out, total)
-    assert (said[4] is not None, said[5] is not None, said[6] is not None) == (
-        reading.constants > 0,
-        reading.absent > 0,
-        reading.whole > 0,
+    assert int(said[4] or said[5] or 0) == reading.cuts
+    used = (
+        reading.constants,
+        reading.parts,
+        reading.lists_in_cells,
+        reading.absent,
+        reading.whole,
+        len(reading.names),
     )
+    assert [words is not None for words in said.groups()[5:]] == [times > 0 for times in used], (head, used)
 
 
 def compared(source: Any, shown: Any) -> tuple[int, int]:
     """How many rows are left out, and of how many in those tables."""
+    if isinstance(shown, Cut):
+        compare_cut(source, shown)
+        return 0, 0
     assert type(source) is type(shown), (source, shown)
     if isinstance(source, Obj):
         assert [key for key, _ in source.members] == [key for key, _ in shown.members]
@@ -298,6 +100,20 @@ def compared(source: Any, shown: Any) -> tuple[int, int]:
     return sum(out for out, _ in figures), sum(total for _, total in figures)
 
 
+def compare_cut(source: Any, shown: Cut) -> None:
+    """Each part that is there stands where it stood, and the figures between say how far it is to the next; nothing
+    but one unbroken run of base64's letters is missing."""
+    assert isinstance(source, str)
+    position = 0
+    for part, missing in zip(shown.parts, (*shown.missing, 0), strict=True):
+        assert source.startswith(part, position)
+        gap = source[position + len(part) : position + len(part) + missing]
+        assert len(gap) == missing
+        assert re.fullmatch(r"[A-Za-z0-9+/_=\r\n-]*", gap)
+        position += len(part) + missing
+    assert position == len(source)
+
+
 def compared_rows(source: tuple[Any, ...], shown: tuple[Any, ...]) -> tuple[int, int]:
     missing: list[Any] = []
     index = 0
@@ -307,7 +123,7 @@ def compared_rows(source: tuple[Any, ...], shown: tuple[Any, ...]) -> tuple[int,
             missing += source[index : item.last]
             index = item.last
         else:
-            assert source[index] == item
+            assert compared(source[index], item) == (0, 0)
             index += 1
     assert index == len(source)
     assert 0 < len(missing) < len(source), "no row left"
@@ -357,13 +173,11 @@ def counts(said: str) -> Counter[Any]:
     """`3 "x", 2 null, 1 absent`."""
     reading = Short(said)
     found: Counter[Any] = Counter()
-    while reading.peek():
-        times, _, value = reading.take().lstrip(" ").partition(" ")
-        if value:
-            found[ABSENT if value == "absent" else Short.scalar(value)] += int(times)
-        else:
-            found[reading.value()] += int(times)
-        if reading.peek():
+    while reading.at < len(said):
+        times = int(reading.matching(re.compile(r" ?(\d+) "))[1])
+        value = reading.value()
+        found[ABSENT if value == "absent" and reading.body[reading.at - 1] != '"' else value] += times
+        if reading.at < len(said):
             reading.take(",")
     return found
 
@@ -374,15 +188,30 @@ WORDS = st.sampled_from(
     json.loads(r"""["a", "b c", "", " ", " x", "x ", "-", "narrows: 3", "[narrows: rows 1-2 left out]", "2 rows",
     "true", "null", "1.0", "1e5", "-0", "a,b", "a:b", "c:d}", "k=v", "{", "[", "]", "\"", "\\", "\n", "\r", "\t",
     "\u007f", "\u0085", "\u2028", "\u00e9", "\u65e5", "\ud83d\ude00", "\ufeff", "\u200b", "\\u0041",
-    "2024-05-20T07:00:00Z", "arn:aws:iam::1:role/x", "https://e.org/?q=1&r=2"]""")
+    "2024-05-20T07:00:00Z", "arn:aws:iam::1:role/x", "https://e.org/?q=1&r=2", "`", "`x`", "a`b", "&1 x", "*1", "*",
+    "@2024-05-20 07:00:00", "@x", "json{", "json", "json {", "...", "a+b", "say \"hi\", `x`",
+    "{\"a\": \"b\", \"n\": [1.0, null]}",
+    "{\"Version\":\"2012-10-17\",\"a\":1e5}", "{ \"a\" : 1, \"bbbbbbbbbbbb\": 2}", "{'a': None, 'b': \"it's\"}"]""")
+)
+LONG = st.sampled_from(
+    (
+        "https://www.example.org/v1/projects/p/zones/east",
+        "https://www.example.org/v1/projects/p/zones/west, and far",
+        "A sentence that says the same in every one of its many places.",
+        '{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::bucket/*"}]}',
+        "MIIC" + "aB3+x9yZ" * 40 + "==",
+        "before\n" + "AAAAB3NzaC1yc2E" + "kQ7zP0" * 60 + " user@host",
+        "/" + "some/long/path/" * 20,
+    )
 )
 TEXTS = WORDS | st.text(max_size=8)
+VALUES = TEXTS | LONG
 NUMBERS = st.sampled_from(
     ("0", "-0", "1.0", "1e5", "1E+05", "0.10", str(2**70), "-1.5e-300", "123")
 ) | st.integers().map(str)
 SCALARS = st.one_of(
-    TEXTS.map(json.dumps),
-    TEXTS.map(lambda text: json.dumps(text, ensure_ascii=False)),
+    VALUES.map(json.dumps),
+    VALUES.map(lambda text: json.dumps(text, ensure_ascii=False)),
     NUMBERS,
     st.sampled_from(("true", "false", "null")),
 )
@@ -402,6 +231,32 @@ def objects(draw: st.DrawFn, values: st.SearchStrategy[str], keys: tuple[str, ..
     return "{" + ",".join(f"{space}{json.dumps(key)}:{space}{draw(values)}" for key in chosen) + "}"
 
 
+MOMENT_NUMBERS = st.sampled_from(("2024", "2", "0", "13", "474092", "1e1", "007", "-1", "99999")) | st.integers(
+    0, 59
+).map(str)
+MOMENTS = st.one_of(
+    st.tuples(st.integers(1900, 2100), st.integers(1, 12), st.integers(0, 10**6)).map(
+        lambda part: (
+            f'{{"__class__":"datetime","year":{part[0]},"month":{part[1]},"day":3,"hour":{part[1]},"minute":0,'
+            f'"second":59,"microsecond":{part[2] % 3 and part[2]}}}'
+        )
+    ),
+    st.lists(MOMENT_NUMBERS.filter(lambda text: text != "007"), min_size=7, max_size=7).map(
+        lambda texts: (
+            '{"__class__":"datetime",' + ",".join(f'"{k}":{v}' for k, v in zip(MOMENT, texts, strict=True)) + "}"
+        )
+    ),
+)
+
+
+def resources(prefix: str) -> st.SearchStrategy[str]:
+    """Names behind a prefix, and now and then a hostile one."""
+    names = st.sampled_from(
+        ("web", "db-1", "17", "true", "", "a,b", "-", "x y", "`", "&1 ", "é", "../..", "q/tail.json")
+    )
+    return names.map(lambda name: json.dumps(prefix + name))
+
+
 @st.composite
 def rows(draw: st.DrawFn, most: int = 12) -> list[str]:
     """Objects that mostly share their keys: columns that repeat, vary, nest, lack a key; and an odd row at times."""
@@ -412,6 +267,8 @@ def rows(draw: st.DrawFn, most: int = 12) -> list[str]:
         st.sampled_from((SCALARS, NUMBERS, objects(SCALARS, inner), arrays(SCALARS))),
         st.just(arrays(objects(SCALARS, inner), least=2)),
         SCALARS.map(lambda constant: objects(st.just(constant), inner)),
+        st.just(MOMENTS),
+        st.sampled_from(("arn:aws:iam::644160558196:role/", "https://e.org/v1/zones/")).map(resources),
     )
     columns = {key: draw(column) for key in keys}
     sparse = draw(st.sampled_from((0, 0, 1, 2)))
@@ -434,7 +291,17 @@ TABLES = st.one_of(
     rows().map(lambda some: f'{{"count": {len(some)}, "results": {in_array(some)}, "next": null}}'),
     st.lists(rows(most=4), min_size=1, max_size=4).map(lambda some: in_array([in_array(inner) for inner in some])),
 )
-TREES = st.recursive(SCALARS, lambda inner: arrays(inner) | objects(inner), max_leaves=20)
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> str:
+    """Objects by name."""
+    members = draw(rows())
+    names = draw(st.lists(TEXTS, min_size=len(members), max_size=len(members), unique=True))
+    return "{" + ",".join(f"{json.dumps(name)}: {row}" for name, row in zip(names, members, strict=True)) + "}"
+
+
+TREES = st.recursive(SCALARS | MOMENTS, lambda inner: arrays(inner) | objects(inner), max_leaves=20)
 BROKEN = st.sampled_from(
     (
         '[{"a":1,"a":2},{"a":3}]',
@@ -472,7 +339,7 @@ def orders(count: int, seed: int) -> str:
 
 UNDER_TEST = KindUnderTest(
     compressor=COMPRESSOR,
-    sources=st.one_of(TABLES, TABLES, TREES, BROKEN),
+    sources=st.one_of(TABLES, TABLES, maps(), TREES, BROKEN),
     examples=(
         (orders(100, seed=1), "lossless"),
         (json.dumps({"results": json.loads(orders(60, seed=2)), "next": None}, indent=2), "balanced"),

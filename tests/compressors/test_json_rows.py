@@ -139,13 +139,25 @@ def test_a_string_that_nobody_mistakes_stands_bare(text: str) -> None:
         "x}",
         "[",
         "]",
-        'say "hi"',
-        "C:\\x",
         "narrows: 1",
+        "`x",
+        "&1 x",
+        "*1",
+        "@2024-05-20 07:00:00",
     ],
 )
 def test_a_string_that_could_be_mistaken_is_quoted(text: str) -> None:
     assert short(json.dumps([text])) == f"[{json.dumps(text)}]"
+
+
+@pytest.mark.parametrize("text", ['say "hi"', "C:\\x", "{'a': None, 'b': \"it's\"}", '[{"a":"b"},{"cut...'])
+def test_a_string_that_needs_escapes_stands_between_backticks(text: str) -> None:
+    assert short(json.dumps([text])) == f"[`{text}`]"
+
+
+@pytest.mark.parametrize("text", ['`"', '"\n', '\\\u200b"'])
+def test_a_string_that_no_backticks_can_hold_is_quoted(text: str) -> None:
+    assert short(json.dumps([text]))[1] == '"'
 
 
 @pytest.mark.parametrize(
@@ -217,11 +229,102 @@ def test_lists_of_lists_share_a_header() -> None:
     assert short(source) == '[3 lists{a,z=0}\n1\n2\n-\n-\n"-"\n]'
 
 
-def test_long_lists_inside_rows_become_tables_of_their_own_where_that_is_shorter() -> None:
+def test_lists_of_objects_in_cells_share_columns() -> None:
+    source = [{"n": "p", "tags": [{"k": "a", "v": 1}, {"k": "b"}]}, {"n": "q", "tags": []}, {"n": "r"}]
+    assert short(json.dumps(source)) == "[3 rows{n,tags[]{k,v}}\np,[[a,1],[b,]]\nq,[]\nr,\n]"
+    single = [{"n": n, "methods": [{"name": f"{n}1"}, {"name": f"{n}2"}]} for n in "pqr"]
+    assert short(json.dumps(single)) == "[3 rows{n,methods[]{name}}\np,[p1,p2]\nq,[q1,q2]\nr,[r1,r2]\n]"
+
+
+def test_lists_in_cells_that_are_too_unlike_become_tables_of_their_own_where_that_is_shorter() -> None:
     members = [{"name": f"member {i}", "role": "owner", "since": 2020 + i} for i in range(9)]
+    others = [{"since": 2020 + i, "name": f"member {i}", "role": "owner"} for i in range(8)]
     assert "members:[9 rows{name,role=owner,since}\n" in short(
-        json.dumps([{"name": "p", "members": members}, {"name": "q", "members": members[:8]}])
+        json.dumps([{"name": "p", "members": members}, {"name": "q", "members": others}])
     )
+
+
+def test_objects_by_name_are_a_table_with_the_name_before_each_row() -> None:
+    source = {f"zone {i}": {"state": "up", "load": i, "free": 9 - i} for i in range(3)}
+    assert short(json.dumps(source)) == "{3 rows{state=up,load,free}\nzone 0:0,9\nzone 1:1,8\nzone 2:2,7\n}"
+    unlike = {"a": {"x": 1}, "b": {"y": 2}}
+    assert short(json.dumps(unlike)) == "{a:{x:1},b:{y:2}}"
+
+
+# --- what values share ------------------------------------------------------------------------------------------------
+
+
+def resource(number: int) -> dict[str, object]:
+    name = f"web-{number}"
+    return {"id": f"/subscriptions/17/servers/{name}/x", "name": name, "link": f"https://e.org/v1/zones/z{number % 3}"}
+
+
+def test_strings_that_follow_from_a_column_are_said_once() -> None:
+    body = short(json.dumps([resource(number) for number in range(8)])).split("\n")
+    assert body[0] == '[8 rows{id="/subscriptions/17/servers/"+name+"/x",name,link="https://e.org/v1/zones/"+...}'
+    assert body[1:3] == ["web-0,z0", "web-1,z1"]
+
+
+def test_in_short_lists_identifiers_are_written_out() -> None:
+    assert "/subscriptions/17/servers/web-6/x" in short(json.dumps([resource(number) for number in range(7)]))
+
+
+def test_no_name_and_no_time_is_cut_in_two() -> None:
+    rows = [{"name": f"production-frontend-{i}", "at": f"2026-03-01T08:01:{10 + i}Z"} for i in range(20)]
+    assert "production-frontend-7,2026-03-01T08:01:17Z" in short(json.dumps(rows))
+
+
+def test_a_long_value_that_repeats_is_named_where_it_first_stands() -> None:
+    policy = {"effect": "allow", "actions": ["read", "write"], "resources": ["*"]}
+    body = short(json.dumps({"first": policy, "text": "x", "second": [policy, 1], "third": policy}))
+    assert body == "{first:&1 {effect:allow,actions:[read,write],resources:[*]},text:x,second:[*1,1],third:*1}"
+
+
+def test_points_in_time_written_as_objects_are_short() -> None:
+    numbers = {"year": 2024, "month": 2, "day": 15, "hour": 11, "minute": 2, "second": 5}
+    with_fraction = {"__class__": "datetime", **numbers, "microsecond": 74092}
+    without = {"__class__": "datetime", **numbers, "microsecond": 0}
+    assert short(json.dumps({"a": with_fraction, "b": [without]})) == (
+        "{a:@2024-02-15 11:02:05.074092,b:[@2024-02-15 11:02:05]}"
+    )
+    for odd in ({"tz": 1}, {"year": 24}, {"month": 2.0}, {"day": "15"}, {"hour": -1}, {"microsecond": 10**6}):
+        assert "@" not in short(json.dumps({"a": with_fraction | odd}))
+
+
+def test_json_in_a_string_is_written_as_json() -> None:
+    inner = {"Statement": [{"Effect": "Allow", "n": 1}]}
+    tight, spaced = json.dumps(inner, separators=(",", ":")), json.dumps(inner)
+    assert short(json.dumps([tight])) == "[json{Statement:[{Effect:Allow,n:1}]}]"
+    assert short(json.dumps([spaced])) == "[json {Statement:[{Effect:Allow,n:1}]}]"
+    other = spaced.replace("1}", "1 }")
+    assert short(json.dumps([other])) == f"[`{other}`]"
+
+
+CERTIFICATE = "MIIC" + "aB3+x9yZ" * 60 + "=="
+
+
+def test_data_in_base64_is_cut_at_the_level_balanced_alone() -> None:
+    text = json.dumps({"name": "x", "certificate": f"before {CERTIFICATE} after"})
+    assert short(text) == f"{{name:x,certificate:before {CERTIFICATE} after}}"
+    left_out = len(CERTIFICATE) - 24
+    assert short(text, Level.BALANCED) == (
+        f'{{name:x,certificate:"before {CERTIFICATE[:24]}"+<{left_out} characters left out>+" after"}}'
+    )
+
+
+@pytest.mark.parametrize("name", ["nextToken", "ReceiptHandle", "signature", "downloadUrl", "sessionState"])
+def test_what_has_to_be_handed_back_is_never_cut(name: str) -> None:
+    assert CERTIFICATE in short(json.dumps({name: CERTIFICATE}), Level.BALANCED)
+
+
+def test_long_paths_and_words_are_not_data() -> None:
+    path = "Folder9/" * 200
+    assert path in short(json.dumps({"path": path, "word": "x" * 2000}), Level.BALANCED)
+
+
+def test_equal_beginnings_of_different_data_are_not_called_equal() -> None:
+    one, other = CERTIFICATE, CERTIFICATE[:-3] + "A=="
+    assert "*1" not in short(json.dumps([{"c": one, "d": other}]), Level.BALANCED)
 
 
 def test_a_cell_never_starts_a_line_like_a_mark() -> None:

@@ -8,6 +8,7 @@ its reader in `decoding`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from narrows.compressors import marks
@@ -39,17 +40,17 @@ class JsonRows:
         except NotExact as fault:
             return Kept(Reason.GRAMMAR, Kind.JSON, str(fault))
         writer = Writer(self.bulk if level is Level.BALANCED else None)
-        body = writer.value(list(documents.values) if documents.several else documents.values[0])
+        body = writer.document(list(documents.values) if documents.several else documents.values[0])
         words = _head(documents, writer.notes)
         shortened = f"{marks.mark(words)}\n{body}"
-        return Compressed(Kind.JSON, shortened, lossless=not writer.notes.rows_left_out, summary=words)
+        return Compressed(Kind.JSON, shortened, lossless=writer.notes.is_lossless, summary=words)
 
     def is_output(self, text: str) -> bool:
         return _decoded(text) is not None
 
     def expand(self, text: str) -> str | None:
         decoded = _decoded(text)
-        if decoded is None or decoded.rows_left_out:
+        if decoded is None or decoded.rows_left_out or decoded.strings_cut:
             return None
         head = _HEAD.match(text)
         return "\n".join(decoded.items) if head and head["documents"] else decoded.text
@@ -58,23 +59,31 @@ class JsonRows:
 COMPRESSOR = JsonRows()
 
 _NOTHING = "nothing left out"
-_CONSTANTS = "; name=value holds for every row"
-_ABSENT = "; empty cell: key absent"
-_WHOLE = "; a row in braces is written whole"
+_EXPLAINED: tuple[tuple[str, Callable[[Notes], int]], ...] = (
+    ("; name=value holds for every row", lambda notes: notes.constants + notes.joined + notes.joined_cells),
+    ("; ... is the row's cell", lambda notes: notes.joined_cells),
+    ("; name[]{a,b}: objects as [a,b]", lambda notes: notes.listed),
+    ("; empty cell: key absent", lambda notes: notes.absent),
+    ("; a row in braces is written whole", lambda notes: notes.whole),
+    ("; &1 names a value, *1 repeats it", lambda notes: notes.repeated),
+)
 _HEAD = re.compile(
     rf"\[narrows: (?:(?P<documents>[1-9][0-9]*) JSON documents|JSON) in short form, "
-    rf"(?:{_NOTHING}|(?P<left_out>[1-9][0-9]*) of [1-9][0-9]* rows left out where marked)"
-    rf"(?:{_CONSTANTS})?(?:{_ABSENT})?(?:{_WHOLE})?\]\n"
+    rf"(?:{_NOTHING}|(?:(?P<rows>[1-9][0-9]*) of [1-9][0-9]* rows left out where marked)?(?P<both>, )?"
+    rf"(?:(?P<strings>[1-9][0-9]*) strings? cut where marked)?)"
+    rf"{''.join(f'(?:{re.escape(words)})?' for words, _ in _EXPLAINED)}\]\n"
 )
 
 
 def _head(documents: Documents, notes: Notes) -> str:
     what = f"{len(documents.values)} JSON documents" if documents.several else "JSON"
-    left_out = _NOTHING
+    left_out: list[str] = []
     if notes.rows_left_out:
-        left_out = f"{notes.rows_left_out} of {notes.rows_of_shortened} rows left out where marked"
-    said = f"{what} in short form, {left_out}"
-    return said + _CONSTANTS * bool(notes.constants) + _ABSENT * bool(notes.absent) + _WHOLE * bool(notes.whole)
+        left_out.append(f"{notes.rows_left_out} of {notes.rows_of_shortened} rows left out where marked")
+    if notes.strings_cut:
+        left_out.append(f"{notes.strings_cut} string{'s' * (notes.strings_cut > 1)} cut where marked")
+    said = f"{what} in short form, {', '.join(left_out) or _NOTHING}"
+    return said + "".join([words for words, used in _EXPLAINED if used(notes)])
 
 
 def _decoded(text: str) -> Decoded | None:
@@ -86,7 +95,7 @@ def _decoded(text: str) -> Decoded | None:
         decoded = decode(text[head.end() :])
     except NotOurs:
         return None
-    if decoded.rows_left_out != int(head["left_out"] or 0):
+    if decoded.rows_left_out != int(head["rows"] or 0) or decoded.strings_cut != int(head["strings"] or 0):
         return None
     if head["documents"] and len(decoded.items) != int(head["documents"]):
         return None

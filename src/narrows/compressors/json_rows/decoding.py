@@ -2,7 +2,8 @@
 
 A recursive descent over docs/forms.md, strict: anything that the writer could not have written is `NotOurs`. Keys,
 numbers and strings come back as they stand, so that decoding is the inverse of writing without any conversion. A small
-text can declare a very large table; beyond `MAX_CHARACTERS` it is not ours either, since no source was that long.
+text can declare a very large table, or repeat a long value many times; beyond `MAX_CHARACTERS` it is not ours either,
+since no source was that long.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from narrows.compressors.json_rows.notation import BARE, BARE_KEY, NUMBER, quoted
-from narrows.compressors.json_rows.reading import MAX_DEPTH
+from narrows.compressors.json_rows import embedded, moments
+from narrows.compressors.json_rows.declared import Field, Header, assembled
+from narrows.compressors.json_rows.notation import BARE, BARE_KEY, NUMBER, RAW, quoted
+from narrows.compressors.json_rows.reading import MAX_DEPTH, NotExact, read
 
 MAX_CHARACTERS = 128 << 20
 
@@ -23,30 +26,28 @@ class NotOurs(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The document as compact JSON; `items` are those of an outermost array. `rows_left_out`: with any, the text is
-    not the source."""
+    """The document as compact JSON; `items` are those of an outermost array. `rows_left_out`, `strings_cut`: with any,
+    the text is not the source."""
 
     text: str
     items: tuple[str, ...]
     rows_left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """A declared column: `constant` JSON text, or `fields` of a group, or one cell a row (neither)."""
-
-    key: str
-    constant: str | None = None
-    fields: tuple[_Field, ...] | None = None
+    strings_cut: int
 
 
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _PLAIN = re.compile(r'[^,{}\[\]"\n]*')
 _NAME = re.compile(r'[^,{}\[\]"\n:=]*')
 _LITERAL = re.compile(rf"(?:true|false|null|{NUMBER})\Z")
+_PIECE = re.compile(r"[0-9A-Za-z]+\Z")
 _TABLE = re.compile(r"\[(0|[1-9][0-9]{0,8}) (rows|lists)\{")
+_MAP = re.compile(r"\{([1-9][0-9]{0,8}) rows\{")
 _GAP = re.compile(r"\[narrows: rows ([1-9][0-9]{0,8})-([1-9][0-9]{0,8}) left out\]\n")
 _SUMMARY = re.compile(r"\[narrows: ([1-9][0-9]{0,8}) rows left out(?:; [^\n]*)?\]\n")
+_CUT = re.compile(r"\+<[1-9][0-9]{0,8} characters left out>")
+_NAMED = re.compile(r"&([1-9][0-9]{0,8}) ")
+_REPEATED = re.compile(r"\*([1-9][0-9]{0,8})")
+_MEMBER = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z0-9_]*")
 
 
 def decode(body: str) -> Decoded:
@@ -64,7 +65,7 @@ def decode(body: str) -> Decoded:
         text = reader.value(0)
     if reader.position != len(body):
         raise NotOurs("text after the document")
-    return Decoded(text, items, reader.rows_left_out)
+    return Decoded(text, items, reader.rows_left_out, reader.strings_cut)
 
 
 class _Reader:
@@ -74,8 +75,12 @@ class _Reader:
         self.body = body
         self.position = 0
         self.rows_left_out = 0
+        self.strings_cut = 0
         self._characters = 0
         self._one_line = False
+        self._levels = 0
+        self._names = 0
+        self._named: dict[int, str] = {}
 
     def value(self, depth: int) -> str:
         """One value, as compact JSON."""
@@ -85,7 +90,15 @@ class _Reader:
             case "{":
                 return self._object(depth)
             case '"':
-                return self._found(_STRING)
+                return self._string()
+            case "`":
+                return self._raw()
+            case "&" | "*" | "@" as sign:
+                special = self._special(sign, depth)
+                if special is not None:
+                    return special
+            case "j" if self.body.startswith(("json{", "json[", "json {", "json ["), self.position):
+                return self._embedded()
         plain = self._found(_PLAIN)
         if _LITERAL.match(plain):
             return plain
@@ -99,12 +112,9 @@ class _Reader:
             raise NotOurs("nested too deep")
         table = None if self._one_line else _TABLE.match(self.body, self.position)
         if table is not None:
-            self.position = table.end()
-            self._one_line = True
-            fields = self._fields(depth)
-            self._expect("}\n")
+            header = self._header(table, depth)
             count = int(table[1])
-            yield from self._rows(fields, count, depth) if table[2] == "rows" else self._lists(fields, count, depth)
+            yield from self._rows(header, count, depth) if table[2] == "rows" else self._lists(header, count, depth)
             self._one_line = False
             return
         self._expect("[")
@@ -115,11 +125,87 @@ class _Reader:
             self._expect(",")
             yield self.value(depth + 1)
 
+    def _string(self) -> str:
+        """A JSON string, or what is left of one that was cut."""
+        text = self._found(_STRING)
+        cut = _CUT.match(self.body, self.position)
+        if cut is None:
+            return text
+        while cut is not None:
+            self.position = cut.end()
+            if self._skip("+"):
+                self._found(_STRING)
+            cut = _CUT.match(self.body, self.position)
+        self.strings_cut += 1
+        return text
+
+    def _raw(self) -> str:
+        end = self.body.find("`", self.position + 1)
+        text = self.body[self.position + 1 : end] if end >= 0 else ""
+        if not RAW.match(text):
+            raise NotOurs(f"not a string at {self.position}")
+        self.position = end + 1
+        return quoted(text)
+
+    def _special(self, sign: str, depth: int) -> str | None:
+        """A value that is named, one that is repeated, or a point in time; None for a string that begins alike."""
+        if sign == "@":
+            moment = moments.read(self.body, self.position)
+            if moment is not None:
+                self.position = moment[1]
+            return moment and moment[0]
+        if sign == "&":
+            name = _NAMED.match(self.body, self.position)
+            if name is None:
+                return None
+            number = self._next_name(name)
+            self._named[number] = text = self.value(depth)
+            return text
+        name = _REPEATED.match(self.body, self.position)
+        if name is None:
+            return None
+        self.position = name.end()
+        if int(name[1]) not in self._named:
+            raise NotOurs(f"*{name[1]} names nothing")
+        text = self._named[int(name[1])]
+        self._count_characters(len(text))
+        return text
+
+    def _embedded(self) -> str:
+        """A string that holds JSON."""
+        if self._levels == embedded.MAX_LEVELS:
+            raise NotOurs("JSON in strings too deep")
+        self._expect("json")
+        spaced = self._skip(" ")
+        self._levels += 1
+        text = self._one_line_value()
+        self._levels -= 1
+        if spaced:
+            try:
+                text = embedded.plain(read(text).values[0], embedded.SPACED)
+            except NotExact as fault:
+                raise NotOurs(str(fault)) from None
+        self._count_characters(len(text))
+        return quoted(text)
+
+    def _one_line_value(self) -> str:
+        before, self._one_line = self._one_line, True
+        text = self.value(0)
+        self._one_line = before
+        return text
+
     def _object(self, depth: int) -> str:
         if depth > MAX_DEPTH:
             raise NotOurs("nested too deep")
+        table = None if self._one_line else _MAP.match(self.body, self.position)
+        if table is not None:
+            header = self._header(table, depth)
+            members = [self._keyed(header, depth) for _ in range(int(table[1]))]
+            self._expect("}")
+            self._one_line = False
+            return "{" + ",".join(members) + "}"
         self._expect("{")
-        members: list[str] = []
+        members = []
         while not self._skip("}"):
             if members:
                 self._expect(",")
@@ -127,6 +213,16 @@ class _Reader:
             self._expect(":")
             members.append(f"{name}:{self.value(depth + 1)}")
         return "{" + ",".join(members) + "}"
+
+    def _keyed(self, header: Header, depth: int) -> str:
+        """A row of a table that is an object, its key before it."""
+        if not header.cells:
+            raise NotOurs("an object without cells")
+        name = self._key()
+        self._expect(":")
+        row = self._regular(header, depth)
+        self._expect("\n")
+        return f"{name}:{row}"
 
     def _key(self) -> str:
         if self.body.startswith('"', self.position):
@@ -136,7 +232,22 @@ class _Reader:
             raise NotOurs(f"not a key at {self.position}")
         return quoted(name)
 
-    def _fields(self, depth: int) -> tuple[_Field, ...]:
+    def _header(self, table: re.Match[str], depth: int) -> Header:
+        """The declaration of a table's columns; what follows is written on lines."""
+        self.position = table.end()
+        self._one_line = True
+        header = self._columns(depth)
+        self._expect("\n")
+        return header
+
+    def _columns(self, depth: int) -> Header:
+        header = Header.of(self._fields(depth))
+        self._expect("}")
+        if header is None or not header.fields:
+            raise NotOurs("a column that follows from none")
+        return header
+
+    def _fields(self, depth: int) -> tuple[Field, ...]:
         if depth > MAX_DEPTH:
             raise NotOurs("nested too deep")
         fields = [self._field(depth)]
@@ -144,20 +255,27 @@ class _Reader:
             fields.append(self._field(depth))
         return tuple(fields)
 
-    def _field(self, depth: int) -> _Field:
+    def _field(self, depth: int) -> Field:
         name = self._key()
         if self._skip("="):
-            return _Field(name, constant=self.value(depth + 1))
+            value = self.value(depth + 1)
+            return self._joined(name, value) if value[0] == '"' and self._skip("+") else Field(name, constant=value)
         if self._skip("{"):
             fields = self._fields(depth + 1)
             self._expect("}")
-            return _Field(name, fields=fields)
-        return _Field(name)
+            return Field(name, fields=fields)
+        if self._skip("[]{"):
+            return Field(name, inner=self._columns(depth + 2))
+        return Field(name)
 
-    def _rows(self, fields: tuple[_Field, ...], count: int, depth: int) -> Iterator[str]:
-        cells = sum(map(_cells, fields))
-        if not cells:
-            row = self._row(fields, 0, depth)
+    def _joined(self, name: str, prefix: str) -> Field:
+        source = self._found(_MEMBER)
+        suffix = self._found(_STRING) if self._skip("+") else '""'
+        return Field(name, affixes=(prefix[1:-1], suffix[1:-1]), source=None if source == "..." else quoted(source))
+
+    def _rows(self, header: Header, count: int, depth: int) -> Iterator[str]:
+        if not header.cells:
+            row = self._row(header, depth)
             self._count_characters(len(row) * count)
             self._expect("]")
             yield from [row] * count
@@ -166,7 +284,7 @@ class _Reader:
         while index < count:
             gap = _GAP.match(self.body, self.position)
             if gap is None:
-                yield self._row(fields, cells, depth)
+                yield self._row(header, depth)
                 self._expect("\n")
                 index += 1
                 continue
@@ -184,50 +302,94 @@ class _Reader:
             self.rows_left_out += left_out
         self._expect("]")
 
-    def _lists(self, fields: tuple[_Field, ...], count: int, depth: int) -> Iterator[str]:
-        cells = sum(map(_cells, fields))
-        if not cells or not count:
+    def _lists(self, header: Header, count: int, depth: int) -> Iterator[str]:
+        if not header.cells or not count:
             raise NotOurs("lists without cells")
         for index in range(count):
             rows: list[str] = []
             while not (self.body.startswith("-\n", self.position) or self.body.startswith("]", self.position)):
-                rows.append(self._row(fields, cells, depth))
+                rows.append(self._row(header, depth))
                 self._expect("\n")
             self._expect("-\n" if index < count - 1 else "]")
             yield f"[{','.join(rows)}]"
 
-    def _row(self, fields: tuple[_Field, ...], cells: int, depth: int) -> str:
-        if cells > 1 and self.body.startswith("{", self.position):
+    def _row(self, header: Header, depth: int) -> str:
+        if len(header.cells) > 1 and self.body.startswith("{", self.position):
             start = self.position
             whole = self._object(depth + 1)
             if self.body.startswith("\n", self.position):
                 return whole
             self.position = start
-        row, _ = self._members(fields, depth, first=True)
+        return self._regular(header, depth)
+
+    def _regular(self, header: Header, depth: int) -> str:
+        """A row's cells, put under the names of its columns."""
+        cells: list[str | None] = []
+        for field in header.cells:
+            if cells:
+                self._expect(",")
+            cells.append(self._cell(field, depth))
+        row = assembled(header, cells)
+        if row is None:
+            raise NotOurs(f"a column that follows from none at {self.position}")
         self._count_characters(len(row))
         return row
+
+    def _cell(self, field: Field, depth: int) -> str | None:
+        if self.body[self.position : self.position + 1] in (",", "\n", "]"):
+            return None
+        if field.affixes is not None:
+            return self._piece()
+        return self._listed(field.inner, depth + 2) if field.inner is not None else self.value(depth + 2)
+
+    def _piece(self) -> str:
+        """A part of a string."""
+        start = self.position
+        text = self._found(_PLAIN)
+        if _PIECE.match(text):
+            return quoted(text)
+        self.position = start
+        text = self.value(MAX_DEPTH + 1)
+        if text[0] != '"':
+            raise NotOurs(f"no part of a string at {self.position}")
+        return text
+
+    def _listed(self, header: Header, depth: int) -> str:
+        """A list of objects in a cell, or a name for one."""
+        if self.body.startswith("*", self.position):
+            return self.value(depth)
+        name = _NAMED.match(self.body, self.position)
+        if name is not None:
+            number = self._next_name(name)
+            self._named[number] = text = self._list_of_objects(header, depth)
+            return text
+        return self._list_of_objects(header, depth)
+
+    def _list_of_objects(self, header: Header, depth: int) -> str:
+        items: list[str] = []
+        self._expect("[")
+        while not self._skip("]"):
+            if items:
+                self._expect(",")
+            if len(header.cells) == 1:
+                items.append(self._regular(header, depth))
+            else:
+                self._expect("[")
+                items.append(self._regular(header, depth))
+                self._expect("]")
+        return f"[{','.join(items)}]"
+
+    def _next_name(self, name: re.Match[str]) -> int:
+        self.position = name.end()
+        self._names += 1
+        if int(name[1]) != self._names:
+            raise NotOurs(f"&{name[1]} is out of order")
+        return self._names
 
     def _count_characters(self, count: int) -> None:
         self._characters += count
         if self._characters > MAX_CHARACTERS:
             raise NotOurs("expands beyond any source")
-
-    def _members(self, fields: tuple[_Field, ...], depth: int, *, first: bool) -> tuple[str, bool]:
-        """An object of these columns, and whether the row's next cell is still its first."""
-        members: list[str] = []
-        for field in fields:
-            if field.constant is not None:
-                members.append(f"{field.key}:{field.constant}")
-            elif field.fields is not None:
-                inner, first = self._members(field.fields, depth + 1, first=first)
-                members.append(f"{field.key}:{inner}")
-            else:
-                if not first:
-                    self._expect(",")
-                first = False
-                if self.body[self.position : self.position + 1] not in (",", "\n"):
-                    members.append(f"{field.key}:{self.value(depth + 2)}")
-        return "{" + ",".join(members) + "}", first
 
     def _found(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self.body, self.position)
@@ -245,9 +407,3 @@ class _Reader:
     def _expect(self, text: str) -> None:
         if not self._skip(text):
             raise NotOurs(f"{text!r} is missing at {self.position}")
-
-
-def _cells(field: _Field) -> int:
-    if field.constant is not None:
-        return 0
-    return 1 if field.fields is None else sum(map(_cells, field.fields))

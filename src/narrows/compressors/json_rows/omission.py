@@ -43,6 +43,8 @@ _TROUBLE = re.compile(
 )
 _ANY_NUMBER = re.compile(NUMBER + r"\Z")
 _COMPARABLE = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?\Z")
+_NO_SCALARS = ("{", "[", "`", "@", "\x00")
+"""What begins another form than a short string, a number or a constant."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
@@ -140,10 +142,12 @@ def _number(cell: str) -> Decimal | None:
 
 def _statement(column: Column, cells: Sequence[str]) -> str:
     """What the cells of the rows left out held: counts of few values, or the range of numbers; else nothing."""
+    if column.joined is not None:
+        return ""
     name = _path(column.path)
     counts = Counter(cells)
     if len(counts) <= _FEW_VALUES and not any(
-        len(cell) > _LONG_VALUE or cell.startswith(("{", "[")) for cell in counts
+        len(cell) > _LONG_VALUE or cell.startswith(_NO_SCALARS) for cell in counts
     ):
         return f"{name}: " + ", ".join(f"{times} {_value(cell)}" for cell, times in counts.most_common())
     numbers = [(value, cell) for cell in counts if (value := _number(cell)) is not None]

@@ -5,8 +5,9 @@
     18,Linus,linus@example.org
     ]
 
-A list of lists of objects shares one header, its lists set apart by lines that hold `-`. Whichever is shorter is taken
-where a table would keep long lists of objects inside its cells: the table, or the objects with tables inside.
+A list of lists of objects shares one header, its lists set apart by lines that hold `-`. An object whose members are
+objects alike is a table too, the key before each row. Whichever is shorter is taken where a table would keep long lists
+of objects inside its cells: the table, or the objects with tables inside.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
-from narrows.compressors.json_rows import omission
+from narrows.compressors.json_rows import affixes, omission
 from narrows.compressors.json_rows.columns import (
     MIN_FILLED,
+    Column,
     Constant,
+    Derived,
     Field,
     Group,
     Row,
@@ -27,8 +30,9 @@ from narrows.compressors.json_rows.columns import (
     header,
     shared_names,
 )
-from narrows.compressors.json_rows.notation import inline, key
+from narrows.compressors.json_rows.notation import key
 from narrows.compressors.json_rows.reading import JsonValue
+from narrows.compressors.json_rows.values import Values
 
 MAX_CHOICES = 3
 """How many tables inside each other are written both ways; each doubles the work for what lies below it."""
@@ -39,10 +43,20 @@ class Notes:
     """What the head line has to explain, gathered while writing."""
 
     constants: int = 0
+    joined: int = 0
+    joined_cells: int = 0
+    listed: int = 0
     absent: int = 0
     whole: int = 0
+    repeated: int = 0
+    strings_cut: int = 0
     rows_left_out: int = 0
     rows_of_shortened: int = 0
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether all is there."""
+        return not (self.rows_left_out or self.strings_cut)
 
 
 def is_rows(value: JsonValue) -> TypeGuard[list[Row]]:
@@ -60,24 +74,69 @@ def is_lists_of_rows(value: JsonValue) -> TypeGuard[list[list[Row]]]:
     )
 
 
+def is_map(value: Row) -> bool:
+    """Whether an object holds at least two members, all of them objects."""
+    return len(value) > 1 and all(isinstance(member, dict) for member in value.values())
+
+
 class Writer:
-    """Writes one document; `notes` afterwards says what was done. `bulk`: from where on rows are left out."""
+    """Writes one document; `notes` afterwards says what was done. `bulk`: from where on rows are left out, and that
+    what nobody can read in a string may be cut."""
 
     def __init__(self, bulk: omission.Bulk | None) -> None:
         self.notes = Notes()
         self._bulk = bulk
         self._choices = 0
+        self._values = Values(cut=bulk is not None)
 
-    def value(self, value: JsonValue) -> str:
+    def document(self, value: JsonValue) -> str:
+        """The whole document."""
+        resolved = self._values.resolved(self._value(value))
+        self.notes.repeated, self.notes.strings_cut = resolved.named, resolved.strings_cut
+        return resolved.text
+
+    def _value(self, value: JsonValue, name: str = "") -> str:
         """A value outside of any cell."""
         if isinstance(value, dict):
-            return "{" + ",".join([f"{key(name)}:{self.value(member)}" for name, member in value.items()]) + "}"
+            return (self._map(value) if is_map(value) else None) or self._object(value)
         if isinstance(value, list):
             return self._table(value) or self._list(value)
-        return inline(value)
+        return self._values.inline(value, name)
+
+    def _object(self, members: Row) -> str:
+        if "__class__" in members:
+            return self._values.inline(members)
+        written = [f"{key(name)}:{self._value(member, name)}" for name, member in members.items()]
+        return self._one_line("{" + ",".join(written) + "}")
+
+    def _map(self, members: Row) -> str | None:
+        """An object as a table, its keys before the rows, where that is one and shorter."""
+        before = replace(self.notes)
+        table = _Table.of([member for member in members.values() if isinstance(member, dict)], self._values)
+        if table is None or table.whole or not any(True for _ in flat(table.fields)):
+            return None
+        rows = [f"{key(name)}:{line}" for name, line in zip(members, table.lines(), strict=True)]
+        self._note(table)
+        text = "\n".join([f"{{{table.count} rows{{{header(table.fields)}}}", *rows, "}"])
+        if self._choices < MAX_CHOICES:
+            after, self.notes = self.notes, before
+            self._choices += 1
+            other = self._object(members)
+            self._choices -= 1
+            if self._length(other) <= self._length(text):
+                return other
+            self.notes = after
+        return text
+
+    def _length(self, text: str) -> int:
+        return len(self._values.resolved(text).text)
 
     def _list(self, items: Iterable[JsonValue]) -> str:
-        return "[" + ",".join([self.value(item) for item in items]) + "]"
+        return self._one_line("[" + ",".join([self._value(item) for item in items]) + "]")
+
+    def _one_line(self, text: str) -> str:
+        """What may be named. Tables may not: two that lost rows can look alike."""
+        return text if "\n" in text else self._values.shared(text)
 
     def _table(self, items: list[JsonValue]) -> str | None:
         """A list as a table, where it is one and that is shorter."""
@@ -88,7 +147,7 @@ class Writer:
     def _shorter(self, rows: list[Row]) -> str | None:
         """The table, or None where there is none or the objects with tables inside are shorter."""
         before = replace(self.notes)
-        table = _Table.of(rows)
+        table = _Table.of(rows, self._values)
         if table is None:
             return None
         text = self._written(table)
@@ -97,7 +156,7 @@ class Writer:
             self._choices += 1
             other = self._list(rows)
             self._choices -= 1
-            if len(other) < len(text):
+            if self._length(other) < self._length(text):
                 return other
             self.notes = after
         return text
@@ -115,7 +174,7 @@ class Writer:
         return "\n".join([f"[{table.count} rows{{{header(table.fields)}}}", *lines, "]"])
 
     def _lists(self, lists: list[list[Row]]) -> str | None:
-        table = _Table.of([row for inner in lists for row in inner])
+        table = _Table.of([row for inner in lists for row in inner], self._values)
         if table is None or not any(True for _ in flat(table.fields)):
             return None
         lines = iter(table.lines())
@@ -126,9 +185,24 @@ class Writer:
         return "\n".join([f"[{len(lists)} lists{{{header(table.fields)}}}", *written[1:], "]"])
 
     def _note(self, table: _Table) -> None:
-        self.notes.constants += any(_has_constant(field) for field in table.fields)
+        self._note_fields(table.fields)
         self.notes.absent += any("" in column.cells for column in flat(table.fields))
         self.notes.whole += bool(table.whole)
+
+    def _note_fields(self, fields: Iterable[Field]) -> None:
+        for field in fields:
+            match field:
+                case Group():
+                    self._note_fields(field.fields)
+                case Constant():
+                    self.notes.constants += 1
+                case Derived():
+                    self.notes.joined += 1
+                case Column():
+                    self.notes.joined_cells += field.joined is not None
+                    self.notes.listed += bool(field.inner)
+                    self.notes.absent += any("" in column.cells for column in flat(field.inner))
+                    self._note_fields(field.inner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +214,7 @@ class _Table:
     count: int
 
     @classmethod
-    def of(cls, rows: list[Row]) -> _Table | None:
+    def of(cls, rows: list[Row], values: Values) -> _Table | None:
         """The table; None where the rows are too unlike each other to be read as one."""
         shapes = [tuple(row) for row in rows]
         names, accepted = shared_names(list(dict.fromkeys(shapes)))
@@ -149,8 +223,8 @@ class _Table:
         regular = [row for row, shape in zip(rows, shapes, strict=True) if shape in accepted]
         if sum(map(len, regular)) < MIN_FILLED * len(names) * len(rows):
             return None
-        whole = {index: inline(rows[index]) for index, shape in enumerate(shapes) if shape not in accepted}
-        table = cls(fields_of(regular, names), whole, len(rows))
+        whole = {index: values.container(rows[index]) for index, shape in enumerate(shapes) if shape not in accepted}
+        table = cls(affixes.joined(fields_of(regular, names, values), len(regular)), whole, len(rows))
         if whole and sum(1 for _ in flat(table.fields)) < 2:
             return None  # one cell alone could be an object too
         return table
@@ -161,9 +235,3 @@ class _Table:
         if not self.whole:
             return list(lines)
         return [self.whole.get(index) or next(lines) for index in range(self.count)]
-
-
-def _has_constant(field: Field) -> bool:
-    if isinstance(field, Group):
-        return any(_has_constant(inner) for inner in field.fields)
-    return isinstance(field, Constant)
