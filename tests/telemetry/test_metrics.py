@@ -48,7 +48,7 @@ CHAT: dict[str, Any] = {
 def test_every_metric_of_the_table_is_shown_as_it_says_and_no_other() -> None:
     metrics = Metrics(version="1", policy_version="2")
     metrics.observe_exchange(exchange(error_code="overloaded", outcome=Outcome.REFUSED), [decision()])
-    metrics.observe_exchange(exchange(response=response(dropped="lagging")))
+    metrics.observe_exchange(exchange(response=response(dropped="lagging"), key="alice"))
     families = {family.name: family for family in text_string_to_metric_families(metrics.render(Readings()).decode())}
     assert set(families) == {metric.name.removesuffix("_total") for metric in METRICS}
     for metric in METRICS:
@@ -79,6 +79,13 @@ def test_an_exchange_is_counted() -> None:
     assert value(samples, "narrows_request_body_bytes_total", wire="openai_chat", stage="received") == 8_000
     assert value(samples, "narrows_request_body_bytes_total", wire="openai_chat", stage="forwarded") == 3_000
     assert value(samples, "narrows_response_body_bytes_total", wire="openai_chat") == 1_400
+
+
+def test_requests_are_counted_by_key_and_limit() -> None:
+    samples = after(exchange(key="alice"), exchange(key="alice"), exchange(key="alice", limit="requests"), exchange())
+    assert value(samples, "narrows_key_requests_total", key="alice", result="admitted") == 2
+    assert value(samples, "narrows_key_requests_total", key="alice", result="requests") == 1
+    assert sum(count for (name, _), count in samples.items() if name == "narrows_key_requests_total") == 3
 
 
 def test_what_was_planned_is_counted() -> None:

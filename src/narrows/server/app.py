@@ -32,6 +32,7 @@ from narrows.telemetry.log import EventLog
 from narrows.telemetry.metrics import Metrics
 from narrows.upstream.connection import Connection
 from narrows.upstream.pool import Pool
+from narrows.upstream.proxying import asked_through, proxy_for
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
 
@@ -106,13 +107,16 @@ async def serve(
         OSError: the address cannot be listened on.
     """
     target = parse_target(settings.upstream)
+    proxy = proxy_for(target, settings.upstream_proxy, settings.no_proxy)
+    target = asked_through(target, proxy)
     tls = client_context(settings.ca_bundle) if target.tls else None
     policies = {level: replace(policy, level=level) for level in Level}
     rules = Rules(target, policies, policy.level, token_hex(8).encode())
     metrics = Metrics(version=version("narrows"), policy_version=policy.version)
     telling = Telling(metrics, log or _standard_log(settings), ExchangeRing())
     planner = Planner(PlanPool(settings.plan_workers), settings)
-    gateway = Gateway(settings, rules, Pool(target, tls, settings.connect_timeout_s), planner, telling, limits)
+    pool = Pool(target, tls, settings.connect_timeout_s, proxy)
+    gateway = Gateway(settings, rules, pool, planner, telling, limits)
     deadlines = Deadlines(gateway.loop, gateway.downstreams, gateway.each_tick)
     server = await gateway.loop.create_server(
         lambda: Downstream(gateway), settings.host, settings.port, backlog=_BACKLOG

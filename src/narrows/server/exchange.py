@@ -14,15 +14,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from narrows.core.edits import apply_edits
-from narrows.core.http1 import Framing, Sized
+from narrows.core.http1 import Chunked, Framing, Sized
 from narrows.errors import ClientTooSlow, GatewayError
 from narrows.plan import Plan
 from narrows.records.types import Outcome
 from narrows.server.admission import Passed, PassReason, Planned
 from narrows.server.deadlines import NEVER_S
 from narrows.server.forwarding import Client, Forwarding
+from narrows.server.keys import Holder
 from narrows.server.planner import Unfinished
 from narrows.server.prepared import Prepared
+from narrows.server.rates import Allowance, refusal
 from narrows.server.replies import CONTINUE, Reply, error_reply
 from narrows.server.request_body import HeldBody, PassedBody
 from narrows.server.story import Story
@@ -34,12 +36,15 @@ if TYPE_CHECKING:
 class Exchange(Forwarding):
     """One request of one client, from its head on."""
 
-    __slots__ = ("_ended", "_framing", "_incoming", "_planning")
+    __slots__ = ("_allowance", "_ended", "_framing", "_incoming", "_planning")
 
     def __init__(self, gateway: Gateway, client: Client, prepared: Prepared, framing: Framing) -> None:
         story = Story(gateway.next_request_id(), perf_counter(), prepared.method, prepared.path)
         super().__init__(gateway, client, prepared, story)
+        if prepared.holder is not None:
+            story.key = prepared.holder.name
         self._framing = framing
+        self._allowance: Allowance | None = None
         self._incoming: HeldBody | PassedBody | None = None
         self._planning: asyncio.Task[None] | None = None
         self._ended = False
@@ -70,6 +75,8 @@ class Exchange(Forwarding):
 
     def _admit(self, admitted: Planned | Passed) -> None:
         gateway = self._gateway
+        if self._prepared.holder is not None:
+            self._take_allowance(self._prepared.holder)
         if admitted.wire is not None:
             self.story.wire = admitted.wire.name
             self._wire = admitted.wire
@@ -79,12 +86,24 @@ class Exchange(Forwarding):
             self.story.reason = admitted.reason
             self._incoming = PassedBody(gateway.limits.replay_bytes)
 
+    def _take_allowance(self, holder: Holder) -> None:
+        """Count this request among those of its key, or refuse it."""
+        framing = self._framing
+        size = framing.size if isinstance(framing, Sized) else None if isinstance(framing, Chunked) else 0
+        over = holder.allowance.begin(size, self._gateway.loop.time())
+        if over is not None:
+            self.story.limit = over.limit
+            raise refusal(holder.name, over)
+        self._allowance = holder.allowance
+
     def body_data(self, data: bytes, *, ended: bool) -> None:
         """More of the request's body, framing included; `ended`: it is complete."""
         if self._ended:
             return
         self._complete = ended
         self.story.request_bytes += len(data)
+        if self._allowance is not None and isinstance(self._framing, Chunked):
+            self._allowance.add(len(data), self._gateway.loop.time())
         self._proceed(data)
 
     def _proceed(self, data: bytes) -> None:
@@ -206,6 +225,9 @@ class Exchange(Forwarding):
 
     def _release(self) -> None:
         self._ended = True
+        if self._allowance is not None:
+            self._allowance.end()
+            self._allowance = None
         if self._planning is not None:
             self._planning.cancel()
             self._planning = None

@@ -18,6 +18,7 @@ from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
 from narrows.server.departures import departed
+from narrows.server.keys import keyring_for
 from narrows.server.limits import Limits
 from narrows.server.own_routes import OwnRoutes
 from narrows.server.planner import Planner
@@ -54,7 +55,7 @@ class Telling:
 
 class Gateway:
     """The shared parts, and what they are told and asked. `unread`: the downstreams that are held up; `draining`: no
-    further request is taken."""
+    further request is taken; `own_lines`: the fields that every request carries upstream."""
 
     def __init__(
         self, settings: Settings, rules: Rules, pool: Pool, planner: Planner, telling: Telling, limits: Limits
@@ -68,7 +69,9 @@ class Gateway:
         self.telling = telling
         self.limits = limits
         self.budget = planner.budget
-        self.loop_line = b"%b: %b\r\n" % (LOOP_FIELD, rules.loop_mark)
+        self.keyring = keyring_for(settings, rules.target, self.loop.time())
+        upstream_line = b"" if self.keyring is None else self.keyring.upstream_line
+        self.own_lines = b"%b%b%b: %b\r\n" % (upstream_line, pool.proxy_line, LOOP_FIELD, rules.loop_mark)
         self.afterwards = Afterwards(self.loop, self._tell)
         self.downstreams: set[Downstream] = set()
         self.unread: set[Downstream] = set()

@@ -115,6 +115,11 @@ class Keyring:
         )
 
 
+def keyring_for(settings: Settings, target: Target, now_s: float) -> Keyring | None:
+    """The keyring of these settings; None where clients need no key and the upstream is sent none."""
+    return Keyring(settings, target, now_s) if settings.keys or settings.upstream_key else None
+
+
 def _keys_in(query: bytes) -> list[bytes]:
     parts = (part.partition(b"=") for part in query.split(b"&"))
     return [unquote_to_bytes(value) for name, equals, value in parts if equals and name == _QUERY_NAME]

@@ -7,6 +7,9 @@ upstream, and none shows a body, a header or a key.
 Where only this machine can connect, only it is answered: a page in a browser can make its own name resolve to loopback,
 and then read what it asks for there under that name (DNS rebinding). So a request that names another host than an
 address or `localhost` gets the 404, except at `/healthz`, which probes of every kind ask, and which shows nothing.
+
+Where the gateway has keys, these routes need one as well: figures and exchanges tell who uses it, and how much. Only
+`/healthz` and `/readyz` need none, as probes have none.
 """
 
 from __future__ import annotations
@@ -39,6 +42,9 @@ RESERVED = "/narrows"
 HEALTH = "/healthz"
 """The one that is answered under any host name."""
 
+OPEN = frozenset({"/healthz", "/readyz"})
+"""Those that need no key."""
+
 _METHODS = frozenset({b"GET", b"HEAD"})
 _PORT = re.compile(r":\d*\Z")
 
@@ -58,6 +64,7 @@ class OwnRoutes:
         self._prefix = prefix
         self._local_only = is_loopback(listens_on)
         self._health_path = (prefix + HEALTH).encode()
+        self._open_paths = {(prefix + path).encode() for path in OPEN}
         self._not_ready = not_ready
         self._metrics = metrics
         self._exchanges = exchanges
@@ -74,6 +81,10 @@ class OwnRoutes:
         if own is not None and self._local_only and path != self._health_path and _names_another_host(head):
             return self._not_under_this_name
         return own
+
+    def is_open(self, head: RequestHead) -> bool:
+        """Whether this request is for a route of ours that needs no key."""
+        return head.method in _METHODS and head.origin_form.partition(b"?")[0] in self._open_paths
 
     def _no_such_route(self) -> Reply:
         return error_reply(

@@ -20,6 +20,7 @@ from narrows.core.headers import field, forward_request_fields
 from narrows.core.http1 import MAX_LENGTH_DIGITS, Framing, NoBody, RequestHead, Sized
 from narrows.errors import GatewayError
 from narrows.server.admission import Passed, Planned, admit
+from narrows.server.keys import Entry, Holder
 from narrows.server.replies import Reply
 
 if TYPE_CHECKING:
@@ -29,14 +30,15 @@ MAX_REMEMBERED_BYTES = 4096
 """A longer head is worked out each time: what a connection remembers is held as long as it is open."""
 
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*+([0-9]++)\r")
+_NOTHING: frozenset[bytes] = frozenset()
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A request's head, and what is to be done about it. `own` answers it in the upstream's stead; `admitted` may be
-    the error that refuses it. `before` and `after` are the head that goes upstream, around the number of its length
-    where it has one. `upgrades`: it asks for a tunnel."""
+    the error that refuses it. `holder`: whose gateway key it shows. `before` and `after` are the head that goes
+    upstream, around the number of its length where it has one. `upgrades`: it asks for a tunnel."""
 
     head: RequestHead
     method: str
@@ -46,6 +48,7 @@ class Prepared:
     upgrades: bool = False
     before: bytes = b""
     after: bytes = b""
+    holder: Holder | None = None
 
     def upstream_head(self, length: int | None) -> bytes:
         """The head that goes upstream; `length` is the body's, where its framing is a length."""
@@ -60,21 +63,32 @@ def prepare(head: RequestHead, gateway: Gateway) -> Prepared:
     method, path = head.method.decode(), origin_form.partition(b"?")[0].decode("latin-1")
     own = gateway.own_routes.find(head)
     try:
-        admitted = admit(head, origin_form, gateway.rules)
-        target = gateway.target.join(origin_form)
+        entry = _enter(head, origin_form, gateway)
     except GatewayError as error:
-        return Prepared(head, method, path, own, error)
+        return Prepared(head, method, path, None, error)
+    try:
+        admitted = admit(head, entry.origin_form, gateway.rules)
+        target = gateway.target.join(entry.origin_form)
+    except GatewayError as error:
+        return Prepared(head, method, path, own, error, holder=entry.holder)
     upgrades = _upgrades(head)
     fields = forward_request_fields(
         head,
         host=gateway.target.authority,
-        drop=admitted.drop,
-        add=gateway.loop_line + _UPGRADE if upgrades else gateway.loop_line,
+        drop=admitted.drop | entry.drop,
+        add=gateway.own_lines + _UPGRADE if upgrades else gateway.own_lines,
     )
     block = b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, target, fields)
     length = _LENGTH.search(block.lower()) if isinstance(head.framing, Sized) else None
     cut, go_on = length.span(1) if length else (len(block), len(block))
-    return Prepared(head, method, path, own, admitted, upgrades, block[:cut], block[go_on:])
+    return Prepared(head, method, path, own, admitted, upgrades, block[:cut], block[go_on:], entry.holder)
+
+
+def _enter(head: RequestHead, origin_form: bytes, gateway: Gateway) -> Entry:
+    """Whose request it is; at the probes' routes, and where nobody needs a key, it is anybody's."""
+    if gateway.keyring is None or gateway.own_routes.is_open(head):
+        return Entry(None, origin_form, _NOTHING)
+    return gateway.keyring.enter(head, origin_form)
 
 
 def _upgrades(head: RequestHead) -> bool:

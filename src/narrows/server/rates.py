@@ -15,13 +15,14 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from narrows.errors import RateLimited
 from narrows.settings import KeyLimits
 
 MINUTE_S = 60.0
 IN_FLIGHT_RETRY_S = 1
 """When one request ends cannot be known; this is what OpenAI's SDKs would wait by themselves."""
-_ROUNDING = 1e-6
-"""Floating point may leave a bucket so much short of what it should hold."""
+_ROUNDING_S = 1e-6
+"""Floating point may leave a bucket so far behind what it should hold."""
 
 
 class Limit(StrEnum):
@@ -41,6 +42,19 @@ class Over:
     retry_after_s: int
 
 
+_WHAT = {
+    Limit.IN_FLIGHT: "requests in progress at once; wait for one to end",
+    Limit.REQUESTS: "requests a minute; wait as long as Retry-After says",
+    Limit.BODY_BYTES: "bytes of request bodies a minute; wait as long as Retry-After says",
+}
+
+
+def refusal(name: str, over: Over) -> RateLimited:
+    """What the client is told."""
+    message = f"the gateway key {name} may have {over.allowed} {_WHAT[over.limit]}"
+    return RateLimited(message, retry_after_s=over.retry_after_s)
+
+
 class Bucket:
     """`per_minute` of something: starts full, fills evenly, never holds more than a minute's worth."""
 
@@ -54,8 +68,8 @@ class Bucket:
     def wait_s(self, amount: float, now_s: float) -> float:
         """Seconds until `amount` can be taken, 0 if it can now. More than the bucket holds needs it full."""
         self._fill(now_s)
-        lacking = min(amount, self.per_minute) - self._level
-        return lacking * MINUTE_S / self.per_minute if lacking > _ROUNDING else 0.0
+        wait_s = (min(amount, self.per_minute) - self._level) * MINUTE_S / self.per_minute
+        return wait_s if wait_s > _ROUNDING_S else 0.0
 
     def take(self, amount: float, now_s: float) -> None:
         """Take `amount`, into debt if there is less."""
@@ -110,5 +124,5 @@ class Allowance:
         ):
             wait_s = 0.0 if bucket is None else bucket.wait_s(amount, now_s)
             if bucket is not None and wait_s > 0:
-                return Over(limit, bucket.per_minute, max(math.ceil(wait_s), 1))
+                return Over(limit, bucket.per_minute, max(math.ceil(wait_s - _ROUNDING_S), 1))
         return None

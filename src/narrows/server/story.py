@@ -36,6 +36,8 @@ class Story:
     status: int | None = None
     outcome: Outcome = Outcome.ANSWERED
     error_code: str | None = None
+    key: str | None = None
+    limit: str | None = None
 
     def to_record(self, clock_offset_s: float, response: ResponseRecord | None) -> ExchangeRecord:
         """The record; `clock_offset_s` added to its times gives seconds since the epoch.
@@ -58,6 +60,8 @@ class Story:
             status=self.status,
             outcome=outcome,
             error_code=self.error_code,
+            key=self.key,
+            limit=self.limit,
             request_bytes=self.request_bytes,
             forwarded_bytes=self.forwarded_bytes,
             response_bytes=self.response_bytes,

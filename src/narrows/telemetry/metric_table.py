@@ -62,6 +62,13 @@ EXCHANGES = _counter(
     "status",
 )
 ERRORS = _counter("narrows_errors_total", "Answers that the gateway made itself, by error code.", "code")
+KEY_REQUESTS = _counter(
+    "narrows_key_requests_total",
+    "Requests by the name of the gateway key they showed, and whether they were `admitted` or which limit of the key"
+    " refused them: `in_flight`, `requests` or `body_bytes`.",
+    "key",
+    "result",
+)
 BODIES = _counter(
     "narrows_bodies_total",
     "Request bodies by what was done with them; the reason is that of untouched ones.",
@@ -146,6 +153,7 @@ BUILD_INFO = _gauge("narrows_build_info", "Always 1; says what is running.", "ve
 METRICS: tuple[Metric, ...] = (
     EXCHANGES,
     ERRORS,
+    KEY_REQUESTS,
     BODIES,
     DECISIONS,
     PARTS_SHORTENED,

@@ -28,6 +28,8 @@ MAX_MODELS = 64
 """So many model names get a label of their own, once the upstream has answered for them; the rest are `other`."""
 MAX_OUTSIDE_NAMES = 64
 OTHER = "other"
+ADMITTED = "admitted"
+"""A request that was over no limit of its key."""
 
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _OPERATION = "chat"
@@ -102,6 +104,7 @@ class Metrics:
         self._build = (version, policy_version)
         self._exchanges: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._errors: defaultdict[str, int] = defaultdict(int)
+        self._keys: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._bodies: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._shortened: defaultdict[str, int] = defaultdict(int)
@@ -130,6 +133,8 @@ class Metrics:
             figures.first_byte.observe(timings.first_byte_s)
         if record.error_code is not None:
             self._errors[_bounded(record.error_code, self._errors)] += 1
+        if record.key is not None:
+            self._keys[record.key, record.limit or ADMITTED] += 1
         self._observe_plan(wire, record.plan)
         for decision in decisions:
             self._decisions[decision.kind, decision.decision, decision.reason or ""] += 1
@@ -194,6 +199,7 @@ class Metrics:
         wires = self._wires.items()
         yield _counter(table.EXCHANGES, self._exchanges.items())
         yield _counter(table.ERRORS, _single(self._errors))
+        yield _counter(table.KEY_REQUESTS, self._keys.items())
         yield _counter(table.BODIES, self._bodies.items())
         yield _counter(table.DECISIONS, self._decisions.items())
         yield _counter(table.PARTS_SHORTENED, _single(self._shortened))
