@@ -143,12 +143,6 @@ def elements_after(body: bytes, position: int, stop: int, effort: Effort | None 
     return [(first + offset, last + offset) for first, last in elements(rest, 0, len(rest), effort)]
 
 
-def _spend(effort: Effort | None, values: int) -> None:
-    """A step for each value, taken before their places are sought, which is most of the cost."""
-    if effort is not None:
-        effort.spend(values + 1)
-
-
 def _spend_on_exact(effort: Effort | None, found: list[Member] | list[Element] | None, size: int) -> None:
     """Where the fast way gave up, a step for each byte: the exact one stops at every token."""
     if effort is not None and found is None:
@@ -176,14 +170,16 @@ def _fast_members(body: bytes, start: int, stop: int, effort: Effort | None = No
         raws = _RAW_OBJECT.decode(memoryview(body)[start:stop])
     except _REFUSALS:
         return None
-    _spend(effort, len(raws))
+    if effort is not None:
+        effort.spend(len(raws) + 1)  # before their places are sought, which is most of the cost
     found: list[Member] = []
     position = start + 1
-    if stop - start == sum(map(len, raws)) + sum(map(len, raws.values())) + 4 * len(raws) + (1 if raws else 2):
-        for key, raw in raws.items():
-            position += len(key) + 3
-            found.append((key, position, position + len(raw)))
-            position += len(raw) + 1
+    for key, raw in raws.items():
+        first = position + len(key) + 3
+        position = first + len(raw)
+        found.append((key, first, position))
+        position += 1
+    if position == stop and raws:  # no byte is left for white space, a repeated key, or a key that is written otherwise
         return found
     return _walk_members(body, start, stop, raws)
 
@@ -212,13 +208,15 @@ def _fast_elements(body: bytes, start: int, stop: int, effort: Effort | None = N
         raws = _RAW_ARRAY.decode(memoryview(body)[start:stop])
     except _REFUSALS:
         return None
-    _spend(effort, len(raws))
+    if effort is not None:
+        effort.spend(len(raws) + 1)
     found: list[Element] = []
-    position = start + 1
-    if stop - start == sum(map(len, raws)) + len(raws) + (1 if raws else 2):
-        for raw in raws:
-            found.append((position, position + len(raw)))
-            position += len(raw) + 1
+    first = start + 1
+    for raw in raws:
+        last = first + len(raw)
+        found.append((first, last))
+        first = last + 1
+    if first == stop and raws:  # no byte is left for white space
         return found
     return _walk_elements(body, start, stop, raws)
 
