@@ -85,6 +85,7 @@ def test_body_bytes_in_a_minute() -> None:
 def test_a_larger_body_than_a_minutes_worth_waits_for_all_of_it_and_leaves_a_debt() -> None:
     key = allowance(body_bytes=600)
     assert key.begin(1200, 0) is None
+    assert key.begin(0, 0) is None, "a request without a body needs none"
     over = key.begin(1, 0)
     assert over is not None
     assert over.retry_after_s == 61

@@ -66,7 +66,10 @@ class Bucket:
         self._at_s = now_s
 
     def wait_s(self, amount: float, now_s: float) -> float:
-        """Seconds until `amount` can be taken, 0 if it can now. More than the bucket holds needs it full."""
+        """Seconds until `amount` can be taken, 0 if it can now. More than the bucket holds needs it full; nothing needs
+        nothing, whatever the debt."""
+        if not amount:
+            return 0.0
         self._fill(now_s)
         wait_s = (min(amount, self.per_minute) - self._level) * MINUTE_S / self.per_minute
         return wait_s if wait_s > _ROUNDING_S else 0.0
