@@ -7,12 +7,14 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from narrows.core.http1 import parse_response_head
 from narrows.server.observing import ResponseTee
 from narrows.wire.openai_chat import WIRE
+from narrows.wire.registry import wire_named
 from narrows.wire.types import ResponseRecord, Usage
 from tests.conftest import CORPUS
 from tests.core.event_streams import cut, decoded, single_bytes
@@ -56,6 +58,88 @@ def test_a_chat_stream_at_every_cut(path: Path) -> None:
         for piece in pieces:
             tee.receive_data(piece)
         assert comparable(tee.finish()) == wanted(expected)
+
+
+WIRES = {"responses": "openai_responses", "anthropic": "anthropic", "gemini": "gemini"}
+TOLD_OTHERWISE = {
+    "azure--azure-reasoning-encrypted-content.1": "the file holds two answers one after the other; we read the first",
+    "open-responses--lmstudio-tool-call.1": "the arguments come with the finished item, and the sidecar adds deltas",
+}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[-3] in WIRES], ids=named)
+def test_a_stream_of_another_wire_at_every_cut(path: Path) -> None:
+    stream, expected = path.read_bytes(), sidecar(path)["expected"]
+    wire = wire_named(WIRES[path.parts[-3]])
+    records = []
+    for pieces in cuts_of(stream, path.stem):
+        tee = ResponseTee(wire, HEAD, strict=True)
+        for piece in pieces:
+            tee.receive_data(piece)
+        records.append(tee.finish())
+    record = records[0]
+    assert record is not None
+    assert records == [record] * len(records)
+    assert (record.done, record.unparsed, record.dropped, record.errors) == (True, 0, None, ())
+    if path.stem not in TOLD_OTHERWISE:
+        assert told(record) == TELLS[path.parts[-3]](expected)
+
+
+def told(record: ResponseRecord) -> dict[str, Any]:
+    (choice,) = record.choices
+    usage = record.usage
+    assert usage is not None
+    return {
+        "id": record.id,
+        "model": record.model,
+        "text": choice.text,
+        "finish": choice.finish_reason,
+        "calls": [(call.name, json.loads(call.arguments or "{}")) for call in choice.tool_calls],
+        "tokens": (usage.input_tokens, usage.output_tokens, usage.cached_tokens),
+    }
+
+
+def responses_tells(expected: dict[str, Any]) -> dict[str, Any]:
+    usage = expected["usage"]
+    return {
+        "id": expected["id"],
+        "model": expected["model"],
+        "text": expected["text"],
+        "finish": expected["status"],
+        "calls": [(call["name"], json.loads(call["arguments"])) for call in expected["function_calls"]],
+        "tokens": (usage["input_tokens"], usage["output_tokens"], usage["input_tokens_details"]["cached_tokens"]),
+    }
+
+
+def anthropic_tells(expected: dict[str, Any]) -> dict[str, Any]:
+    usage, uses = expected["usage"], expected["tool_uses"]
+    read, written = usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens")
+    return {
+        "id": expected["id"],
+        "model": expected["model"],
+        "text": expected["text"],
+        "finish": expected["stop_reason"],
+        "calls": [(call["name"], json.loads(call["input_json"])) for call in uses if call["type"] == "tool_use"],
+        "tokens": (usage["input_tokens"] + (read or 0) + (written or 0), usage["output_tokens"], read),
+    }
+
+
+def gemini_tells(expected: dict[str, Any]) -> dict[str, Any]:
+    usage = expected["usage"]
+    prompt = usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0)
+    output = usage["candidatesTokenCount"] + usage.get("thoughtsTokenCount", 0)
+    calls = [call for call in expected["function_calls"] if call["name"]]
+    return {
+        "id": expected["response_id"],
+        "model": expected["model"],
+        "text": expected["text"],
+        "finish": expected["finish_reason"],
+        "calls": [(call["name"], ANY if call["args"] is None else call["args"]) for call in calls],
+        "tokens": (prompt, output, usage.get("cachedContentTokenCount")),
+    }
+
+
+TELLS = {"responses": responses_tells, "anthropic": anthropic_tells, "gemini": gemini_tells}
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

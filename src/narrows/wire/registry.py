@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from narrows.wire import openai_chat
+from narrows.wire import anthropic, gemini, openai_chat, openai_responses
 from narrows.wire.types import Wire
 
-WIRES: tuple[Wire, ...] = (openai_chat.WIRE,)
+WIRES: tuple[Wire, ...] = (openai_chat.WIRE, openai_responses.WIRE, anthropic.WIRE, gemini.WIRE)
 
 
 def wire_for(method: str, path: str) -> Wire | None:

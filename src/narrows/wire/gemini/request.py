@@ -1,0 +1,171 @@
+"""Where machine-written text stands in a Gemini request.
+
+A function's response is a JSON object, not a string, and stays one: parts are the string values inside it, at any
+depth down to `MAX_DEPTH`, and the text of user contents. Every key may be written in camelCase or in snake_case, and
+clients mix both in one body. Model contents, thought signatures, `functionCall`, inline data, code results,
+`systemInstruction` and `tools` are never parts (Google's reference of GenerateContentRequest).
+
+A response names its call by id, where the model gave one; otherwise it belongs to the first call of that name in the
+latest model content that has no response yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from narrows.core import jsonscan
+from narrows.core.effort import Effort
+from narrows.policy import Scope
+from narrows.wire.conversation import DIGEST_FROM_BYTES, Called, ConversationReader, Of
+from narrows.wire.items import Fields, Place, fields_of, literal_at, object_at, read_items, repeated, top_level
+from narrows.wire.reading import ReadingMemory
+from narrows.wire.types import Located, Part, Refusal, Role, Untouched
+
+MAX_DEPTH = 8
+"""Levels of a function's response in which strings are looked for."""
+_RESPONSES = ("functionResponse", "function_response")
+_ONE_CANDIDATE = (b"", b"1", b"null")
+
+
+def locate(
+    body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+) -> Located | Untouched:
+    """The parts of a request body, in the order of its bytes; or why the whole of it stays as it is.
+
+    `Scope.LATEST`: only the latest content with function responses and the text of the latest user content.
+
+    Raises:
+        OutOfEffortError: there is more to read than the effort allows; never where none is given.
+    """
+    top = top_level(body, effort)
+    if isinstance(top, Untouched):
+        return top
+    fields = fields_of(top)
+    if sum(key == "contents" for key, _, _ in top) > 1:
+        return Untouched(Refusal.DUPLICATE_KEY, "contents")
+    settings = object_at(body, _either(fields, "generationConfig", "generation_config"), effort)
+    if literal_at(body, _either(settings, "candidateCount", "candidate_count")) not in _ONE_CANDIDATE:
+        return Untouched(Refusal.SEVERAL_CHOICES, "candidateCount")
+    contents = fields.get("contents")
+    if contents is None or body[contents[0]] != b"["[0]:
+        return Untouched(Refusal.NO_MESSAGES, "contents")
+    reader = read_items(_Reader(body, effort), body, contents, effort, memory, salt=b"gemini")
+    parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
+    return Located(tuple(parts), reader.index + 1)
+
+
+def _either(fields: Fields, camel: str, snake: str) -> Place | None:
+    """A member by either spelling; where both stand, the first is what Google's own servers take."""
+    return fields.get(camel) or fields.get(snake)
+
+
+@dataclass(slots=True)
+class _Reader(ConversationReader):
+    """Reads content after content."""
+
+    waiting: dict[str, tuple[Called, ...]] = field(default_factory=dict)
+    """Calls of the latest model content without an id, by name, that have no response yet."""
+
+    def copy(self, body: bytes, effort: Effort | None) -> _Reader:
+        """The same knowledge, about to read on in `body`."""
+        parts, calls, waiting = self.parts.copy(), self.calls.copy(), self.waiting.copy()
+        return replace(self, body=body, effort=effort, parts=parts, calls=calls, waiting=waiting)
+
+    def read_item(self, start: int, stop: int) -> None:
+        """A content."""
+        if self.body[start] != b"{"[0]:
+            return
+        members = jsonscan.members(self.body, start, stop, self.effort)
+        fields = fields_of(members)
+        parts = fields.get("parts")
+        if parts is None or self.body[parts[0]] not in b"[{":
+            return
+        one = self.body[parts[0]] == b"{"[0]  # a lone part is accepted in place of a list of one
+        places = [parts] if one else jsonscan.elements(self.body, *parts, self.effort)
+        role = self.text(fields.get("role")) if "role" in fields else "user"
+        if role == "model":
+            self.waiting = {}
+            for place in places:
+                self._read_call(self.object(place))
+        elif role in ("user", "function", "tool"):
+            if role == "user":
+                self.latest_user = self.index
+            pointer = f"/contents/{self.index}/parts"
+            fault = repeated(members, fields)
+            for number, place in enumerate(places):
+                if self.body[place[0]] == b"{"[0]:
+                    self._read_part(pointer if one else f"{pointer}/{number}", place, fault)
+
+    def latest_parts(self) -> Sequence[Part]:
+        """Those of the latest function responses, and of the latest user content."""
+        tool, user = self.latest_tool, self.latest_user
+        return [part for part in self.parts if part.message_index == (tool if part.role is Role.TOOL else user)]
+
+    def _read_part(self, pointer: str, place: Place, fault: str | None) -> None:
+        members = jsonscan.members(self.body, *place, self.effort)
+        fields = fields_of(members)
+        fault = fault or repeated(members, fields)
+        is_thought = literal_at(self.body, fields.get("thought")) == b"true"
+        for key, value in sorted(fields.items(), key=lambda member: member[1]):
+            if key == "text" and self.body[value[0]] == b'"'[0] and not is_thought:
+                self.add(f"{pointer}/text", value, (Role.USER, None, fault))
+            elif key in _RESPONSES:
+                self._read_response(f"{pointer}/{key}", value, fault)
+
+    def _read_response(self, pointer: str, place: Place, fault: str | None) -> None:
+        if self.body[place[0]] != b"{"[0]:
+            return
+        members = jsonscan.members(self.body, *place, self.effort)
+        fields = fields_of(members)
+        self.latest_tool = self.index
+        self.begin_output()
+        call = self._call_of(fields)
+        if "response" in fields:
+            of = (Role.TOOL, call, fault or repeated(members, fields))
+            self._read_strings(f"{pointer}/response", fields["response"], of, MAX_DEPTH)
+
+    def _read_strings(self, pointer: str, place: Place, of: Of, levels: int) -> None:
+        """The strings of a value. What is too small to hold one worth shortening is not looked into; an object in
+        which a key stands twice is a fault of the strings in it."""
+        start, stop = place
+        opening = self.body[start]
+        if opening == b'"'[0]:
+            self.add(pointer, place, of)
+        elif stop - start < DIGEST_FROM_BYTES or levels == 0:
+            return
+        elif opening == b"{"[0]:
+            members = jsonscan.members(self.body, start, stop, self.effort)
+            role, call, fault = of
+            inside = (role, call, fault or repeated(members, fields_of(members)))
+            for key, first, last in members:
+                if key != "error" or levels < MAX_DEPTH:  # an error is read to the letter
+                    self._read_strings(f"{pointer}/{_escaped(key)}", (first, last), inside, levels - 1)
+        elif opening == b"["[0]:
+            for number, element in enumerate(jsonscan.elements(self.body, start, stop, self.effort)):
+                self._read_strings(f"{pointer}/{number}", element, of, levels - 1)
+
+    def _call_of(self, fields: Fields) -> Called | None:
+        identity = self.text(fields.get("id"))
+        if identity is not None and identity in self.calls:
+            return self.calls[identity]
+        name = self.text(fields.get("name"))
+        if name is None or not self.waiting.get(name):
+            return None
+        first, *rest = self.waiting[name]
+        self.waiting[name] = tuple(rest)
+        return first
+
+    def _read_call(self, part: Fields) -> None:
+        fields = self.object(_either(part, "functionCall", "function_call"))
+        call = self.call(fields, arguments="args")
+        identity = self.text(fields.get("id"))
+        if identity:
+            self.remember(identity, call)
+        elif call is not None:
+            self.waiting[call[0].name] = (*self.waiting.get(call[0].name, ()), call)
+
+
+def _escaped(key: str) -> str:
+    """A key as a JSON pointer writes it (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
