@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from narrows.compressors.log.decide import without_digits
-from narrows.compressors.log.sections import opens_report, show_failed_runs, show_reports, show_traceback
+from narrows.compressors.log.decide import decide, without_digits
+from narrows.compressors.log.sections import (
+    long_quotations,
+    opens_report,
+    passes,
+    show_assertions,
+    show_failed_runs,
+    show_reports,
+    show_traceback,
+)
 
 
 def reported(text: str) -> list[str]:
@@ -72,3 +80,51 @@ def test_what_a_failing_test_printed_stands_between_its_start_and_its_verdict() 
     shown: set[int] = set()
     show_failed_runs(without_digits(lines, lines), [5], lambda start, stop: shown.update(range(start, stop)))
     assert shown == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("above", ["", "=== FAILURES ===\n", "self = <C object>\n\n"])
+@pytest.mark.parametrize("length", [3, 12, 13, 60])
+def test_of_a_long_function_its_head_and_the_lines_above_the_failure_are_shown(above: str, length: int) -> None:
+    body = [f"        step({number})" for number in range(length)]
+    quoted = ["    @decorated", "    def f(", "        a, b", "    ):", *body, ">       g()", "E       ValueError: no"]
+    lines = [*above.split("\n")[:-1], *quoted]
+    hidden = [lines[number] for start, stop in long_quotations(lines) for number in range(start, stop)]
+    assert hidden == (body[:-8] if length >= 13 else [])
+
+
+@pytest.mark.parametrize(
+    "text", ["> 3 items", ">", "    a\n" * 30 + "> yarn test", "\n" * 50, "    a\n" * 50, ">    x"]
+)
+def test_what_quotes_no_function_is_no_quotation(text: str) -> None:
+    assert list(long_quotations(text.split("\n"))) == []
+
+
+def test_what_passed_tests_printed_is_known_by_its_heading() -> None:
+    text = "=== PASSES ===\n___ test_a ___\nx\n=== short test summary info ===\nPASSED t.py::a\n=== PASSES ===\ny"
+    assert list(passes(text.split("\n"))) == [1, 2, 6]
+
+
+def test_an_alarm_of_a_passed_test_stands_under_its_name() -> None:
+    printed = [
+        f"___ test_{name} ___\n--- Captured stdout call ---\nword {name}\nmore {name} words here {name * 40}"
+        for name in "abcdefgh"
+    ]
+    printed[4] += "\nWARNING  lib:lib.py:7 slow"
+    text = "\n".join(
+        ["=== PASSES ===", *printed, "=== short test summary info ===", "x", "y", "== 8 passed in 1.0s =="]
+    )
+    lines = text.split("\n")
+    shown = [line for line, show in zip(lines, decide(lines).show, strict=True) if show]
+    assert "WARNING  lib:lib.py:7 slow" in shown
+    assert "___ test_e ___" in shown
+    assert "___ test_g ___" not in shown
+
+
+def test_an_assertion_is_shown_whole_though_its_report_has_lost_its_heading() -> None:
+    asserted = [f"E     ?  {'+' * (n % 3)}" for n in range(30)]
+    report = ["    f()", ">   assert a == b", *asserted, "", "t.py:3: AssertionError"]
+    lines = [*(f"plain words {n}" for n in range(90)), *report, *(f"plain words {n}" for n in range(90))]
+    shown: set[int] = set()
+    show_assertions(without_digits(lines, lines), lambda start, stop: shown.update(range(start, stop)))
+    assert shown == set(range(90, 90 + len(report)))
+    assert all(decide(lines).show[90 : 90 + len(report)])

@@ -69,7 +69,7 @@ def test_what_a_machine_put_before_each_line_hides_nothing() -> None:
         "___ test_x ___",
         "",
         "    def test_x():",
-        *(f"        step_{i}({i})" for i in range(20)),
+        *(f"        step_{i}({i})" for i in range(8)),
     ]
     report += [">       assert a == b", "E       assert 1 == 2", "", "t.py:3: AssertionError"]
     report += ["=== short test summary info ===", "FAILED t.py::test_x - assert 1 == 2"]

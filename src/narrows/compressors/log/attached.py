@@ -16,11 +16,11 @@ Show = Callable[[int, int], None]
 
 _HEADING = re.compile(
     r"\++ \S|\$ \S|> \S+@|> [A-Z]+ \S+ HTTP/|> Task :|\s+(?:Running|Doc-tests) \S|▶ |##\[group\]|::group::|Step /|# \["
-    r"|\S+: Entering directory|(?:\[INFO\] )?Running [\w.$]+$|Test run for "
+    r"|\S+: Entering directory|(?:\[INFO\] )?Running [\w.$]+$|Test run for |_{3,} \S.* _{3,}$"
 )
 """Where the tool was, over a line without its digits."""
 
-_FIRST_CHARACTERS = frozenset("+$> ▶#:SgmRTg[/")
+_FIRST_CHARACTERS = frozenset("+$> ▶#:SgmRTg[/_")
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _FILE = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ", "old mode ", "new mode ",
          "similarity index ", "rename ", "copy ", "Binary files ")  # fmt: skip

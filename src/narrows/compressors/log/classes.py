@@ -63,7 +63,7 @@ _PASSED = re.compile(
     r"\s*[✓✔√] "
     r"|\s*ok(?:\s+-|\s*$|\s+\S+\s+(?:\(cached\)|\.?s))"
     r"|\s*--- PASS: |PASS(?:$|:? +\S)|\s*\[\s*(?:OK|PASS|PASSED)\s*\]"
-    r"|(?:.*?[\s\]:>])?PASSED(?:\s*[\[(]|\s+\S*[/:.]|\s+in\s|\s*$)"
+    r"|(?:.*?[\s\]:>])?(?:SUB)?PASSED(?:\s*[\[(]|\s+\S*[/:.]|\s+in\s|\s*$)"
     r"|.*(?:\.\.\.|\s\.+)\s*(?:ok|OK|Passed|passed)(?:\s+[.(\[].{0,12})?$"
     r"|.*\[OK\]\s*$|test_\w+ ok$"
 )
@@ -74,7 +74,7 @@ _SKIPPED = re.compile(
 )
 _SKIPPED_SIGNS = ("SKIP", "skip", "ignored", "XFAIL", "xfail", "expected f", "TODO", "todo", "↓", "﹣")
 _FAILED = re.compile(
-    r"(?:.*?[\s\]:>])?(?:FAILED|XPASS)(?:\s*[\[(]|\s+\S|\s*$)"
+    r"(?:.*?[\s\]:>])?(?:(?:SUB)?FAILED|XPASS)(?:\s*[\[(]|\s+\S|\s*$)"
     r"|.*\.\.\. (?:FAIL|ERROR|FAILED|unexpected success)\b"
     r"|\s*(?:--- FAIL: |FAIL(?:$|[:\s!])|\[\s*FAIL(?:ED)?\s*\])|.*\[FAIL\]\s*$|(?:FAIL|ERROR): \S"
 )
@@ -83,6 +83,8 @@ _FAILED_MARK = re.compile(
     r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
     r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"
 )
+ASSERTED = "E   "
+"""What begins the lines of an assertion's message in pytest's reports."""
 _DIAGNOSTIC = re.compile(r"\s*[^\s:(]*[./][^\s:(]*(?:::+|\(,\):) *[A-Z]+(?:\s|:)")
 """A linter's `path:line:column: CODE message`."""
 _SPEAKS_UP = re.compile(
@@ -91,7 +93,7 @@ _SPEAKS_UP = re.compile(
     r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?(?:fatal )?error\b"
     r"|\s*(?:[\w.$]+[.:])?[A-Z]\w*(?:Error|Exception|Interrupt|Failure)(?::|\s*$|\()"
     r"|\s*(?:Exception in thread|Caused by:|Uncaught |Unhandled |Segmentation fault|Killed$|Aborted|Traceback \()"
-    r"|thread '.*' panicked|E {3}|make(?:\[\])?: \*\*\*|.*: undefined reference to "
+    r"|thread '.*' panicked|make(?:\[\])?: \*\*\*|.*: undefined reference to "
     r"|Failed to |FAILURE|ERROR |CONFLICT |FATAL |\s*(?:error|fatal) |##\[error\]|::error"
 )
 _WARNS = re.compile(
@@ -201,7 +203,7 @@ def _judge(key: str, signs: _Signs) -> Judgement:
         return Judgement(Tone.BLANK, "")
     if len(key) > _LONG:
         key = f"{key[:400]} {key[-200:]}"
-    if (holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
+    if key.startswith(ASSERTED) or (holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
         return Judgement(Tone.ERROR, level(key, signs.levels))
     if holds_any(key, signs.skipped) and _SKIPPED.match(key):
         return Judgement(Tone.SKIPPED, "")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from narrows.compressors.log import attached, framing, sections, stamps
-from narrows.compressors.log.classes import TROUBLE, Judgement, Tone, holds_any, judged
+from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
+from narrows.compressors.log.session import session
 from narrows.compressors.log.templates import shapes
 
 FIRST_LINES = 2
@@ -138,8 +139,12 @@ def decide(source: Sequence[str]) -> Shown:
     _show_reports(log)
     _show_alarms(log)
     _show_mentions(log)
-    _show_examples(log)
+    found = session(log.lines, log.keys, log.tones)
+    _show_examples(log, found.calm)
     _show_attached(log)
+    for start, stop in (*_quotations(log), *found.hidden):
+        log.shown[start:stop] = bytes(stop - start)
+    _show_ends(log)
     _close_small_gaps(log)
     return Shown(source, keys, log.shown, log.repeated, inside.worded, judgements, {})
 
@@ -208,6 +213,8 @@ def _show_reports(log: _Log) -> None:
     if opening:
         openers = [number for number, key in enumerate(log.keys) if key in opening]
         sections.show_reports(log.keys, openers, log.show)
+    if any(key.startswith(ASSERTED) for key in log.counts):
+        sections.show_assertions(log.keys, log.show)
     if any("Traceback (" in key for key in log.counts):
         for number, line in enumerate(log.lines):
             if "Traceback (" in line:
@@ -290,13 +297,13 @@ def _show_mentions(log: _Log) -> None:
             log.show(number, number + 1)
 
 
-def _show_examples(log: _Log) -> None:
-    """Lines alike: all of a few, else the first and the last. Passed tests and nested shell traces need no example."""
+def _show_examples(log: _Log, calm: Collection[int]) -> None:
+    """Lines alike: all of a few, else the first and the last. Passed tests and `calm` lines need no example."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
     for number, found in enumerate(log.tones):
         if found is _PLAIN or found is _SKIPPED:
             by_shape[log.shapes[number]].append(number)
-    silent = _needs_no_example(log)
+    silent = {*calm, *sections.passes(log.keys), *_names_of_passed(log)}
     few = _few(log, sorted(map(len, by_shape.values())))
     for numbers in by_shape.values():
         chosen = numbers if len(numbers) <= few else (numbers[0], numbers[-1])
@@ -321,15 +328,11 @@ def _few(log: _Log, sizes: Sequence[int]) -> int:
     return few
 
 
-def _needs_no_example(log: _Log) -> set[int]:
-    """Lines of a shell's trace below its first level, and the name of a passed test on the line above its verdict."""
-    silent: set[int] = set()
-    if any(key.startswith("+ ") for key in log.counts):
-        silent.update(number for number, key in enumerate(log.keys) if key.startswith(("++ ", "+++ ")))
+def _names_of_passed(log: _Log) -> list[int]:
+    """The name of a passed test on the line above its verdict."""
     passed = [number for number, found in enumerate(log.tones) if found is _PASSED]
     above = [number - 1 for number in passed if number and log.tones[number - 1] is _PLAIN]
-    silent.update(number for number in above if _TEST_NAME.match(log.lines[number]) is not None)
-    return silent
+    return [number for number in above if _TEST_NAME.match(log.lines[number]) is not None]
 
 
 def _show_attached(log: _Log) -> None:
@@ -344,6 +347,11 @@ def _show_attached(log: _Log) -> None:
         numbers = [number for number, key in enumerate(log.keys) if key in headings]
         attached.show_headings(numbers, troubles, log.show)
     attached.show_outer_lines(log.lines, troubles, log.show)
+
+
+def _quotations(log: _Log) -> Iterable[tuple[int, int]]:
+    """What pytest quotes of long functions, up to shortly above the statement that failed."""
+    return sections.long_quotations(log.lines) if any(key.startswith(">   ") for key in log.counts) else ()
 
 
 def _close_small_gaps(log: _Log) -> None:

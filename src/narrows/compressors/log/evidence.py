@@ -36,7 +36,9 @@ _LEVELS = (
 _TESTS = (
     r"=+ .*(?:test session starts|FAILURES|ERRORS|PASSES|short test summary info|warnings summary|slowest) ",
     r"=* ?(?:\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?)(?:, )?)+ in [\d.]+s",
-    r"collected \d+ items?|platform \w+ -- Python|rootdir: |plugins: |configfile: |cachedir: ",
+    r"(?:collecting \.\.\. )?collected \d+ items?|platform \w+ -- Python|rootdir: |plugins: |configfile: |cachedir: ",
+    r"-{3,} (?:Captured (?:stdout|stderr|log)|generated xml) |[\d.]+s (?:setup|call|teardown) +\S"
+    r"|\[gw\d+\] |\d+ workers \[\d+ items\]|created: \d+/\d+ workers",
     r"(?:FAILED|PASSED|ERROR|SKIPPED|XFAIL|XPASS) \S",
     r"test\w* \([\w.]+\)|Ran \d+ tests? in |(?:FAIL|ERROR): \S+ \(|(?:OK|FAILED)(?: \(.*\))?$",
     r"-{70}$|={70}$|_{3,} .* _{3,}$",
@@ -157,6 +159,22 @@ def explains(possible: tuple[re.Pattern[str], ...], line: str) -> bool:
             return True
     return False
 
+
+CONCLUSION = _alternatives(
+    r"=+ (?:test session starts|test process starts|tests finished: .*|no tests ran in [\d.]+s.*) =+$",
+    r"=* ?(?:\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun)(?:, )?)+ in [\d.]+s.*$",
+    r"Ran \d+ tests? in [\d.]+s$|test result: (?:ok|FAILED)\. \d+ passed|\d+% tests passed, \d+ tests failed out of",
+    r"Tests: +.*\d+ total$|Test Suites: .*\d+ total$|\s*(?:Test Files|Tests)  +\d+ (?:passed|failed)",
+    r"[#\u2139] tests \d+$|\s+\d+ passing \(\d|\d+ examples?, \d+ failures?|OK \(\d+ tests?, |Tests: \d+, Assert",
+    r"(?:\[(?:INFO|ERROR|WARNING)\] )?(?:Tests run: \d+, Failures: \d|BUILD (?:SUCCESS|FAIL))",
+    r"\[ +(?:PASSED|FAILED) +\] \d+ tests?|(?:ok|FAIL)\s+\S+\s+[\d.]+s$|(?:Passed|Failed)! +- Failed: ",
+    r"(?:g?make|ninja)(?:\[\d+\])?: (?:\*\*\* |build stopped)",
+    r"error: could not compile |\s+Finished (?:`\w+` profile|\w+ \[)|npm (?:ERR!|error) A complete log",
+    r"added \d+ packages?\b|Successfully installed \S|Found \d+ errors?[. ]",
+    r"ERROR: (?:Failed building|Could not find a version|No matching distr)",
+)
+"""The line by which a runner or a package manager opens or concludes all it says; what stands in the same output of a
+tool is a part of it or belongs to the session around it."""
 
 RULE = re.compile(r"=+ .* =+$")
 """Any of pytest's headings."""

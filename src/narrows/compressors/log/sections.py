@@ -8,7 +8,9 @@ there is folded by likeness.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from narrows.compressors.log.classes import ASSERTED
 
 _RULE = r"=+ [^=].* =+$"
 _REPORTS: tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...] = tuple(
@@ -33,6 +35,14 @@ _FIRST_CHARACTERS = frozenset("=-FEf✖● \tpgRT⎯")
 _RUN = re.compile(r"\s*\[ RUN +\] |=== RUN ")
 _RUN_FAILED = re.compile(r"\s*\[ +FAILED +\] |\s*--- FAIL: ")
 _LONGEST_RUN = 200
+_ABOVE_ASSERTED, _BELOW_ASSERTED = 2, 2
+_ANY_RULE = re.compile(_RULE)
+_PASSES = re.compile(r"=+ PASSES =+$")
+_FAILED_STATEMENT = re.compile(r"> {3,}\S")
+_QUOTED_ABOVE = 8
+"""So many quoted lines above the statement that failed are always shown."""
+_SMALLEST_QUOTATION = 5
+_LONGEST_HEAD = 12
 _LONGEST_TRACEBACK = 2000
 
 Show = Callable[[int, int], None]
@@ -69,6 +79,42 @@ def show_traceback(lines: Sequence[str], start: int, show: Show) -> None:
     while number < stop and lines[number][column : column + 1] in (" ", "\t", "|"):
         number += 1
     show(start, min(number + 1, len(lines)))
+
+
+def passes(keys: Sequence[str]) -> Iterator[int]:
+    """The lines in pytest's report of what passed tests printed (`-rA`, `-rP`), its heading aside."""
+    inside = False
+    for number, key in enumerate(keys):
+        if key[:1] == "=" and _ANY_RULE.match(key) is not None:
+            inside = _PASSES.match(key) is not None
+        elif inside:
+            yield number
+
+
+def long_quotations(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where pytest quotes more of a function than the statement that failed and the lines right above it: the lines
+    between the function's head and those."""
+    for number, line in enumerate(lines):
+        if line[:1] != ">" or _FAILED_STATEMENT.match(line) is None:
+            continue
+        top = number
+        while top and (lines[top - 1].startswith("    ") or not lines[top - 1]) and number - top < _LONGEST_TRACEBACK:
+            top -= 1
+        while top < number and not lines[top]:
+            top += 1
+        ends = (below for below in range(top, min(number, top + _LONGEST_HEAD)) if lines[below].endswith(":"))
+        start = next(ends, top) + 1
+        if number - _QUOTED_ABOVE - start >= _SMALLEST_QUOTATION:
+            yield start, number - _QUOTED_ABOVE
+
+
+def show_assertions(keys: Sequence[str], show: Show) -> None:
+    """Show every assertion's message of pytest whole, also where the heading of the reports is cut off, with the
+    statement above it and the place below it."""
+    for number, key in enumerate(keys):
+        if key.startswith(ASSERTED):
+            first = not keys[number - 1].startswith(ASSERTED)
+            show(number - _ABOVE_ASSERTED if first else number, number + 1 + _BELOW_ASSERTED)
 
 
 def show_failed_runs(keys: Sequence[str], failures: Sequence[int], show: Show) -> None:

@@ -40,6 +40,8 @@ SOME = 0.25
 """With this share it may be one; so it is when it begins and ends as one, or when the tool call says so."""
 HINTED = 0.1
 """The least share that a tool call's evidence can turn into a log."""
+CONCLUSION_LINES = 30
+"""A runner's first or last word is looked for among so many lines at either end."""
 NEUTRAL_LINES = 8
 """So many indented lines below an explained one belong to it."""
 LONG_LINE = 400
@@ -70,7 +72,7 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
         return Verdict.YES
     blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
-    hinted = tool_call is not None and _hints(tool_call)
+    hinted = tool_call is not None and (_hints(tool_call) or _concludes(sample))
     if len(sample) < 2 or not (hinted or _glance(sample)) or _is_data(sample):
         return Verdict.NO
     possible = evidence.patterns("\n".join(sample))
@@ -90,6 +92,12 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
 def _hints(tool_call: ToolCall) -> bool:
     """Whether the call runs tests, builds or the like, or asks for logs."""
     return _LOG_TOOL.search(tool_call.name) is not None or not LOG_COMMANDS.isdisjoint(tools.shell_commands(tool_call))
+
+
+def _concludes(sample: list[str]) -> bool:
+    """Whether a runner's first or last word stands near the end, or at the very beginning."""
+    few = [*sample[:CONCLUSION_LINES], *sample[-CONCLUSION_LINES:]]
+    return any(evidence.CONCLUSION.match(line) is not None for line in few)
 
 
 @dataclass(frozen=True, slots=True)
