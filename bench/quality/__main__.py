@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.quality import report, sections, vocabularies
+from bench.quality import judgement, report, sections, vocabularies
 from bench.quality.corpus import CORPUS
 from bench.quality.rivals import PACKAGES, Rival, RivalError
 from narrows.policy import Level
@@ -25,11 +25,23 @@ from narrows.policy import Level
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "bench" / "results"
 CACHE = ROOT / "build" / "bench"
+
+
+def of_judgement(bench: sections.Bench) -> sections.Record:
+    """What a small model still finds; skipped by name without the model's packages."""
+    try:
+        return judgement.measure(bench.ours, CACHE, bench.every, bench.say)
+    except ImportError as error:
+        bench.skipped["judgement"] = str(error)
+        return {}
+
+
 SECTIONS = {
     "texts": sections.of_texts,
     "conversations": sections.of_conversations,
     "generated": sections.of_generated,
     "speed": sections.of_speed,
+    "judgement": of_judgement,
 }
 
 

@@ -1,13 +1,14 @@
 """Many small inputs made from the corpus by fixed rules, each held to the strict readers.
 
-A text is cut out of a real one at line ends (of JSON: some rows of an array), then lines are swapped, repeated, dropped
-or joined. The seed is the input's number, so that every run sees the same ones.
+A text is cut out of a real one at line ends (of JSON: some rows of an array, of a diff mostly whole hunks), then lines
+are swapped, repeated, dropped or joined. The seed is the input's number, so that every run sees the same ones.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -21,6 +22,10 @@ from narrows.policy import Level
 from tests.compressors import json_truth
 
 MOST_LINES = 60
+WHOLE_HUNKS = 0.8
+"""Of the inputs made from diffs: cut anywhere, hardly one fits the counts of its headers."""
+
+_HUNK_OR_FILE = re.compile(r"^(?=diff |@@ -)", re.MULTILINE)
 _ODD: list[Any] = [None, "", "null", "1", 1, 1.0, True, [], {}, [1, {}], "a,b", "x\ny", "[narrows: x]"]
 
 
@@ -30,13 +35,27 @@ def made(texts: list[Text], number: int) -> tuple[str, Text]:
     origin = texts[number % len(texts)]
     if origin.kind == "json":
         return _made_json(origin.text, chance), origin
-    lines = origin.text.split("\n")
-    length = chance.randint(4, MOST_LINES)
-    start = chance.randrange(max(1, len(lines) - length))
-    part = [line[:2000] for line in lines[start : start + length]]
-    for _ in range(chance.randint(0, 6)):
+    if origin.kind == "diff" and chance.random() < WHOLE_HUNKS:
+        part, changes = _hunks(origin.text, chance), int(chance.random() < WHOLE_HUNKS / 4)
+    else:
+        lines = origin.text.split("\n")
+        length = chance.randint(4, MOST_LINES)
+        start = chance.randrange(max(1, len(lines) - length))
+        part, changes = lines[start : start + length], chance.randint(0, 6)
+    part = [line[:2000] for line in part]
+    for _ in range(changes):
         _change(part, chance)
     return "\n".join(part), origin
+
+
+def _hunks(text: str, chance: random.Random) -> list[str]:
+    """The lines of some hunks, below the header that stands before the first."""
+    pieces = _HUNK_OR_FILE.split(text)
+    start = chance.randrange(len(pieces))
+    header = next((piece for piece in reversed(pieces[: start + 1]) if not piece.startswith("@@")), "")
+    chosen = pieces[start : start + chance.randint(1, 6)]
+    joined = ("" if chosen[0] is header else header) + "".join(chosen)
+    return joined.split("\n")[: 4 * MOST_LINES]
 
 
 def _change(part: list[str], chance: random.Random) -> None:

@@ -109,7 +109,14 @@ AIRLINE_BILL, CODING_BILL = 0.94, 0.85
 def tables(record: Record) -> str:
     """Everything that was measured, as plain text."""
     return "\n".join(
-        [*_texts(record), *_conversations(record), *_generated(record), *_speed(record), *_skipped(record)]
+        [
+            *_texts(record),
+            *_conversations(record),
+            *_generated(record),
+            *_speed(record),
+            *_judgement(record),
+            *_skipped(record),
+        ]
     )
 
 
@@ -217,6 +224,38 @@ def _speed(record: Record) -> Iterator[str]:
             rows.append(Row("  p50 ms by the clock", path(name, "p50_ms"), None, True, MS))
             rows.append(Row("  5 MB of it: ms of processor", path(name, "5_mb_cpu_ms"), None, True, MS))
         yield from _table(f"first-time cost, one process (load of the machine: {load})", rows, found)
+
+
+def _judgement(record: Record) -> Iterator[str]:
+    found = record.get("judgement")
+    if not found or not found["all"]["questions"]:
+        return
+    yield "\nanswers of a small model (SmolLM2-135M): nats that the known answer costs, on average"
+    yield (
+        f"  {'':<16}{'questions':>10}{'original':>10}{'shortened':>10}{'no text':>10}{'lost':>8}{'95%':>18}"
+        f"{'of the text left':>18}{'95%':>18}"
+    )
+    for name, one in {"all": found["all"], **found["kinds"]}.items():
+        nats = one["nats"]
+        yield (
+            f"  {name:<16}{one['questions']:>10}{nats['original']:>10.2f}{nats['shortened']:>10.2f}"
+            f"{nats['nothing']:>10.2f}{one['lost']:>8.2f}{_span(one['lost_interval'], '{:.2f}'):>18}"
+            f"{one['of_the_text_left']:>18.1%}{_span(one['left_interval'], '{:.1%}'):>18}"
+        )
+    every = found["all"]
+    loss = "no significant loss" if every["lost_interval"][0] <= 0 else "a SIGNIFICANT LOSS"
+    own = every["own"]
+    yield f"  over {every['questions']} questions about {every['texts']} texts (at least 200 wanted): {loss}"
+    yield (
+        f"  answers that are the model's own: {own['original']:.1%} of the original, {own['shortened']:.1%} shortened,"
+        f" {own['nothing']:.1%} without the text; lost {_span(every['own_lost_interval'], '{:.1%}')}"
+    )
+    for sort, lost in found["sorts"].items():
+        yield f"  lost, {sort}: {lost:.2f}"
+
+
+def _span(interval: list[float], form: str) -> str:
+    return f"[{form.format(interval[0])}, {form.format(interval[1])}]"
 
 
 def _skipped(record: Record) -> Iterator[str]:
