@@ -145,6 +145,34 @@ async def test_the_upstreams_key_is_sent_in_place_of_every_credential(stage: Sta
     assert UPSTREAM_KEY.encode() not in (await client.answer()).raw_body + stage.log.written
 
 
+@pytest.mark.parametrize(
+    ("host", "fields", "status"),
+    [
+        ("localhost:8787", (), 200),
+        ("127.0.0.1", ("Origin: http://localhost:3000",), 200),
+        ("[::1]:1", ("Origin: http://127.0.0.1",), 200),
+        ("evil.test", (), 401),
+        ("localhost.evil.test", (), 401),
+        ("localhost", ("Origin: https://evil.test",), 401),
+        ("localhost", ("Origin: null",), 401),
+        ("localhost", ("Origin: http://localhost@evil.test",), 401),
+        ("localhost", ("Origin: http://localhost", "Origin: https://evil.test"), 401),
+    ],
+)
+async def test_no_web_page_spends_the_upstreams_key(
+    stage: Stage, host: str, fields: tuple[str, ...], status: int
+) -> None:
+    gateway = await stage.gateway(upstream_key=UPSTREAM_KEY)
+    async with raw_client(gateway.port) as client:
+        await client.send(request("POST", CHAT, "Content-Type: text/plain", *fields, body=BODY, host=host))
+        assert (await client.answer()).status == status
+    assert len(stage.upstream.requests) == (status == 200)
+    with_keys = await guarded(stage, upstream_key=UPSTREAM_KEY)
+    async with raw_client(with_keys.port) as client:
+        await client.send(request("POST", CHAT, f"x-api-key: {KEY}", *fields, body=BODY, host=host))
+        assert (await client.answer()).status == 200, "a key says enough"
+
+
 async def test_a_tunnel_needs_a_key(stage: Stage) -> None:
     gateway = await guarded(stage)
     upgrade = ("Connection: Upgrade", "Upgrade: websocket")

@@ -33,7 +33,7 @@ def keyring(url: str = "https://models.example", **changes: Any) -> Keyring:
 
 
 def enter(ring: Keyring, *fields: str, target: str = "/v1/x") -> Entry:
-    lines = "".join(f"{line}\r\n" for line in ("Host: h", *fields))
+    lines = "".join(f"{line}\r\n" for line in ("Host: localhost", *fields))
     head = parse_request_head(f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode())
     return ring.enter(head, head.origin_form)
 

@@ -3,7 +3,8 @@
 A client shows its gateway key where it would show its provider's: in `Authorization`, `x-api-key`, `x-goog-api-key`,
 `api-key` or the query's `key`; or in `x-narrows-key`, which leaves those to the provider's own key. What has shown a
 gateway key is taken out of the request, unless the settings ask for it to be passed on. With an upstream key of the
-settings, every credential of the client is taken out, and that key goes instead.
+settings, every credential of the client is taken out, and that key goes instead. A gateway that has such a key and asks
+clients for none lends it to its own machine alone, and so not to the web pages that are open there.
 
 What is shown is hashed, and the hash compared with every key's, each in constant time, with no end before the last: the
 time tells neither how much of a key was right nor whose it was. A key that was right before is found in a table, whose
@@ -20,8 +21,9 @@ from urllib.parse import unquote_to_bytes
 
 from narrows.core.http1 import RequestHead
 from narrows.errors import InvalidKey
+from narrows.server.browsers import comes_from_another_site, names_another_host
 from narrows.server.rates import Allowance
-from narrows.settings import GatewayKey, KeyField, Settings
+from narrows.settings import GatewayKey, KeyField, Settings, is_loopback
 from narrows.settings.keys import key_digest
 from narrows.upstream.target import Target
 
@@ -58,6 +60,7 @@ class Keyring:
     def __init__(self, settings: Settings, target: Target, now_s: float) -> None:
         self.upstream_line = _upstream_line(settings, target)
         self._keys = tuple((key.digest, _holder(settings, key, now_s)) for key in settings.keys)
+        self._lends = not settings.keys and is_loopback(settings.host)
         self._forward = settings.forward_gateway_key
         self._known: dict[bytes, Holder] = {}
 
@@ -65,8 +68,13 @@ class Keyring:
         """Who sends this request, and what of it stays here.
 
         Raises:
-            InvalidKey: the gateway has keys, and it shows none of them.
+            InvalidKey: the gateway has keys, and it shows none of them; or it has none, and a web page asks.
         """
+        if self._lends and (names_another_host(head) or comes_from_another_site(head)):
+            raise InvalidKey(
+                "this gateway sends its upstream's key for programs on this machine; to a web page, or under a name"
+                " that is not localhost, it does so only for gateway keys: make one with `narrows key new NAME`"
+            )
         path, mark, query = origin_form.partition(b"?")
         in_query = _QUERY_NAME + b"=" in query
         holder: Holder | None = None

@@ -14,15 +14,13 @@ Where the gateway has keys, these routes need one as well: figures and exchanges
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from narrows.core.headers import field
 from narrows.core.http1 import RequestHead
 from narrows.errors import NoSuchRoute
+from narrows.server.browsers import names_another_host
 from narrows.server.replies import Reply, error_reply
 from narrows.settings import is_loopback
 
@@ -46,7 +44,6 @@ OPEN = frozenset({"/healthz", "/readyz"})
 """Those that need no key."""
 
 _METHODS = frozenset({b"GET", b"HEAD"})
-_PORT = re.compile(r":\d*\Z")
 
 
 class OwnRoutes:
@@ -78,7 +75,7 @@ class OwnRoutes:
         own = self._routes.get(path) if head.method in _METHODS else None
         if own is None and (path == self._reserved or path.startswith(self._reserved + b"/")):
             return self._no_such_route
-        if own is not None and self._local_only and path != self._health_path and _names_another_host(head):
+        if own is not None and self._local_only and path != self._health_path and names_another_host(head):
             return self._not_under_this_name
         return own
 
@@ -117,16 +114,3 @@ class OwnRoutes:
 
     def _last_exchanges(self) -> Reply:
         return Reply(200, JSON, self._exchanges() + b"\n")
-
-
-def _names_another_host(head: RequestHead) -> bool:
-    """Whether Host is a name other than `localhost`; a request without one comes from no browser."""
-    authority = field(head.fields, b"host")
-    if authority is None:
-        return False
-    host = _PORT.sub("", authority.decode("latin-1"))
-    try:
-        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return host.lower() != "localhost"
-    return False
