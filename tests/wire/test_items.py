@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,9 @@ from narrows.wire.items import (
     fields_of,
     literal_at,
     object_at,
+    open_body,
     read_items,
+    read_known,
     repeated,
     repeated_key,
     text_at,
@@ -73,6 +76,73 @@ def test_another_wire_reads_for_itself() -> None:
     memory = ReadingMemory(1 << 20)
     listen(items_body(items), memory)
     assert listen(items_body([*items, b"{}"]), memory, salt=b"another").read_now == 5
+
+
+ARRAY = re.compile(rb'"items": ?\[')
+ITEMS = [b'{"%d":"%b"}' % (number, b"x" * 9_000) for number in range(6)]
+FRONTS = (
+    b'{"items":',
+    b'{"model":"m", "items": ',
+    b'{"x":{"items":[]},"items":',
+    b'{"x\\"items":',
+    b'{"x":{"items":',
+    b'{"items":[1],"items":',
+    b'{"x":"\\"items\\":[","items":',
+    b'{"items":7,"x":',
+    b'"items":',
+)
+TAILS = (
+    b"}",
+    b', "n":1, "n": 2}',
+    b"]}",
+    b'"}',
+    b"}}",
+    b"",
+    b'," \xff":1}',
+    b',"items":[]}',
+    b'"items":[]}',
+    b" } ",
+    b"}x",
+)
+
+
+def opened(body: bytes, memory: ReadingMemory | None) -> tuple[object, list[bytes]]:
+    """What `open_body` says of a body, and what is heard of its items."""
+    found = open_body(body, ARRAY, None, memory, b"a wire")
+    if isinstance(found, Untouched):
+        return found, []
+    members, known = found
+    place = fields_of(members).get("items")
+    if place is None or body[place[0]] != b"["[0]:
+        return members, []
+    if memory is not None and known is not None and known.start == place[0]:
+        return members, read_known(Listener(body), body, place, None, memory, known).heard
+    return members, read_items(Listener(body), body, place, None, memory, salt=b"a wire").heard
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(FRONTS), st.integers(0, 6), st.sampled_from(TAILS)), min_size=1, max_size=4),
+    st.integers(0, 12),
+)
+def test_a_body_with_remembered_items_is_opened_the_same(turns: list[tuple[bytes, int, bytes]], cut: int) -> None:
+    memory = ReadingMemory(1 << 20)
+    for front, count, tail in [(FRONTS[0], 3, TAILS[0]), (FRONTS[1], 3, TAILS[0]), *turns]:
+        body = front + items_body(ITEMS[:count]) + tail
+        for one in (body, body[: len(body) - cut]):
+            assert opened(one, memory) == opened(one, None)
+
+
+def test_remembered_items_are_not_parsed_again() -> None:
+    memory = ReadingMemory(1 << 20)
+    first, second = (b'{"items":' + items_body(ITEMS[:count]) + b',"n":1}' for count in (4, 6))
+    opened(first, memory)
+    effort = Effort(100)
+    found = open_body(second, ARRAY, effort, memory, b"a wire")
+    assert not isinstance(found, Untouched)
+    assert found[1] is not None
+    assert found[1].reading is not None
+    broken = first[:-2] + b"}"
+    assert isinstance(open_body(broken, ARRAY, None, memory, b"a wire"), Untouched)
 
 
 @pytest.mark.parametrize(

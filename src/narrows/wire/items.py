@@ -7,18 +7,23 @@ after some items follows from those items alone (law 4), so it may be kept and g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
 from narrows.core import jsonscan, jsonstr
 from narrows.core.effort import Effort
-from narrows.wire.reading import ReadingMemory, marks_of
+from narrows.wire.reading import STEP_BYTES, Mark, Reading, ReadingMemory, marks_of
 from narrows.wire.types import Refusal, Untouched
 
 Place = tuple[int, int]
 """The half-open bytes of a value."""
 Fields = dict[str, Place]
 """The members of an object by key, the last of a repeated key winning."""
+
+_KEY_WITHIN_BYTES = 8 * 1024
+"""How far the key of the items is looked for."""
 
 
 class ItemReader(Protocol):
@@ -41,6 +46,53 @@ class ItemReader(Protocol):
 Reader = TypeVar("Reader", bound=ItemReader)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a memory knows of the array that begins at a body's byte `start`: its marks, which may go on beyond its end,
+    and the reading that its items begin with."""
+
+    start: int
+    marks: list[Mark]
+    reading: Reading[object] | None
+
+
+def open_body(
+    body: bytes, array: re.Pattern[bytes], effort: Effort | None, memory: ReadingMemory | None, salt: bytes
+) -> tuple[list[jsonscan.Member], Known | None] | Untouched:
+    """The members of a body, repeated ones too, and what is known of its items; or why it stays as it is.
+
+    `array` finds the key of the items with their opening bracket, as clients write it. Items that the memory knows are
+    not parsed again: they are whole values, so the body is JSON if and only if it is with one small value in their
+    place, and the other members stand where they stand there, but for the difference in length. That the bracket is
+    the one meant, and not inside another value, shows there: a member begins with it.
+
+    Raises:
+        OutOfEffortError: there is more to read than the effort allows.
+    """
+    found = array.search(body, 0, _KEY_WITHIN_BYTES) if memory is not None else None
+    known = None
+    if memory is not None and found is not None:
+        start = found.end() - 1
+        marks = marks_of(body, start, len(body), salt)
+        reading = memory.recall(body, marks, len(body)) if marks else None
+        known = Known(start, marks, reading)
+        if reading is not None:
+            front = body[: start + 1] + b"0"
+            short = top_level(front + body[reading.position :], effort)
+            if not isinstance(short, Untouched) and any(first == start for _, first, _ in short):
+                return _stretched(short, len(front), reading.position - len(front)), known
+    top = top_level(body, effort)
+    return top if isinstance(top, Untouched) else (top, known)
+
+
+def _stretched(members: Sequence[jsonscan.Member], beyond: int, by: int) -> list[jsonscan.Member]:
+    """The members, with every place from `beyond` on moved."""
+    return [
+        (key, first + by if first >= beyond else first, last + by if last >= beyond else last)
+        for key, first, last in members
+    ]
+
+
 def read_items(
     fresh: Reader, body: bytes, place: Place, effort: Effort | None, memory: ReadingMemory | None, *, salt: bytes
 ) -> Reader:
@@ -52,22 +104,39 @@ def read_items(
         OutOfEffortError: there is more to read than the effort allows.
     """
     start, stop = place
-    marks = marks_of(body, start, stop, salt) if memory is not None else []
-    if memory is None or not marks:
+    if memory is None or stop - start < STEP_BYTES:
         return fresh.read(jsonscan.elements(body, start, stop, effort))
-    reading = memory.recall(body, marks, stop)
+    marks = marks_of(body, start, stop, salt)
+    return read_known(fresh, body, place, effort, memory, Known(start, marks, memory.recall(body, marks, stop)))
+
+
+def read_known(
+    fresh: Reader, body: bytes, place: Place, effort: Effort | None, memory: ReadingMemory, known: Known
+) -> Reader:
+    """As `read_items`, where the memory has been asked already.
+
+    Raises:
+        OutOfEffortError: as there.
+    """
+    start, stop = place
+    reading = known.reading
     if reading is not None and isinstance(reading.known, type(fresh)):
         reader = reading.known.copy(body, effort)
         items = jsonscan.elements_after(body, reading.position, stop, effort)
     else:
         reader, items = fresh, jsonscan.elements(body, start, stop, effort)
     reader.read(items)
-    mark = marks[-1] if items and items[-1][1] >= marks[-1].offset else None
+    mark = _last_mark(known.marks, items[-1][1]) if items else None
     if mark and body[items[-1][1] - 1] == b"}"[0]:  # a number might go on in the next body
         if reading is not None:
             memory.forget(reading)
         memory.keep(body, mark, items[-1][1], reader.copy(b"", None), reader.size_bytes)
     return reader
+
+
+def _last_mark(marks: Sequence[Mark], end: int) -> Mark | None:
+    """The last mark that does not stand beyond `end`."""
+    return next((mark for mark in reversed(marks) if mark.offset <= end), None)
 
 
 def top_level(body: bytes, effort: Effort | None) -> list[jsonscan.Member] | Untouched:

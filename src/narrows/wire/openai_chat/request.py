@@ -10,6 +10,7 @@ that stands twice in a message makes that message's parts unreadable, and nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from sys import getsizeof
@@ -18,13 +19,25 @@ from narrows.core import jsonscan
 from narrows.core.effort import Effort
 from narrows.policy import Scope
 from narrows.wire.conversation import Called, ConversationReader, called
-from narrows.wire.items import Fields, fields_of, literal_at, read_items, repeated, repeated_key, text_at, top_level
+from narrows.wire.items import (
+    Fields,
+    fields_of,
+    literal_at,
+    open_body,
+    read_items,
+    read_known,
+    repeated,
+    repeated_key,
+    text_at,
+)
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
 _ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
 _WATCHED = ("messages", "model", "n")
 _ONE_CHOICE = (b"1", b"null")
+_MESSAGES = re.compile(rb'"messages": ?\[')
+_SALT = b"openai_chat"
 
 
 def locate(
@@ -37,14 +50,19 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    top = top_level(body, effort)
-    if isinstance(top, Untouched):
-        return top
+    opened = open_body(body, _MESSAGES, effort, memory, _SALT)
+    if isinstance(opened, Untouched):
+        return opened
+    top, known = opened
     fields = fields_of(top)
     model, stream = text_at(body, fields.get("model")), literal_at(body, fields.get("stream")) == b"true"
     if refusal := _refusal(body, top, fields):
         return Untouched(*refusal, model=model, stream=stream)
-    reader = read_items(_Reader(body, effort), body, fields["messages"], effort, memory, salt=b"openai_chat")
+    messages = fields["messages"]
+    if memory is not None and known is not None and known.start == messages[0]:
+        reader = read_known(_Reader(body, effort), body, messages, effort, memory, known)
+    else:
+        reader = read_items(_Reader(body, effort), body, messages, effort, memory, salt=_SALT)
     parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
     return Located(tuple(parts), reader.index + 1, model, stream)
 
