@@ -94,4 +94,5 @@ def test_outputs_are_counted_and_chained() -> None:
     for part in (notes.parts[0], *notes.parts[3:]):
         assert part.digest is not None
         assert part.output is not None
-        assert part.chain == (chain := chain_digest(chain, part.digest, part.output))
+        before, chain = chain, chain_digest(chain, part.digest, part.output)
+        assert part.chain == (chain if before else None)

@@ -65,9 +65,7 @@ def plan_as_model(body: bytes, wire: Wire, policy: Policy, classifier: Classifie
     if isinstance(located, Untouched):
         return plan.untouched_plan(located)
     located = replace(located, model=model or located.model)
-    tasks = plan.tasks_of(body, located, policy)
-    outcomes = [task if isinstance(task, plan.PartOutcome) else plan.decide_part(task, classifier) for task in tasks]
-    return plan.assemble(located, outcomes, [False] * len(outcomes))
+    return plan.plan_located(body, located, policy, classifier)
 
 
 def report(body: bytes, planned: Plan, policy: Policy) -> dict[str, object]:

@@ -6,6 +6,9 @@ that two explain is kept, because a wrong kind is worse than no shortening, unle
 Where no grammar proves anything the classifier is asked: it may veto, let the only candidate try, or name a kind, whose
 compressor then re-checks its own grammar.
 
+What came out is then held against the outputs before it in the conversation, where the caller knows them: a text that
+they show already is named instead (`compressors/repeats`).
+
 The decision is a function of the arguments alone (law 4), also when a compressor fails: its exception becomes
 `Kept(COMPRESSOR_ERROR)`, the same in every process (law 8). Only MemoryError passes through, because it says something
 about the machine and not about the text; the caller must not turn it into a decision.
@@ -13,13 +16,15 @@ about the machine and not about the text; the caller must not turn it into a dec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from narrows.compressors import diff, json_rows, log, marks, search
+from narrows.compressors import diff, json_rows, log, marks, repeats, search
+from narrows.compressors.repeats import Before, Earlier, Shelf
 from narrows.compressors.tools import reads_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
 from narrows.core.tokens import Encoding, gate
-from narrows.core.tool_call import ToolCall
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Kind, Level, Policy
 
 COMPRESSORS: tuple[Compressor, ...] = (json_rows.COMPRESSOR, log.COMPRESSOR, search.COMPRESSOR, diff.COMPRESSOR)
@@ -29,25 +34,33 @@ MUCH_SAVED = 0.7
 """Where the kind that knows the text best leaves at most this share of its characters, no other is asked."""
 
 
-def compress_text(
+def compress_text(  # noqa: PLR0913 -- all that a decision depends on, each by its name
     text: str,
     tool_call: ToolCall | None,
     policy: Policy,
     encoding: Encoding,
+    earlier: Sequence[Earlier] = (),
     *,
     grammar_only: bool = False,
     classifier: Classifier | None = None,
 ) -> Decision:
     """Shorten one decoded text, or say why it is kept. Raises nothing but MemoryError, whatever the text.
 
+    `earlier`: the tool outputs before it as they were forwarded, oldest first; the text is then the next one.
     `grammar_only`: a person's text, eligible only where a strict grammar explains the whole of it.
     """
-    return Registry(COMPRESSORS, classifier).compress_text(text, tool_call, policy, encoding, grammar_only=grammar_only)
+    registry = Registry(COMPRESSORS, classifier)
+    decision = registry.compress_text(text, tool_call, policy, encoding, grammar_only=grammar_only)
+    if not earlier or grammar_only:
+        return decision
+    before = Before(Shelf(earlier), OutputPlace(earlier[-1].place.number + 1))
+    return registry.fold(text, decision, policy, encoding, before)
 
 
-def expand(text: str) -> str | None:
-    """The source of a lossless output (law 7); None where `text` is not one."""
-    return Registry(COMPRESSORS).expand(text)
+def expand(text: str, earlier: Sequence[Earlier] = ()) -> str | None:
+    """The source of a lossless output (law 7); None where `text` is not one, or names an output that is not among
+    `earlier`."""
+    return Registry(COMPRESSORS).expand(text, earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +100,38 @@ class Registry:
             kept = Kept(Reason.COMPRESSOR_ERROR, detail=type(error).__name__)
             return _decision(kept, size_bytes, size_bytes, encoding)
 
-    def expand(self, text: str) -> str | None:
+    def fold(self, text: str, decision: Decision, policy: Policy, encoding: Encoding, before: Before) -> Decision:
+        """The decision for a tool output once what stands before it is known; `decision` is what was decided for its
+        text alone."""
+        if decision.bytes_before < max(policy.repeat_min_bytes, repeats.FLOOR_BYTES):
+            return decision
+        try:
+            folded = repeats.fold(text, decision.result, before)
+            if folded is None:
+                return decision
+            forwarded = decision.result.text if isinstance(decision.result, Compressed) else text
+            gated = _through_gate(forwarded, decision.bytes_after, folded, policy, encoding)
+        except MemoryError:
+            raise
+        except Exception as error:  # the bulkhead of one part
+            if self.strict:
+                raise
+            kept = Kept(Reason.COMPRESSOR_ERROR, Kind.REPEAT, type(error).__name__)
+            return _decision(kept, decision.bytes_before, decision.bytes_before, encoding)
+        if isinstance(gated.result, Kept):
+            return decision
+        if isinstance(decision.result, Kept):
+            return gated
+        tokens = decision.tokens_before, gated.tokens_after
+        return _decision(gated.result, decision.bytes_before, gated.bytes_after, encoding, tokens)
+
+    def expand(self, text: str, earlier: Sequence[Earlier] = ()) -> str | None:
         """The source of a lossless output; None where `text` is not one."""
         if not marks.is_mark(text.partition("\n")[0]):
             return None
+        if repeats.is_output(text):
+            named = repeats.expand(text, earlier)
+            return named if named is None or not marks.has_mark(named) else self.expand(named)
         sources = (compressor.expand(text) for compressor in self.compressors)
         return next((source for source in sources if source is not None), None)
 
@@ -102,7 +143,7 @@ class Registry:
         if size_bytes < policy.smallest_min_bytes:
             return Kept(Reason.TOO_SMALL, detail=f"{size_bytes} of {policy.smallest_min_bytes} bytes")
         if marks.has_mark(text):
-            ours = any(compressor.is_output(text) for compressor in self.compressors)
+            ours = repeats.is_output(text) or any(compressor.is_output(text) for compressor in self.compressors)
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
         if tool_call is not None and reads_file(tool_call):
             return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")

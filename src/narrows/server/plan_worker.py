@@ -19,7 +19,7 @@ from narrows.classifiers import load
 from narrows.compressors.types import Classifier
 from narrows.core.edits import Span
 from narrows.core.tool_call import OutputPlace, ToolCall
-from narrows.plan import PartOutcome, PartTask, Settled, condensed, decide_part
+from narrows.plan import FoldTask, Forwarded, PartOutcome, PartTask, Settled, condensed, decide_part, fold_parts
 from narrows.policy import Policy
 from narrows.wire.registry import wire_named
 from narrows.wire.types import Located, Part, Role, Untouched
@@ -27,7 +27,7 @@ from narrows.wire.types import Located, Part, Role, Untouched
 GARBAGE_FROM = 100_000
 """New objects between two looks for garbage: a survey makes millions, and none is garbage before it ends."""
 
-_Output = tuple[int, int, bytes]
+_Output = tuple[int, int, bytes | None]
 _Row = tuple[str, int, Role, tuple[int, int], tuple[str, str] | None, str | None, bytes | None, _Output | None]
 """A part in plain values."""
 
@@ -54,9 +54,9 @@ def survey(body: bytes, wire_name: str, policy: Policy) -> Survey | Untouched:
 def _row(part: Part) -> _Row:
     span, call = part.span, part.tool_call
     called = None if call is None else (call.name, call.arguments)
-    output = part.output and part.chain and (part.output.number, part.output.text, part.chain)
+    output = None if part.output is None else (part.output.number, part.output.text, part.chain)
     place = span.start, span.stop
-    return part.pointer, part.message_index, part.role, place, called, part.fault, part.digest, output or None
+    return part.pointer, part.message_index, part.role, place, called, part.fault, part.digest, output
 
 
 def _part(row: _Row) -> Part:
@@ -74,6 +74,11 @@ def decide(tasks: tuple[PartTask, ...], classifier_name: str) -> tuple[PartOutco
     """The outcomes of parts, in their order."""
     classifier = _classifier(classifier_name)
     return tuple(decide_part(task, classifier) for task in tasks)
+
+
+def fold(items: tuple[Forwarded | FoldTask, ...], classifier_name: str) -> tuple[tuple[PartOutcome, PartOutcome], ...]:
+    """The outcomes of tool outputs after others, each alone and after those before it (`plan.fold_parts`)."""
+    return tuple(fold_parts(items, _classifier(classifier_name)))
 
 
 def start() -> None:

@@ -2,9 +2,8 @@
 
 A body of ordinary size is located on the event loop, its parts are looked up by their digest, and in the usual turn of
 a conversation that is all: every part but the newest has been decided before. What is missing goes to the planning
-processes, at most one job a process for each body; tasks that are in flight already are waited for, not done twice. A
-body over `inline_scan_bytes` is located there as well, and so is one of very many small values, which takes longer to
-read than its size tells. Whichever way it went, the plan is the one that
+processes (`deciding`). A body over `inline_scan_bytes` is located there as well, and so is one of very many small
+values, which takes longer to read than its size tells. Whichever way it went, the plan is the one that
 `narrows.plan.plan_body` makes: outcomes are pure, and only where and when they are computed differs.
 
 What is not a function of the conversation (a full queue, a dead process, a slow machine) ends as `Overloaded`, never as
@@ -16,31 +15,26 @@ the queue, and its body against the budget, which the exchange that brought it n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any
 
 from blake3 import blake3
 
 from narrows.core.effort import Effort, OutOfEffortError
-from narrows.core.tokens import encoding_for_model
 from narrows.errors import Overloaded
 from narrows.plan import (
     DecisionCache,
     PartOutcome,
-    PartTask,
     Plan,
     Settled,
     assemble,
     condensed,
-    keys_of,
-    task_of,
     untouched_plan,
 )
 from narrows.policy import Policy
 from narrows.server import plan_worker
 from narrows.server.budget import ByteBudget
+from narrows.server.deciding import Deciding, Run, heard
 from narrows.server.plan_pool import PlanPool
 from narrows.settings import Settings
 from narrows.wire.types import Located, Untouched, Wire
@@ -48,9 +42,6 @@ from narrows.wire.types import Located, Untouched, Wire
 RETRY_AFTER_S = 1
 INLINE_STEPS = 8192
 """What may be read on the event loop for one body, beyond what is remembered of its conversation: some 20 ms."""
-_WORTH_SPLITTING_BYTES = 64 << 10
-
-
 LEFT_S = 10.0
 """A plan whose client has left is kept so long; SDKs ask again sooner."""
 
@@ -73,7 +64,6 @@ class Unfinished:
     settled: Settled = ()
 
 
-_Decided = dict[bytes, PartOutcome]
 _Key = tuple[bytes, str, str]
 
 
@@ -124,7 +114,7 @@ class Planner:
         self._settings = settings
         self._works: dict[_Key, _Work] = {}
         self._left: dict[_Key, tuple[_Work, asyncio.TimerHandle]] = {}
-        self._in_flight: dict[bytes, asyncio.Task[_Decided]] = {}
+        self._deciding = Deciding(pool, self.cache, str(settings.classifier))
 
     @property
     def is_full(self) -> bool:
@@ -142,10 +132,9 @@ class Planner:
         if isinstance(located, Untouched):
             return untouched_plan(located)
         located, settled = condensed(located, policy)
-        keys = keys_of(body, located, policy, self.cache)
-        known, complete = self._remembered(keys)
-        if complete:
-            return assemble(located, *_in_order(keys, known, set()), settled)
+        known = self._deciding.remembered(Run(body, policy, located))
+        if known is not None:
+            return assemble(located, known.outcomes, known.replayed, settled)
         return Unfinished(body, wire, policy, located, settled)
 
     async def finish(self, unfinished: Unfinished) -> Plan:
@@ -177,8 +166,9 @@ class Planner:
     def close(self) -> None:
         """Stop all work; whoever waits for it is told so."""
         self.pool.close()
-        for task in [*(work.task for work in self._works.values()), *self._in_flight.values()]:
-            task.cancel()
+        for work in self._works.values():
+            work.task.cancel()
+        self._deciding.close()
         for key in list(self._left):
             self._forget(key)
 
@@ -202,7 +192,7 @@ class Planner:
         del self._works[key]
         self.budget.give_back(work.held)
         work.held = 0
-        _heard(work.task)
+        heard(work.task)
         if work.waiting or work.task.cancelled() or work.task.exception() or self.pool.closed:
             return
         size = work.task.result().size_bytes
@@ -225,97 +215,13 @@ class Planner:
         outcomes: list[PartOutcome] = []
         replayed: list[bool] = []
         fresh: set[int] = set()
-        for start in range(0, len(located.parts), RUN_PARTS):
-            run = replace(located, parts=located.parts[start : start + RUN_PARTS])
-            keys = keys_of(body, run, policy, self.cache)
-            known, decided = await self._known(body, policy, run, keys)
-            run_outcomes, run_replayed = _in_order(keys, known, decided)
-            fresh.update(start + index for index, key in enumerate(keys) if isinstance(key, bytes) and key in decided)
-            outcomes += run_outcomes
-            replayed += run_replayed
+        run = Run(body, policy, replace(located, parts=located.parts[:RUN_PARTS]))
+        while run.located.parts:
+            decided = await self._deciding.decide(run)
+            fresh.update(len(outcomes) + index for index in decided.fresh)
+            outcomes += decided.outcomes
+            replayed += decided.replayed
+            rest = located.parts[len(outcomes) : len(outcomes) + RUN_PARTS]
+            past = run.past_after(decided.outcomes) if rest else ()
+            run = Run(body, policy, replace(located, parts=rest), past)
         return _Made(assemble(located, outcomes, replayed, settled), fresh)
-
-    async def _known(
-        self, body: bytes, policy: Policy, located: Located, keys: Sequence[PartOutcome | bytes]
-    ) -> tuple[_Decided, AbstractSet[bytes]]:
-        """The outcomes under these keys, and which of them were decided now, and for no other body."""
-        known, complete = self._remembered(keys)
-        if complete:
-            await asyncio.sleep(0)
-            return known, frozenset()
-        encoding = encoding_for_model(located.model)
-        missing = {
-            key: task_of(body, part, policy, encoding)
-            for part, key in zip(located.parts, keys, strict=True)
-            if not isinstance(key, PartOutcome) and key not in known
-        }
-        fresh = missing.keys() - self._in_flight.keys()
-        return known | await self._decide(missing), fresh
-
-    def _remembered(self, parts: Sequence[PartOutcome | bytes]) -> tuple[_Decided, bool]:
-        """What the cache knows of `parts`, and whether that is all that was asked for."""
-        known: _Decided = {}
-        complete = True
-        for key in parts:
-            if isinstance(key, PartOutcome) or key in known:
-                continue
-            outcome = self.cache.get(key)
-            if outcome is None:
-                complete = False
-            else:
-                known[key] = outcome
-        return known, complete
-
-    async def _decide(self, missing: dict[bytes, PartTask]) -> _Decided:
-        """The outcomes of tasks; those that another body waits for already are not given out again."""
-        own = [(key, task) for key, task in missing.items() if key not in self._in_flight]
-        for batch in _split(own, self.pool.workers):
-            job = asyncio.create_task(self._job(batch))
-            job.add_done_callback(_heard)
-            self._in_flight.update((key, job) for key, _ in batch)
-        jobs = {key: self._in_flight[key] for key in missing}
-        await asyncio.wait(set(jobs.values()))
-        return {key: job.result()[key] for key, job in jobs.items()}
-
-    async def _job(self, batch: Sequence[tuple[bytes, PartTask]]) -> _Decided:
-        try:
-            outcomes = await self.pool.run(
-                plan_worker.decide, tuple(task for _, task in batch), str(self._settings.classifier)
-            )
-            decided = {key: outcome for (key, _), outcome in zip(batch, outcomes, strict=True)}
-            for key, outcome in decided.items():
-                self.cache.put(key, outcome)
-            return decided
-        finally:
-            for key, _ in batch:
-                self._in_flight.pop(key, None)
-
-
-def _in_order(
-    keys: Sequence[PartOutcome | bytes], known: _Decided, fresh: AbstractSet[bytes]
-) -> tuple[list[PartOutcome], list[bool]]:
-    """The outcome for each key, and whether it is replayed."""
-    outcomes = [key if isinstance(key, PartOutcome) else known[key] for key in keys]
-    return outcomes, [not isinstance(key, PartOutcome) and key not in fresh for key in keys]
-
-
-def _heard(task: asyncio.Task[Any]) -> None:
-    """Ask for a failure that those who wait are told of, if there are any; asyncio would log it otherwise."""
-    if not task.cancelled():
-        task.exception()
-
-
-def _split(tasks: Sequence[tuple[bytes, PartTask]], workers: int) -> Iterable[Sequence[tuple[bytes, PartTask]]]:
-    """Batches of about the same size, one a process; small work stays together."""
-    total = sum(len(task.literal) for _, task in tasks)
-    aim = max(total / workers, _WORTH_SPLITTING_BYTES)
-    batch: list[tuple[bytes, PartTask]] = []
-    size = 0
-    for pair in tasks:
-        batch.append(pair)
-        size += len(pair[1].literal)
-        if size >= aim:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -90,7 +90,8 @@ class ConversationReader(ABC):
             self.output_texts += 1
             if digest is not None:
                 output = OutputPlace(self.outputs, self.output_texts)
-                self.chain = chain = chain_digest(self.chain, digest, output)
+                before, self.chain = self.chain, chain_digest(self.chain, digest, output)
+                chain = self.chain if before else None
         self.parts.append(Part(pointer, self.index, role, span, tool_call, fault, digest, output, chain))
 
     def begin_output(self) -> None:

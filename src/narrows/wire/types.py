@@ -62,7 +62,7 @@ class Part(Struct, frozen=True, gc=False):
     output: OutputPlace | None = None
     """Where a tool's output stands among all; None for other text, and where there is no digest."""
     chain: bytes | None = None
-    """`core.digest.chain_digest` up to this part; None where `output` is."""
+    """`core.digest.chain_digest` up to this part; None where no `output` stands before it."""
 
 
 @dataclass(frozen=True, slots=True)

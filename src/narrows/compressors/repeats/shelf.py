@@ -1,0 +1,271 @@
+"""Which lines of a text stand, in a row, in an earlier output.
+
+Outputs are put on a shelf once, in their order, and texts are then looked up against all of them: groups of three lines
+lead to the places where the same three stand, line numbers aside, and from there a run is followed in both directions,
+line by line and exactly. All of it is bounded by counts, which depend on the outputs before a text alone: the window of
+outputs looked at, the places tried for a group, the lines compared.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from narrows.compressors import marks
+from narrows.compressors.repeats.earlier import Earlier, Shown
+from narrows.compressors.repeats.gutter import first_lines, moved, number_of, without_numbers
+
+WINDOW_BYTES = 512 << 10
+WINDOW_OUTPUTS = 256
+WINDOW_LINES = 32_768
+"""An output is looked at while all from it on are within these together."""
+
+LEAST_LINES = 5
+LEAST_CHARACTERS = 200
+"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 30 tokens."""
+
+_GROUP = 3
+_MOST_PLACES = 8
+_STEPS_A_LINE = 8
+_BREAK = "\n"
+"""Stands between outputs and for marks; no line is equal to it."""
+
+_Group = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Lines `start` to `stop` of a text, half-open, which stand in `earlier` from its line `first` on (all counted from
+    0), there with numbers that are lower by `distance`.
+
+    `number`: the first line's number, where all the lines are numbered in a row. `by_number`: no earlier line of
+    `earlier` has the number that its first line has there, so the number names the place.
+    """
+
+    start: int
+    stop: int
+    earlier: Earlier
+    first: int
+    distance: int = 0
+    number: int | None = None
+    by_number: bool = False
+
+
+class Shelf:
+    """Earlier outputs of one conversation, oldest first."""
+
+    def __init__(self, outputs: Iterable[Earlier] = ()) -> None:
+        self._outputs: list[Earlier] = []
+        self._sizes: list[int] = []
+        self._starts: list[int] = []
+        self.lines: list[str] = []
+        self.bare: list[str] = []
+        self._places: dict[_Group, list[int]] = {}
+        self._whole: dict[str, int] = {}
+        self._numbers: dict[int, dict[int, int]] = {}
+        self._oldest = 0
+        self._held = 0
+        for output in outputs:
+            self.add(output)
+
+    def add(self, output: Earlier) -> None:
+        """Put the next output on the shelf."""
+        if output.shown is Shown.NOTHING:
+            return
+        text = output.text
+        size = len(text) if text.isascii() else len(text.encode())
+        self._starts.append(len(self.lines))
+        if output.shown is not Shown.UNMARKED:
+            self._whole[text] = len(self._outputs)
+        if _has_lines(output) and size <= WINDOW_BYTES and text.count("\n") < WINDOW_LINES:
+            self._add_lines(output, len(self.lines))
+        self._outputs.append(output)
+        self.lines.append(_BREAK)
+        self.bare.append(_BREAK)
+        self._sizes.append(size)
+        self._held += size
+        self._leave()
+
+    def _add_lines(self, output: Earlier, start: int) -> None:
+        lines, bare = output.text.split("\n"), without_numbers(output.text).split("\n")
+        if output.shown is Shown.UNMARKED:
+            for index, line in enumerate(lines):
+                if line.startswith(marks.PREFIX):
+                    lines[index] = bare[index] = _BREAK
+        if not lines[-1]:
+            lines[-1] = bare[-1] = _BREAK
+        self.lines += lines
+        self.bare += bare
+        places = self._places
+        for place, group in enumerate(zip(bare, bare[1:], bare[2:], strict=False), start):
+            found = places.get(group)
+            if found is None:
+                places[group] = [place]
+            else:
+                found.append(place)
+                if len(found) > 4 * _MOST_PLACES:
+                    del found[:-_MOST_PLACES]
+
+    def _leave(self) -> None:
+        """Move the window to the outputs that are still near enough."""
+        while (
+            self._held > WINDOW_BYTES
+            or len(self._outputs) - self._oldest > WINDOW_OUTPUTS
+            or len(self.lines) - self._starts[self._oldest] > WINDOW_LINES
+        ):
+            self._held -= self._sizes[self._oldest]
+            self._oldest += 1
+            if self._oldest == len(self._outputs):
+                return
+
+    def same(self, text: str) -> Earlier | None:
+        """The latest output that is the same as `text`."""
+        index = self._whole.get(text)
+        return None if index is None or index < self._oldest else self._outputs[index]
+
+    def runs(self, text: str) -> list[Run]:
+        """The runs of `text` that are worth a mark, in order. Their first and last line, neither of them blank, are not
+        part of them, and stay on both sides to be recognised by."""
+        if self._oldest == len(self._outputs):
+            return []
+        lines, bare = text.split("\n"), without_numbers(text).split("\n")
+        if not lines[-1]:
+            del lines[-1], bare[-1]
+        return _Search(self, lines, bare).runs()
+
+    def places(self, group: _Group) -> Sequence[int]:
+        """Where these three lines stand, the latest first."""
+        found = self._places.get(group)
+        if found is None:
+            return ()
+        oldest = self._starts[self._oldest]
+        return [place for place in reversed(found[-_MOST_PLACES:]) if place >= oldest]
+
+    def run(self, start: int, stop: int, place: int, distance: int, number: int | None) -> Run:
+        """The run whose first line stands at `place`."""
+        index = bisect_right(self._starts, place) - 1
+        output, first = self._outputs[index], place - self._starts[index]
+        if number is None:
+            return Run(start, stop, output, first)
+        numbers = self._numbers.get(index)
+        if numbers is None:
+            numbers = self._numbers[index] = first_lines(output.text)
+        return Run(start, stop, output, first, distance, number, numbers[number - distance] == first)
+
+
+def _has_lines(output: Earlier) -> bool:
+    return output.shown is Shown.UNMARKED or (output.shown is Shown.LINES and not marks.has_mark(output.text))
+
+
+@dataclass(slots=True)
+class _Match:
+    """Lines `start` to `stop` of a text equal the shelf's from `place` on, but for numbers higher by `distance`."""
+
+    start: int
+    stop: int
+    place: int
+    distance: int
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        return self.stop - self.start, self.distance == 0
+
+
+class _Search:
+    """One text against the shelf."""
+
+    def __init__(self, shelf: Shelf, lines: list[str], bare: list[str]) -> None:
+        self._shelf = shelf
+        self._lines = lines
+        self._bare = bare
+        self._steps = _STEPS_A_LINE * len(lines)
+
+    def runs(self) -> list[Run]:
+        found: list[Run] = []
+        bare, start, free = self._bare, 0, 0
+        while start + _GROUP <= len(bare) and self._steps > 0:
+            places = self._shelf.places((bare[start], bare[start + 1], bare[start + 2]))
+            matches = [match for match in (self._follow(start, place) for place in places) if match]
+            if not matches:
+                start += 1
+                continue
+            best = max(matches, key=lambda match: match.rank)
+            stop = best.stop
+            self._extend_back(best, free)
+            run = self._worth(best)
+            if run is not None:
+                found.append(run)
+                start = free = stop
+            else:
+                start = max(start + 1, stop - _GROUP + 1)
+        return found
+
+    def _follow(self, start: int, place: int) -> _Match | None:
+        """The lines from `start` on that equal those from `place` on. What is on the shelf ends with a break, so no
+        run leaves it."""
+        lines, shelf = self._lines, self._shelf.lines
+        index, shift, stop = start, place - start, len(lines)
+        if lines[start] == shelf[place]:
+            distance = 0
+            while index < stop and lines[index] == shelf[index + shift]:
+                index += 1
+        else:
+            here, there = number_of(lines[start]), number_of(shelf[place])
+            if here is None or there is None or here == there:
+                return None
+            distance = here - there
+            while index < stop and self._moved(index, index + shift, distance, here + index - start):
+                index += 1
+        self._steps -= 1 + index - start
+        return _Match(start, index, place, distance) if index > start else None
+
+    def _extend_back(self, match: _Match, free: int) -> None:
+        """Take in the lines before, down to `free`, that match as well."""
+        lines, shelf, distance = self._lines, self._shelf.lines, match.distance
+        number = number_of(lines[match.start]) if distance else None
+        while match.start > free:
+            index, place = match.start - 1, match.place - 1
+            if number is None:
+                equal = lines[index] == shelf[place]
+            else:
+                number -= 1
+                equal = self._moved(index, place, distance, number)
+            if not equal:
+                return
+            match.start, match.place = index, place
+            self._steps -= 1
+
+    def _moved(self, index: int, place: int, distance: int, number: int) -> bool:
+        """Whether the line has this number, and is the shelf's with its number moved."""
+        line, bare, other = self._lines[index], self._bare[index], self._shelf.lines[place]
+        if bare != self._shelf.bare[place] or len(bare) in (len(line), len(other)):
+            return False
+        gutter = other[: len(other) - len(bare)]
+        return int(gutter[:-1]) == number - distance and line[: len(line) - len(bare)] == moved(gutter, number)
+
+    def _worth(self, match: _Match) -> Run | None:
+        """The run without its first and last line that are not blank, where it hides enough."""
+        start, stop, bare = match.start, match.stop, self._bare
+        while start < stop and not bare[start].strip():
+            start += 1
+        while start < stop and not bare[stop - 1].strip():
+            stop -= 1
+        start, stop = start + 1, stop - 1
+        if stop - start < LEAST_LINES:
+            return None
+        characters = 0
+        for index in range(start, stop):
+            characters += len(bare[index].strip())
+            if characters >= LEAST_CHARACTERS:
+                place = match.place + start - match.start
+                return self._shelf.run(start, stop, place, match.distance, self._numbered(start, stop))
+        return None
+
+    def _numbered(self, start: int, stop: int) -> int | None:
+        """The number of the first of these lines, where they are numbered in a row."""
+        first = number_of(self._lines[start])
+        if first is None:
+            return None
+        in_a_row = (number_of(self._lines[index]) == first + index - start for index in range(start, stop))
+        return first if all(in_a_row) else None

@@ -1,0 +1,69 @@
+"""Outcomes, remembered by what they depend on."""
+
+from __future__ import annotations
+
+from sys import getsizeof
+
+from narrows.compressors.types import Compressed
+from narrows.core.lru import BoundedMemory
+from narrows.core.tokens import Encoding
+from narrows.plan.tasks import PartOutcome, context_of
+from narrows.policy import Policy
+from narrows.wire.reading import ReadingMemory
+
+OUTCOME_BYTES = 400
+"""What an outcome takes in memory beside its texts: three small objects and their numbers."""
+
+CONTEXTS = 64
+"""Policies and encodings in use at a time: a handful."""
+
+
+class DecisionCache:
+    """Outcomes by `part_key`, and what was read of conversations, bounded by bytes together. It belongs to one
+    process and one thread; all it holds are results of pure functions."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._outcomes: BoundedMemory[PartOutcome] = BoundedMemory(limit_bytes - limit_bytes // 4)
+        self.readings = ReadingMemory(limit_bytes // 4)
+        self._contexts: dict[tuple[Policy, Encoding], bytes] = {}
+
+    def context(self, policy: Policy, encoding: Encoding) -> bytes:
+        """The part of a key that all parts of a body share."""
+        known = self._contexts.get((policy, encoding))
+        if known is None:
+            if len(self._contexts) >= CONTEXTS:
+                self._contexts.clear()
+            known = self._contexts[policy, encoding] = context_of(policy, encoding)
+        return known
+
+    def get(self, key: bytes) -> PartOutcome | None:
+        """The remembered outcome of the task with this key."""
+        return self._outcomes.get(key)
+
+    def alone(self, key: bytes) -> PartOutcome | None:
+        """The same for what was decided of a part before it was held against earlier ones; it counts as no hit."""
+        return self._outcomes.peek(key)
+
+    def put(self, key: bytes, outcome: PartOutcome) -> None:
+        """Remember an outcome."""
+        result = outcome.decision.result
+        held = result.text if isinstance(result, Compressed) else result.detail
+        self._outcomes.put(key, outcome, getsizeof(held) + len(outcome.replacement or b"") + OUTCOME_BYTES)
+
+    @property
+    def hits(self) -> int:
+        """How often `get` found an outcome."""
+        return self._outcomes.hits
+
+    @property
+    def misses(self) -> int:
+        """How often it did not."""
+        return self._outcomes.misses
+
+    @property
+    def size_bytes(self) -> int:
+        """About what is held."""
+        return self._outcomes.size_bytes + self.readings.size_bytes
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
