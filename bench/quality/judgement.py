@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ from narrows.compressors.types import Compressed
 
 Record = dict[str, Any]
 
-MOST_QUESTIONS = 60
+MOST_QUESTIONS = 48
 """Of each kind."""
 
 RESAMPLES = 2000
@@ -137,24 +138,26 @@ def judged(
     every: int,
     say: Callable[[str], None],
 ) -> list[Judged]:
-    """So many questions of each kind, about texts that are shortened; of the texts each so-manieth."""
-    found: list[Judged] = []
-    for kind, texts in asked.items():
-        count = 0
-        for number, (text, about) in enumerate(texts):
-            if count >= MOST_QUESTIONS:
-                break
+    """So many questions of each kind, about texts that are shortened; of the texts each so-manieth. The kinds take
+    turns, so that what is remembered of a run that was broken off is of all kinds."""
+    found: dict[str, list[Judged]] = {kind: [] for kind in asked}
+    turns = {kind: islice(texts, 0, None, every) for kind, texts in asked.items()}
+    while turns:
+        for kind, texts in list(turns.items()):
+            text, about = next(texts, (None, []))
+            if text is None or len(found[kind]) >= MOST_QUESTIONS:
+                del turns[kind]
+                say(f"    {kind}: {len(found[kind])} questions")
+                continue
             shortened = shortener.text(text)
-            if number % every or shortened.decision is None or not isinstance(shortened.decision.result, Compressed):
+            if shortened.decision is None or not isinstance(shortened.decision.result, Compressed):
                 continue
             one = [_Costs(kind, text.name, question) for question in about]
             for given, source in (("original", text.text), ("shortened", shortened.text), ("nothing", None)):
                 for costs in one:
                     costs.add(given, source, judge)
-            found += [costs.judged() for costs in one]
-            count += len(one)
-        say(f"    {kind}: {count} questions")
-    return found
+            found[kind] += [costs.judged() for costs in one]
+    return [one for judged_ in found.values() for one in judged_]
 
 
 @dataclass(frozen=True, slots=True)

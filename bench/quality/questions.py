@@ -23,7 +23,7 @@ from narrows.core.tool_call import ToolCall
 MOST_CHARACTERS = 1600
 LEAST_CHARACTERS = 1100
 MOST_ANSWER_CHARACTERS = 60
-QUESTIONS = 4
+QUESTIONS = 6
 """About one text."""
 
 PIECES = 6
@@ -154,17 +154,27 @@ def _of_log(text: Text, chance: random.Random) -> list[Question]:
     if "\x1b" in clean:
         return []
     found: list[Question] = []
-    for key in ("error_lines", "assertion_messages", "must_keep"):
-        for fact in text.gold.get(key, []):
-            words = fact.split(" ")
-            begin, rest = " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])
-            if len(words) >= 4 and clean.count(begin) == 1 and clean.count(fact) == 1:
+    for key, facts in text.gold.items():
+        for fact in facts:
+            begin, rest = _parted(clean, fact) if clean.count(fact) == 1 else ("", "")
+            if len(begin) >= 8 and clean.count(begin) == 1:
                 ask = asked(f"The output says: {begin} ... How does this go on?")
-                found.append(Question(key, f"{ask} {begin}", f" {rest[: MOST_ANSWER_CHARACTERS - 1]}"))
+                found.append(Question(key, f"{ask} {begin}", rest[:MOST_ANSWER_CHARACTERS]))
     failed = [name for name in text.gold.get("failing_tests", []) if name in clean]
     if len(failed) == 1:
         found.append(Question("failing test", asked("Which test failed?"), f" {failed[0]}"))
     return chance.sample(found, min(QUESTIONS, len(found)))
+
+
+def _parted(text: str, fact: str) -> tuple[str, str]:
+    """What stands on the fact's line before it, and the fact; where that is little, the halves of the fact."""
+    at = text.index(fact)
+    before = text[text.rfind("\n", 0, at) + 1 : at].lstrip()[-60:]
+    if len(before) < 8:
+        middle = fact.find(" ", len(fact) // 2)
+        before, fact = fact[:middle], fact[middle:]
+    begin = before.rstrip()
+    return begin, " " * (len(before) > len(begin)) + fact
 
 
 def _of_rows(text: Text, chance: random.Random) -> list[Question]:
@@ -197,7 +207,7 @@ def _of_matches(text: Text, chance: random.Random) -> list[Question]:
     files = Counter(one[0] for one in results)
     single = [one for one in results if texts[one[2].strip()] == 1 and 12 <= len(one[2].strip()) <= 120]
     found: list[Question] = []
-    for path, number, line in chance.sample(single, min(2, len(single))):
+    for path, number, line in chance.sample(single, min(3, len(single))):
         found.append(Question("line", asked(f"On which line of {path} is: {line.strip()} ?"), f" {number}"))
         found.append(Question("file", asked(f"Which file contains: {line.strip()} ?"), f" {path}"))
     whole = sorted(files)[1:-1]  # the first and the last may be cut
@@ -217,7 +227,7 @@ def _of_diff(text: Text, chance: random.Random) -> list[Question]:
             if len(before) >= 12 and text.text.count(before) == 1:
                 ask = asked(f"What did the line become that was: {before} ?")
                 found.append(Question("changed line", ask, f" {became[: MOST_ANSWER_CHARACTERS - 1]}"))
-    found = chance.sample(found, min(2, len(found)))
+    found = chance.sample(found, min(4, len(found)))
     added, removed = visible.numstat(text.text)
     if added and removed:
         found.append(Question("lines added", asked("How many lines does this diff add?"), f" {added}"))
