@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from narrows.compressors import registry
+from narrows.compressors.repeats import Earlier, shown_in
 from narrows.compressors.types import Classifier, Compressed, Decision
 from narrows.core.edits import apply_edits
 from narrows.core.tokens import TOKENIZER, encoding_for_model
-from narrows.core.tool_call import ToolCall
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.plan import Plan, plan_body
 from narrows.policy import Policy
 from narrows.wire.registry import wire_named
@@ -104,17 +105,19 @@ def compress_body(
     return BodyResult(apply_edits(body, plan.edits), plan)
 
 
-def compress_text(
+def compress_text(  # noqa: PLR0913 -- all that a decision depends on, each by its name
     text: str,
     *,
     tool: str | None = None,
     arguments: str = "",
+    earlier: Sequence[str] = (),
     model: str | None = None,
     policy: Policy | None = None,
     classifier: Classifier | None = None,
 ) -> Decision:
     """Shorten one tool's output. `tool` and `arguments` (JSON, as the model wrote them) are the call that produced it:
-    evidence for its kind.
+    evidence for its kind. `earlier`: every tool output before it in the conversation as it was forwarded, oldest first;
+    what they show already is named instead.
 
     Raises:
         TypeError: an argument is of another type than said.
@@ -126,19 +129,21 @@ def compress_text(
     _check("policy", policy, Policy, optional=True)
     call = None if tool is None else ToolCall(tool, arguments)
     policy = policy or _default_policy(classifier)
-    return registry.compress_text(text, call, policy, encoding_for_model(model), classifier=classifier)
+    outputs = _outputs(earlier)
+    return registry.compress_text(text, call, policy, encoding_for_model(model), outputs, classifier=classifier)
 
 
-def expand(text: str) -> str | None:
-    """The source of a losslessly shortened text; None where `text` is not one.
+def expand(text: str, earlier: Sequence[str] = ()) -> str | None:
+    """The source of a losslessly shortened text; None where `text` is not one, or where it names an output that is not
+    among the `earlier` ones, given as to `compress_text`.
 
     It is exact, except that JSON comes without the white space between its values.
 
     Raises:
-        TypeError: `text` is not a string.
+        TypeError: `text` is not a string, or an earlier output is none.
     """
     _check("text", text, str)
-    return registry.expand(text)
+    return registry.expand(text, _outputs(earlier))
 
 
 _CHAT = wire_named("openai_chat")
@@ -148,6 +153,14 @@ def _check(name: str, value: object, wanted: type, *, optional: bool = False) ->
     """Callers without a type checker get a sentence, and never a decision about something that is no text."""
     if not isinstance(value, wanted) and not (optional and value is None):
         raise TypeError(f"{name} is a {type(value).__name__}, not a {wanted.__name__}")
+
+
+def _outputs(earlier: Sequence[str]) -> list[Earlier]:
+    """Outputs with their places, counted from 1."""
+    _check("earlier", earlier, Sequence)
+    for text in earlier:
+        _check("an earlier output", text, str)
+    return [Earlier(text, OutputPlace(number), shown_in(text)) for number, text in enumerate(earlier, 1)]
 
 
 def _default_policy(classifier: Classifier | None) -> Policy:

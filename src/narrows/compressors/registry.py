@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from narrows.compressors import diff, json_rows, log, marks, repeats, search
-from narrows.compressors.repeats import Before, Earlier, Shelf
+from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import reads_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
 from narrows.core.tokens import Encoding, gate
@@ -53,7 +53,9 @@ def compress_text(  # noqa: PLR0913 -- all that a decision depends on, each by i
     decision = registry.compress_text(text, tool_call, policy, encoding, grammar_only=grammar_only)
     if not earlier or grammar_only:
         return decision
-    before = Before(Shelf(earlier), OutputPlace(earlier[-1].place.number + 1))
+    least = max(policy.repeat_min_bytes, repeats.FLOOR_BYTES)
+    shelf = Shelf(one for one in earlier if one.shown is not Shown.LINES or len(one.text.encode(errors="surrogatepass")) >= least)
+    before = Before(shelf, OutputPlace(earlier[-1].place.number + 1))
     return registry.fold(text, decision, policy, encoding, before)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from narrows.compressors import marks
 from narrows.compressors.repeats import grammar
 from narrows.compressors.repeats.earlier import FLOOR_BYTES, Earlier, Shown, shown_by
 from narrows.compressors.repeats.gutter import first_lines, renumbered
@@ -34,6 +35,7 @@ __all__ = [
     "fold",
     "is_output",
     "shown_by",
+    "shown_in",
 ]
 
 
@@ -76,6 +78,16 @@ def _folded(text: str, before: Before) -> Compressed | None:
         f" as in {outputs} earlier {'output' if outputs == 1 else 'outputs'}"
     )
     return Compressed(Kind.REPEAT, grammar.write(text, runs, before.place), lossless=True, summary=summary)
+
+
+def shown_in(text: str) -> Shown:
+    """How much of a text is there to be named, by what it says itself: who knows what was decided for it asks
+    `shown_by`."""
+    if not marks.has_mark(text):
+        return Shown.LINES
+    if is_output(text):
+        return Shown.UNMARKED if "\n" in text else Shown.NOTHING
+    return Shown.WHOLE
 
 
 def is_output(text: str) -> bool:

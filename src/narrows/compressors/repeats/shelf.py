@@ -74,7 +74,7 @@ class Shelf:
         if output.shown is Shown.NOTHING:
             return
         text = output.text
-        size = len(text) if text.isascii() else len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
         self._starts.append(len(self.lines))
         if output.shown is not Shown.UNMARKED:
             self._whole[text] = len(self._outputs)
