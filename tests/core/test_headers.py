@@ -129,3 +129,33 @@ def test_looking_up_fields() -> None:
     assert field(fields, b"empty") == b""
     assert field(fields, b"cookie") is None
     assert field(b"", b"a") is None
+
+
+ANSWER_LINES = (
+    b"Content-Length: 5",
+    b"content-type: application/json; charset=UTF-8",
+    b"Content-Encoding: GZIP",
+    b"Content-Encoding: br ",
+    b"Connection: keep-alive",
+    b"Connection: X-Mine",
+    b"X-Mine: 1",
+    b"x-narrows-error: mine",
+    b"X-Says: x-narrows-error: no",
+    b"Keep-Alive: timeout=5",
+    b"Trailer: X-T",
+    b"Date: today",
+)
+
+
+@given(st.lists(st.sampled_from(ANSWER_LINES), unique=True), st.booleans())
+def test_an_answer_of_end_to_end_fields_goes_on_as_any_other(lines: list[bytes], dechunked: bool) -> None:
+    head = parse_response_head(b"\r\n".join((b"HTTP/1.1 200 OK", *lines)) + b"\r\n\r\n", b"POST")
+    drop, add = frozenset({b"x-narrows-error"}), b"X-Own: 1\r\n"
+    expected = forward_response_fields(head._replace(end_to_end=False), drop=drop, add=add, dechunked=dechunked)
+    assert forward_response_fields(head, drop=drop, add=add, dechunked=dechunked) == expected
+    hop_by_hop = [line for line in lines if line.startswith((b"Connection", b"Keep-Alive", b"Trailer"))]
+    assert head.end_to_end is (hop_by_hop == [])
+    types = [line for line in lines if line.startswith(b"content-type")]
+    assert head.content_type == (b"application/json; charset=utf-8" if types else b"")
+    codings = [line.partition(b": ")[2].lower() for line in lines if line.startswith(b"Content-Encoding")]
+    assert head.content_codings == b",".join(codings)

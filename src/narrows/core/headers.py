@@ -83,7 +83,10 @@ def forward_response_fields(
     `drop`: further names to leave out, in lower case. `add`: whole lines, put last. `dechunked`: the body is
     passed on without its chunk framing, as a client of HTTP/1.0 needs it.
     """
-    return _without(b"\n" + head.fields, head.connection_names | drop, keep_coding=not dechunked)[1:] + add
+    fields = head.fields
+    if head.end_to_end and not dechunked and not any(map(fields.lower().__contains__, drop)):
+        return fields + add
+    return _without(b"\n" + fields, head.connection_names | drop, keep_coding=not dechunked)[1:] + add
 
 
 def _without(lines: bytes, names: frozenset[bytes], *, keep_coding: bool) -> bytes:

@@ -16,7 +16,6 @@ from time import perf_counter
 
 import msgspec
 
-from narrows.core.headers import field, field_values
 from narrows.core.http1 import NO_BODY, ChunkDecoder, Chunked, FramingError, ResponseHead
 from narrows.server.content_decoding import DECODING_ERRORS, Sink, UnknownCodingError, decoder_for
 from narrows.wire.types import ResponseObserver, ResponseRecord, Wire
@@ -147,12 +146,12 @@ class ResponseTee:
         return record if self._dropped is None else msgspec.structs.replace(record, dropped=self._dropped)
 
     def _open(self) -> None:
-        fields = self._head.fields
-        codings = field_values(fields, b"content-encoding")
-        decode = decoder_for(b",".join(codings).decode("latin-1"), self._observe) if codings else self._observe
-        content_type = (field(fields, b"content-type") or b"").decode("latin-1")
-        self._observer = self._wire.observer(content_type)
-        self._feed = _dechunking(decode) if isinstance(self._head.framing, Chunked) else decode
+        head = self._head
+        decode: Sink = self._observe
+        if head.content_codings:
+            decode = decoder_for(head.content_codings.decode("latin-1"), decode)
+        self._observer = self._wire.observer(head.content_type.decode("latin-1"))
+        self._feed = _dechunking(decode) if isinstance(head.framing, Chunked) else decode
 
     def _observe(self, decoded: bytes) -> None:
         self._decoded_bytes += len(decoded)

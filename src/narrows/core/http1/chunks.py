@@ -35,6 +35,7 @@ _EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?"
 # Not possessive: before Python 3.11.5 (gh-106052) the failed last round of a possessive group keeps what it consumed,
 # and `5;` was a line.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*\r\n")
+_PLAIN_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _CHUNK_LINE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;[\t -~]*+)?\r?")
 _TRAILER_LINE = re.compile(rb"(" + TOKEN + rb"++):" + TEXT + rb"*+\r\n")
 _TRAILER_LINE_SO_FAR = re.compile(TEXT + rb"*+\r?")
@@ -61,6 +62,11 @@ class _ChunkScan:
         position = 0
         size = len(data)
         while position < size and self.stage is not _Stage.DONE:
+            if self.stage is _Stage.SIZE and not self._part:
+                end = self._whole_chunk(data, position, payload)
+                if end:
+                    position = end
+                    continue
             if self.stage is _Stage.DATA:
                 step = min(self._left, size - position)
                 if payload is not None:
@@ -77,6 +83,20 @@ class _ChunkScan:
             self._line(data[position:end], whole=True)
             position = end
         return position
+
+    def _whole_chunk(self, data: bytes, position: int, payload: list[bytes] | None) -> int:
+        """The end of the chunk that starts at `position`, if all of it is there, without extensions, and it is not the
+        last; else 0, and nothing is done. Most servers write a chunk at a time."""
+        line = _PLAIN_LINE.match(data, position)
+        if line is None:
+            return 0
+        first = line.end()
+        stop = first + int(line[1], 16)
+        if stop == first or not data.startswith(b"\r\n", stop):
+            return 0
+        if payload is not None:
+            payload.append(data[first:stop])
+        return stop + 2
 
     def _line(self, piece: bytes, *, whole: bool) -> None:
         line = self._part + piece if self._part else piece

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 MAX_HEAD_BYTES = 65_536
 """A head's limit where the caller has no better one."""
 MAX_TARGET_BYTES = 16_384
@@ -55,8 +57,7 @@ class NoBody:
     """The message ends with its head."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
+class Sized(Struct, frozen=True, gc=False):
     """Exactly `size` bytes follow, by Content-Length."""
 
     size: int

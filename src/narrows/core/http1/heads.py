@@ -56,7 +56,9 @@ class RequestHead(NamedTuple):
 
 
 class ResponseHead(NamedTuple):
-    """A response's head; the fields as in `RequestHead`. A 1xx head has no body and is not the answer."""
+    """A response's head; the fields as in `RequestHead`. A 1xx head has no body and is not the answer. `end_to_end`: no
+    field is one of the connection's, but perhaps the Transfer-Encoding. `content_type` and `content_codings` are in
+    lower case, and empty where they are not given; several fields are joined by commas."""
 
     status: int
     reason: bytes
@@ -66,6 +68,9 @@ class ResponseHead(NamedTuple):
     keep_alive: bool
     upgrade: bool
     connection_names: frozenset[bytes]
+    end_to_end: bool = False
+    content_type: bytes = b""
+    content_codings: bytes = b""
 
 
 _LINE = TOKEN + rb"{1,%d}+:" % MAX_NAME_BYTES + TEXT + rb"{0,%d}+\r\n" % MAX_VALUE_BYTES
@@ -77,6 +82,10 @@ _RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (" + TEXT + rb"{0,%d
 
 _FRAMING_FIELDS = re.compile(rb"\n(host|content-length|transfer-encoding|connection|expect|upgrade):[ \t]*+([^\r]*+)")
 """Searched in a lower-case copy of a valid block: the start line is before the first match, so no anchor is needed."""
+_ANSWER_FIELDS = re.compile(
+    rb"\n(content-(?:length|type|encoding)|" + b"|".join(map(re.escape, sorted(HOP_BY_HOP))) + rb"):[ \t]*+([^\r]*+)"
+)
+_NOT_OF_THE_CONNECTION = {b"content-length", b"content-type", b"content-encoding", b"transfer-encoding"}
 _HOST = re.compile(rb"(?:" + AUTHORITY + rb")?[ \t]*")
 _LENGTH = re.compile(rb"(?:0|[1-9][0-9]{0,%d})[ \t]*" % (MAX_LENGTH_DIGITS - 1))
 
@@ -113,7 +122,7 @@ def parse_request_head(block: bytes) -> RequestHead:
     method, target, minor = match.group(1, 2, 3)
     if target == b"*" and method != b"OPTIONS":
         raise FramingError(Fault.TARGET, "the target * belongs to OPTIONS only")
-    found = _framing_fields(block)
+    found = _framing_fields(block, _FRAMING_FIELDS)
     is_1_1 = minor == b"1"
     _check_host(found.get(b"host"), is_1_1)
     options = _connection_options(found)
@@ -140,7 +149,7 @@ def parse_response_head(block: bytes, request_method: bytes) -> ResponseHead:
     if match is None:
         explain_response(block)
     minor, digits, reason = match.group(1, 2, 3)
-    found = _framing_fields(block)
+    found = _framing_fields(block, _ANSWER_FIELDS)
     is_1_1 = minor == b"1"
     options = _connection_options(found)
     status = int(digits)
@@ -158,7 +167,10 @@ def parse_response_head(block: bytes, request_method: bytes) -> ResponseHead:
         framing,
         framing is not UNTIL_CLOSE and _keep_alive(options, is_1_1),
         b"upgrade" in found and b"upgrade" in options,
-        options - _STANDARD_OPTIONS,
+        options - _STANDARD_OPTIONS if options else options,
+        found.keys() <= _NOT_OF_THE_CONNECTION,
+        found.get(b"content-type", b""),
+        found.get(b"content-encoding", b""),
     )
 
 
@@ -171,9 +183,9 @@ _USUAL_OPTIONS = {
 }
 
 
-def _framing_fields(block: bytes) -> dict[bytes, bytes]:
-    """What the fields that matter to framing say, names and values in lower case; repeated lists are joined."""
-    found: list[tuple[bytes, bytes]] = _FRAMING_FIELDS.findall(block.lower())
+def _framing_fields(block: bytes, pattern: re.Pattern[bytes]) -> dict[bytes, bytes]:
+    """What the fields of a pattern say, names and values in lower case; repeated lists are joined."""
+    found: list[tuple[bytes, bytes]] = pattern.findall(block.lower())
     fields = dict(found)
     if len(fields) < len(found):
         for name in fields:
