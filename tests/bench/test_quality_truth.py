@@ -67,5 +67,5 @@ def test_the_reader_is_chosen_by_the_source() -> None:
 
 
 def test_the_strict_reader_objects_to_a_text_that_is_no_output() -> None:
-    assert strict("json", ROWS, "[narrows: JSON in short form, nothing left out]\n[1,2]") is not None
+    assert strict("json", ROWS, "[narrows: JSON, lossless]\n[1,2]") is not None
     assert strict("search", RG, RG) is not None

@@ -75,6 +75,7 @@ class Short:
     def __init__(self, body: str) -> None:
         self.body = body
         self.at = 0
+        self.separator = ","
         self.constants = self.parts = self.lists_in_cells = self.absent = self.whole = self.cuts = 0
         self.names: list[Any] = []
 
@@ -97,12 +98,12 @@ class Short:
         self.at = found.end()
         return found
 
-    def items(self, end: str, read: Callable[[], Any]) -> Iterator[Any]:
+    def items(self, end: str, read: Callable[[], Any], separator: str = ",") -> Iterator[Any]:
         if self.skip(end):
             return
         yield read()
         while not self.skip(end):
-            self.take(",")
+            self.take(separator)
             yield read()
 
     # --- values
@@ -134,7 +135,7 @@ class Short:
             self.take("json")
             comma, colon = (", ", ": ") if self.skip(" ") else (",", ":")
             return written(self.value(), comma, colon)
-        return self.scalar(self.matching(re.compile(r'[^][{},"\n]+'))[0])
+        return self.scalar(self.matching(re.compile(rf'[^][{{}}{self.separator},"\n]+'))[0])
 
     def named(self, read: Callable[[], Any]) -> Any:
         """`*1`, or `&1 ` and the value."""
@@ -159,12 +160,12 @@ class Short:
         self.cuts += 1
         return Cut(tuple(parts), tuple(missing))
 
-    def key(self) -> str:
+    def key(self, separator: str = "") -> str:
         if self.sees('"'):
             name = json.loads(self.matching(_QUOTED)[0])
             assert isinstance(name, str)
             return name
-        return self.matching(re.compile(r'[^][{},"\n:=]+'))[0]
+        return self.matching(re.compile(rf'[^][{{}}{separator or self.separator},"\n:=]+'))[0]
 
     def member(self) -> Any:
         name = self.key()
@@ -172,44 +173,52 @@ class Short:
         return (name, self.value())
 
     def object(self) -> Any:
-        table = re.compile(r"\{(\d+) rows\{").match(self.body, self.at)
+        table = re.compile(r"\{(\d+) rows( ?)\{").match(self.body, self.at)
         if not table:
             self.take("{")
             return Obj(tuple(self.items("}", self.member)))
         self.at = table.end()
-        columns = self.columns()
+        self.separator = table[2] or ","
+        columns = self.columns(self.separator)
         self.take("\n")
         members = []
         for _ in range(int(table[1])):
-            name = self.key()
+            name = self.key(",")
             self.take(":")
             members.append((name, self.row(columns)))
             self.take("\n")
         self.take("}")
+        self.separator = ","
         return Obj(tuple(members))
 
     def array(self) -> Any:
-        table = re.compile(r"\[(\d+) (rows|lists)\{").match(self.body, self.at)
+        table = re.compile(r"\[(\d+) (rows|lists)( ?)\{").match(self.body, self.at)
         if not table:
             self.take("[")
             return tuple(self.items("]", self.value))
         self.at = table.end()
-        columns = self.columns()
+        self.separator = table[3] or ","
+        columns = self.columns(self.separator)
         self.take("\n")
-        return self.rows(columns, int(table[1])) if table[2] == "rows" else self.lists(columns, int(table[1]))
+        rows = self.rows(columns, int(table[1])) if table[2] == "rows" else self.lists(columns, int(table[1]))
+        self.separator = ","
+        return rows
 
     # --- tables
 
-    def columns(self) -> list[Column]:
-        return list(self.items("}", self.column))
+    def columns(self, separator: str) -> list[Column]:
+        outer, self.separator = self.separator, separator
+        found = list(self.items("}", self.column, separator))
+        self.separator = outer
+        return found
 
     def column(self) -> Column:
         name = self.key()
         if self.skip("{"):
-            return Column("group", name, fields=self.columns())
+            return Column("group", name, fields=self.columns(self.separator))
         if self.skip("[]{"):
             self.lists_in_cells += 1
-            return Column("lists", name, fields=self.columns())
+            return Column("lists", name, fields=self.columns(","))
         if not self.skip("="):
             return Column("cell", name)
         self.constants += 1
@@ -276,11 +285,11 @@ class Short:
         self.at, self.names = start, names
         return None
 
-    def row(self, columns: list[Column]) -> Any:
+    def row(self, columns: list[Column], separator: str = "") -> Any:
         values: dict[int, Any] = {}
         for place, column in enumerate(leaves(columns)):
             if place:
-                self.take(",")
+                self.take(separator or self.separator)
             if self.body[self.at : self.at + 1] in (",", "\n", "]"):
                 self.absent += 1
                 values[id(column)] = ABSENT
@@ -295,9 +304,9 @@ class Short:
 
             def item() -> Any:
                 if single:
-                    return self.row(inner)
+                    return self.row(inner, ",")
                 self.take("[")
-                row = self.row(inner)
+                row = self.row(inner, ",")
                 self.take("]")
                 return row
 
@@ -307,7 +316,7 @@ class Short:
 
             return self.named(items) if re.match(r"[&*]\d", self.body[self.at : self.at + 2]) else items()
         if column.sort == "joined":
-            word = re.compile(r"[0-9A-Za-z]+(?=[,\n])").match(self.body, self.at)
+            word = re.compile(rf"[0-9A-Za-z]+(?=[{self.separator}\n])").match(self.body, self.at)
             if word:
                 self.at = word.end()
             rest = word[0] if word else self.value()

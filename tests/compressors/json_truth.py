@@ -49,9 +49,9 @@ def same(source: str, expanded: str) -> bool:
 # --- the two compared -------------------------------------------------------------------------------------------------
 
 _HEAD = re.compile(
-    r"\[narrows: (?:(\d+) JSON documents|JSON) in short form, (?:nothing left out|(\d+) of (\d+) rows left out where "
-    r"marked(?:, (\d+) strings? cut where marked)?|(\d+) strings? cut where marked)(; name=value holds for every row)?"
-    r"(; \.\.\. is the row's cell)?(; name\[\]\{a,b\}: objects as \[a,b\])?(; empty cell: key absent)?"
+    r"\[narrows: (?:(\d+) JSON documents|JSON), (?:lossless|(\d+) of (\d+) rows left out where "
+    r"marked(?:, (\d+) strings? cut where marked)?|(\d+) strings? cut where marked)(; name=value in every row)?"
+    r"(; \.\.\. is the row's cell)?(; name\[\]\{a,b\}: objects as \[a,b\])?(; empty cell: no key)?"
     r"(; a row in braces is written whole)?(; &1 names a value, \*1 repeats it)?\]"
 )
 

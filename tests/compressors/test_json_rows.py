@@ -182,8 +182,8 @@ def test_types_are_told_apart() -> None:
 
 
 def test_objects_of_one_shape_are_a_table() -> None:
-    rows = [{"id": i, "on": True, "owner": {"name": f"n{i}", "team": "x"}} for i in range(3)]
-    table = "[3 rows{id,on=true,owner{name,team=x}}\n0,n0\n1,n1\n2,n2\n]"
+    rows = [{"id": i, "state": "running", "owner": {"name": f"n {i}", "team": "sales"}} for i in range(4)]
+    table = "[4 rows{id,state=running,owner{name,team=sales}}\n0,n 0\n1,n 1\n2,n 2\n3,n 3\n]"
     assert short(json.dumps(rows)) == table
     assert (
         short(json.dumps({"n": 3, "data": {"rows": rows, "next": None}})) == f"{{n:3,data:{{rows:{table},next:null}}}}"
@@ -192,14 +192,12 @@ def test_objects_of_one_shape_are_a_table() -> None:
 
 
 def test_the_head_line_explains_what_is_used_and_nothing_else() -> None:
-    assert head('{"a":[1,2]}') == "[narrows: JSON in short form, nothing left out]"
-    assert head('[{"a":1,"b":1},{"a":2,"b":1}]') == (
-        "[narrows: JSON in short form, nothing left out; name=value holds for every row]"
+    assert head('{"a":[1,2]}') == "[narrows: JSON, lossless]"
+    constant = "a value that is long enough to be said once"
+    assert head(json.dumps([{"a": 1, "b": constant}, {"a": 2, "b": constant}])) == (
+        "[narrows: JSON, lossless; name=value in every row]"
     )
-    assert (
-        head('{"a":1,"b":1}\n{"a":2}')
-        == "[narrows: 2 JSON documents in short form, nothing left out; empty cell: key absent]"
-    )
+    assert head('{"a":1,"b":1}\n{"a":2}') == "[narrows: 2 JSON documents, lossless; empty cell: no key]"
 
 
 def test_missing_keys_are_empty_cells_in_their_place() -> None:
@@ -207,12 +205,12 @@ def test_missing_keys_are_empty_cells_in_their_place() -> None:
 
 
 def test_a_row_whose_keys_stand_in_another_order_is_written_whole() -> None:
-    assert short('[{"a":1,"b":2},{"b":3,"a":4},{"a":5,"b":6}]') == "[3 rows{a,b}\n1,2\n{b:3,a:4}\n5,6\n]"
+    assert short('[{"a":1,"b":2},{"b":3,"a":4},{"a":5,"b":6}]') == "[3 rows {a b}\n1 2\n{b:3,a:4}\n5 6\n]"
 
 
 def test_objects_in_the_first_cell_are_no_whole_row() -> None:
     assert (
-        short('[{"a":{"x":1},"b":1},{"a":{"y":2},"b":2},{"a":3,"b":{}}]') == "[3 rows{a,b}\n{x:1},1\n{y:2},2\n3,{}\n]"
+        short('[{"a":{"x":1},"b":1},{"a":{"y":2},"b":2},{"a":3,"b":{}}]') == "[3 rows {a b}\n{x:1} 1\n{y:2} 2\n3 {}\n]"
     )
 
 
@@ -221,19 +219,35 @@ def test_objects_unlike_each_other_are_no_table() -> None:
 
 
 def test_equal_objects_are_a_count() -> None:
-    assert short(json.dumps([{"a": 1, "b": "x"}] * 5)) == "[5 rows{a=1,b=x}\n]"
+    assert short(json.dumps([{"a": 1, "b": "some text"}] * 9)) == "[9 rows{a=1,b=some text}\n]"
+
+
+def test_in_short_lists_what_is_constant_stands_in_every_row() -> None:
+    assert short('[{"a":1,"b":2},{"a":1,"b":3}]') == "[2 rows {a b}\n1 2\n1 3\n]"
+
+
+@pytest.mark.parametrize("odd", ["two words", "", None, [1, "a b"], {"a b": 1}, "é\u2003é"])
+def test_spaces_divide_cells_only_where_nothing_else_has_one(odd: object) -> None:
+    rows: list[dict[str, object]] = [{"id": i, "code": f"C{i}", "list": [i, i]} for i in range(3)]
+    assert short(json.dumps(rows)) == "[3 rows {id code list}\n0 C0 [0,0]\n1 C1 [1,1]\n2 C2 [2,2]\n]"
+    rows[1]["code"] = odd
+    spaced = "\n" in short(json.dumps(rows)).partition(" {")[2]
+    assert spaced == (odd in ("", None, "é\u2003é"))
+    del rows[1]["code"]
+    assert "[3 rows{id,code,list}\n" in short(json.dumps(rows))
 
 
 def test_lists_of_lists_share_a_header() -> None:
-    source = '[[{"a":1,"z":0},{"a":2,"z":0}],[],[{"a":"-","z":0}]]'
-    assert short(source) == '[3 lists{a,z=0}\n1\n2\n-\n-\n"-"\n]'
+    z = "the same in every one of them"
+    source = json.dumps([[{"a": 1, "z": z}, {"a": 2, "z": z}], [], [{"a": "-", "z": z}]])
+    assert short(source) == f'[3 lists{{a,z={z}}}\n1\n2\n-\n-\n"-"\n]'
 
 
 def test_lists_of_objects_in_cells_share_columns() -> None:
     source = [{"n": "p", "tags": [{"k": "a", "v": 1}, {"k": "b"}]}, {"n": "q", "tags": []}, {"n": "r"}]
     assert short(json.dumps(source)) == "[3 rows{n,tags[]{k,v}}\np,[[a,1],[b,]]\nq,[]\nr,\n]"
     single = [{"n": n, "methods": [{"name": f"{n}1"}, {"name": f"{n}2"}]} for n in "pqr"]
-    assert short(json.dumps(single)) == "[3 rows{n,methods[]{name}}\np,[p1,p2]\nq,[q1,q2]\nr,[r1,r2]\n]"
+    assert short(json.dumps(single)) == "[3 rows {n methods[]{name}}\np [p1,p2]\nq [q1,q2]\nr [r1,r2]\n]"
 
 
 def test_lists_in_cells_that_are_too_unlike_become_tables_of_their_own_where_that_is_shorter() -> None:
@@ -245,8 +259,10 @@ def test_lists_in_cells_that_are_too_unlike_become_tables_of_their_own_where_tha
 
 
 def test_objects_by_name_are_a_table_with_the_name_before_each_row() -> None:
-    source = {f"zone {i}": {"state": "up", "load": i, "free": 9 - i} for i in range(3)}
-    assert short(json.dumps(source)) == "{3 rows{state=up,load,free}\nzone 0:0,9\nzone 1:1,8\nzone 2:2,7\n}"
+    source = {f"zone {i}": {"state": "deallocated", "load": i, "free": 9 - i} for i in range(5)}
+    assert short(json.dumps(source)) == (
+        "{5 rows {state=deallocated load free}\nzone 0:0 9\nzone 1:1 8\nzone 2:2 7\nzone 3:3 6\nzone 4:4 5\n}"
+    )
     unlike = {"a": {"x": 1}, "b": {"y": 2}}
     assert short(json.dumps(unlike)) == "{a:{x:1},b:{y:2}}"
 
@@ -261,8 +277,8 @@ def resource(number: int) -> dict[str, object]:
 
 def test_strings_that_follow_from_a_column_are_said_once() -> None:
     body = short(json.dumps([resource(number) for number in range(8)])).split("\n")
-    assert body[0] == '[8 rows{id="/subscriptions/17/servers/"+name+"/x",name,link="https://e.org/v1/zones/"+...}'
-    assert body[1:3] == ["web-0,z0", "web-1,z1"]
+    assert body[0] == '[8 rows {id="/subscriptions/17/servers/"+name+"/x" name link="https://e.org/v1/zones/"+...}'
+    assert body[1:3] == ["web-0 z0", "web-1 z1"]
 
 
 def test_in_short_lists_identifiers_are_written_out() -> None:
@@ -271,7 +287,7 @@ def test_in_short_lists_identifiers_are_written_out() -> None:
 
 def test_no_name_and_no_time_is_cut_in_two() -> None:
     rows = [{"name": f"production-frontend-{i}", "at": f"2026-03-01T08:01:{10 + i}Z"} for i in range(20)]
-    assert "production-frontend-7,2026-03-01T08:01:17Z" in short(json.dumps(rows))
+    assert "production-frontend-7 2026-03-01T08:01:17Z" in short(json.dumps(rows))
 
 
 def test_a_long_value_that_repeats_is_named_where_it_first_stands() -> None:
@@ -358,7 +374,7 @@ def test_what_differs_stays() -> None:
     for i in range(400, 500):
         rows[i]["status"] = "failed" if i % 2 else "ok"
     body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(100, 1000, 500)))
-    stays = {int(line.split(",")[0]) for line in body.split("\n") if re.match(r"\d+,", line)}
+    stays = {int(line.split(" ")[0]) for line in body.split("\n") if re.match(r"\d+ ", line)}
     assert {0, 1, 20, 200, 250, 299, 300, 595, 599} <= stays
     assert {i for i in range(400, 500) if i % 2} <= stays
     assert 350 not in stays
@@ -411,13 +427,13 @@ def test_the_checker_sees_every_changed_figure_and_cell() -> None:
 
 # --- decoding ---------------------------------------------------------------------------------------------------------
 
-HEAD = "[narrows: JSON in short form, nothing left out]\n"
+HEAD = "[narrows: JSON, lossless]\n"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "[narrows: JSON in short form, nothing left out]",
+        "[narrows: JSON, lossless]",
         HEAD,
         HEAD + "[1",
         HEAD + "[1]x",
@@ -436,8 +452,8 @@ HEAD = "[narrows: JSON in short form, nothing left out]\n"
         HEAD + "[999999999 rows{a=1}\n]",
         HEAD + "[9999999 rows{a=" + "x" * 50 + "}\n]",
         HEAD + "[" * 5000 + "]" * 5000,
-        HEAD.replace("JSON in", "3 JSON documents in") + "[1,2]",
-        HEAD.replace("nothing", "3 of 9 rows") + "[1,2]",
+        HEAD.replace("JSON", "3 JSON documents") + "[1,2]",
+        HEAD.replace("lossless", "3 of 9 rows left out where marked") + "[1,2]",
         "[narrows: JSON]\n[1]",
         '[{"a":1}]',
     ],

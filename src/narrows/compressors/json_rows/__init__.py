@@ -58,17 +58,17 @@ class JsonRows:
 
 COMPRESSOR = JsonRows()
 
-_NOTHING = "nothing left out"
+_NOTHING = "lossless"
 _EXPLAINED: tuple[tuple[str, Callable[[Notes], int]], ...] = (
-    ("; name=value holds for every row", lambda notes: notes.constants + notes.joined + notes.joined_cells),
+    ("; name=value in every row", lambda notes: notes.constants + notes.joined + notes.joined_cells),
     ("; ... is the row's cell", lambda notes: notes.joined_cells),
     ("; name[]{a,b}: objects as [a,b]", lambda notes: notes.listed),
-    ("; empty cell: key absent", lambda notes: notes.absent),
+    ("; empty cell: no key", lambda notes: notes.absent),
     ("; a row in braces is written whole", lambda notes: notes.whole),
     ("; &1 names a value, *1 repeats it", lambda notes: notes.repeated),
 )
 _HEAD = re.compile(
-    rf"\[narrows: (?:(?P<documents>[1-9][0-9]*) JSON documents|JSON) in short form, "
+    rf"\[narrows: (?:(?P<documents>[1-9][0-9]*) JSON documents|JSON), "
     rf"(?:{_NOTHING}|(?:(?P<rows>[1-9][0-9]*) of [1-9][0-9]* rows left out where marked)?(?P<both>, )?"
     rf"(?:(?P<strings>[1-9][0-9]*) strings? cut where marked)?)"
     rf"{''.join(f'(?:{re.escape(words)})?' for words, _ in _EXPLAINED)}\]\n"
@@ -82,7 +82,7 @@ def _head(documents: Documents, notes: Notes) -> str:
         left_out.append(f"{notes.rows_left_out} of {notes.rows_of_shortened} rows left out where marked")
     if notes.strings_cut:
         left_out.append(f"{notes.strings_cut} string{'s' * (notes.strings_cut > 1)} cut where marked")
-    said = f"{what} in short form, {', '.join(left_out) or _NOTHING}"
+    said = f"{what}, {', '.join(left_out) or _NOTHING}"
     return said + "".join([words for words, used in _EXPLAINED if used(notes)])
 
 

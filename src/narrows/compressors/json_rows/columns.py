@@ -9,7 +9,7 @@ no value looks like. Rows of an odd shape are not forced in: they are `written w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -21,6 +21,8 @@ from narrows.compressors.json_rows.values import Values
 MAX_COLUMNS = 256
 MAX_SHAPES = 64
 """Bounds of the work that merging key orders may take; what does not fit is written whole."""
+MIN_SAVED_BY_CONSTANTS = 40
+"""What the explanation in the head line costs, in characters."""
 MIN_FILLED = 0.5
 """Under this share of filled cells a table is harder to read than the objects themselves."""
 
@@ -91,9 +93,38 @@ class Group:
 Field: TypeAlias = Column | Constant | Derived | Group
 
 
-def header(fields: Iterable[Field]) -> str:
+def header(fields: Iterable[Field], separator: str = ",") -> str:
     """The columns' declaration: `name`, `name=value`, `name{...}`, `name[]{...}`, `name="prefix"+other`."""
-    return ",".join([_declared(field) for field in fields])
+    return separator.join([_declared(field, separator) for field in fields])
+
+
+def spelled_out(fields: tuple[Field, ...], rows: int) -> tuple[Field, ...]:
+    """The columns with every constant as a cell in every row: for short lists, where saying that some columns are
+    constant takes more than they save."""
+    return tuple(
+        [
+            replace(field, fields=spelled_out(field.fields, rows))
+            if isinstance(field, Group)
+            else Column(field.path, [field.cell] * rows)
+            if isinstance(field, Constant)
+            else field
+            for field in fields
+        ]
+    )
+
+
+def saved_by_constants(fields: Iterable[Field], rows: int, values: Values) -> int:
+    """Characters of cells that the constants of a table save."""
+    saved = 0
+    for field in fields:
+        match field:
+            case Constant():
+                saved += values.length(field.cell) * (rows - 1) + rows
+            case Group():
+                saved += saved_by_constants(field.fields, rows, values)
+            case _:
+                pass
+    return saved
 
 
 def flat(fields: Iterable[Field]) -> Iterator[Column]:
@@ -218,13 +249,13 @@ def _holds_objects(entry: Entry) -> bool:
     return isinstance(entry, list) and len(entry) > 1 and isinstance(entry[0], dict)
 
 
-def _declared(field: Field) -> str:
+def _declared(field: Field, separator: str) -> str:
     name = key(field.path[-1])
     match field:
         case Constant():
             return f"{name}={field.cell}"
         case Group():
-            return f"{name}{{{header(field.fields)}}}"
+            return f"{name}{{{header(field.fields, separator)}}}"
         case Derived():
             return f"{name}={field.joined.declared()}"
         case Column():

@@ -38,10 +38,12 @@ class Decoded:
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _PLAIN = re.compile(r'[^,{}\[\]"\n]*')
 _NAME = re.compile(r'[^,{}\[\]"\n:=]*')
+_UNSPACED_NAME = re.compile(r'[^ ,{}\[\]"\n:=]*')
 _LITERAL = re.compile(rf"(?:true|false|null|{NUMBER})\Z")
 _PIECE = re.compile(r"[0-9A-Za-z]+\Z")
-_TABLE = re.compile(r"\[(0|[1-9][0-9]{0,8}) (rows|lists)\{")
-_MAP = re.compile(r"\{([1-9][0-9]{0,8}) rows\{")
+_UNSPACED = re.compile(r'[^ ,{}\[\]"\n]*')
+_TABLE = re.compile(r"\[(0|[1-9][0-9]{0,8}) (rows|lists)( ?)\{")
+_MAP = re.compile(r"\{([1-9][0-9]{0,8}) (rows)( ?)\{")
 _GAP = re.compile(r"\[narrows: rows ([1-9][0-9]{0,8})-([1-9][0-9]{0,8}) left out\]\n")
 _SUMMARY = re.compile(r"\[narrows: ([1-9][0-9]{0,8}) rows left out(?:; [^\n]*)?\]\n")
 _CUT = re.compile(r"\+<[1-9][0-9]{0,8} characters left out>")
@@ -78,6 +80,7 @@ class _Reader:
         self.strings_cut = 0
         self._characters = 0
         self._one_line = False
+        self._separator = ","
         self._levels = 0
         self._names = 0
         self._named: dict[int, str] = {}
@@ -99,7 +102,7 @@ class _Reader:
                     return special
             case "j" if self.body.startswith(("json{", "json[", "json {", "json ["), self.position):
                 return self._embedded()
-        plain = self._found(_PLAIN)
+        plain = self._plain()
         if _LITERAL.match(plain):
             return plain
         if not BARE.match(plain):
@@ -115,7 +118,7 @@ class _Reader:
             header = self._header(table, depth)
             count = int(table[1])
             yield from self._rows(header, count, depth) if table[2] == "rows" else self._lists(header, count, depth)
-            self._one_line = False
+            self._end_of_table()
             return
         self._expect("[")
         if self._skip("]"):
@@ -202,7 +205,7 @@ class _Reader:
             header = self._header(table, depth)
             members = [self._keyed(header, depth) for _ in range(int(table[1]))]
             self._expect("}")
-            self._one_line = False
+            self._end_of_table()
             return "{" + ",".join(members) + "}"
         self._expect("{")
         members = []
@@ -218,16 +221,22 @@ class _Reader:
         """A row of a table that is an object, its key before it."""
         if not header.cells:
             raise NotOurs("an object without cells")
-        name = self._key()
-        self._expect(":")
-        row = self._regular(header, depth)
+        name = self._row_key()
+        row = self._regular(header, depth, self._separator)
         self._expect("\n")
         return f"{name}:{row}"
+
+    def _row_key(self) -> str:
+        separator, self._separator = self._separator, ","
+        name = self._key()
+        self._separator = separator
+        self._expect(":")
+        return name
 
     def _key(self) -> str:
         if self.body.startswith('"', self.position):
             return self._found(_STRING)
-        name = self._found(_NAME)
+        name = self._found(_UNSPACED_NAME if self._separator == " " else _NAME)
         if not BARE_KEY.match(name):
             raise NotOurs(f"not a key at {self.position}")
         return quoted(name)
@@ -236,9 +245,14 @@ class _Reader:
         """The declaration of a table's columns; what follows is written on lines."""
         self.position = table.end()
         self._one_line = True
+        self._separator = table[3] or ","
         header = self._columns(depth)
         self._expect("\n")
         return header
+
+    def _end_of_table(self) -> None:
+        self._one_line = False
+        self._separator = ","
 
     def _columns(self, depth: int) -> Header:
         header = Header.of(self._fields(depth))
@@ -251,7 +265,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise NotOurs("nested too deep")
         fields = [self._field(depth)]
-        while self._skip(","):
+        while self._skip(self._separator):
             fields.append(self._field(depth))
         return tuple(fields)
 
@@ -265,7 +279,10 @@ class _Reader:
             self._expect("}")
             return Field(name, fields=fields)
         if self._skip("[]{"):
-            return Field(name, inner=self._columns(depth + 2))
+            separator, self._separator = self._separator, ","
+            inner = self._columns(depth + 2)
+            self._separator = separator
+            return Field(name, inner=inner)
         return Field(name)
 
     def _joined(self, name: str, prefix: str) -> Field:
@@ -320,14 +337,14 @@ class _Reader:
             if self.body.startswith("\n", self.position):
                 return whole
             self.position = start
-        return self._regular(header, depth)
+        return self._regular(header, depth, self._separator)
 
-    def _regular(self, header: Header, depth: int) -> str:
+    def _regular(self, header: Header, depth: int, separator: str = ",") -> str:
         """A row's cells, put under the names of its columns."""
         cells: list[str | None] = []
         for field in header.cells:
             if cells:
-                self._expect(",")
+                self._expect(separator)
             cells.append(self._cell(field, depth))
         row = assembled(header, cells)
         if row is None:
@@ -342,10 +359,14 @@ class _Reader:
             return self._piece()
         return self._listed(field.inner, depth + 2) if field.inner is not None else self.value(depth + 2)
 
+    def _plain(self) -> str:
+        """The letters up to a sign, and in a table whose cells are set apart by spaces up to a space."""
+        return self._found(_UNSPACED if self._separator == " " else _PLAIN)
+
     def _piece(self) -> str:
         """A part of a string."""
         start = self.position
-        text = self._found(_PLAIN)
+        text = self._plain()
         if _PIECE.match(text):
             return quoted(text)
         self.position = start

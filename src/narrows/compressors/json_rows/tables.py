@@ -1,13 +1,16 @@
 """A document in short form: the notation of `notation`, with lists of objects as tables.
 
-    [2 rows{id,status=open,owner{name,mail}
-    17,Ada,ada@example.org
+    [3 rows{id,status=open,owner{name,mail}}
+    17,Ada Lovelace,ada@example.org
     18,Linus,linus@example.org
+    19,Grace,grace@example.org
     ]
 
-A list of lists of objects shares one header, its lists set apart by lines that hold `-`. An object whose members are
-objects alike is a table too, the key before each row. Whichever is shorter is taken where a table would keep long lists
-of objects inside its cells: the table, or the objects with tables inside.
+Cells are set apart by commas, or by spaces in a table in which nothing else has one (`[2 rows {id mail}`): numbers,
+codes and times, which take fewer tokens that way. A list of lists of objects shares one header, its lists set apart by
+lines that hold `-`. An object whose members are objects alike is a table too, the key before each row. Whichever is
+shorter is taken where a table would keep long lists of objects inside its cells: the table, or the objects with tables
+inside.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import TypeGuard
 from narrows.compressors.json_rows import affixes, omission
 from narrows.compressors.json_rows.columns import (
     MIN_FILLED,
+    MIN_SAVED_BY_CONSTANTS,
     Column,
     Constant,
     Derived,
@@ -28,7 +32,9 @@ from narrows.compressors.json_rows.columns import (
     fields_of,
     flat,
     header,
+    saved_by_constants,
     shared_names,
+    spelled_out,
 )
 from narrows.compressors.json_rows.notation import key
 from narrows.compressors.json_rows.reading import JsonValue
@@ -36,6 +42,9 @@ from narrows.compressors.json_rows.values import Values
 
 MAX_CHOICES = 3
 """How many tables inside each other are written both ways; each doubles the work for what lies below it."""
+
+MIN_SAVED_BY_MAP = 30
+"""In characters; an object as a table takes more to understand."""
 
 
 @dataclass(slots=True)
@@ -117,13 +126,13 @@ class Writer:
             return None
         rows = [f"{key(name)}:{line}" for name, line in zip(members, table.lines(), strict=True)]
         self._note(table)
-        text = "\n".join([f"{{{table.count} rows{{{header(table.fields)}}}", *rows, "}"])
+        text = "\n".join([f"{{{table.count} rows{table.header()}", *rows, "}"])
         if self._choices < MAX_CHOICES:
             after, self.notes = self.notes, before
             self._choices += 1
             other = self._object(members)
             self._choices -= 1
-            if self._length(other) <= self._length(text):
+            if self._length(other) <= self._length(text) + MIN_SAVED_BY_MAP:
                 return other
             self.notes = after
         return text
@@ -171,7 +180,7 @@ class Writer:
                 self.notes.rows_of_shortened += table.count
                 lines = omission.shortened(lines, columns, table.whole, kept)
         self._note(table)
-        return "\n".join([f"[{table.count} rows{{{header(table.fields)}}}", *lines, "]"])
+        return "\n".join([f"[{table.count} rows{table.header()}", *lines, "]"])
 
     def _lists(self, lists: list[list[Row]]) -> str | None:
         table = _Table.of([row for inner in lists for row in inner], self._values)
@@ -182,7 +191,7 @@ class Writer:
         for inner in lists:
             written += ["-", *(next(lines) for _ in inner)]
         self._note(table)
-        return "\n".join([f"[{len(lists)} lists{{{header(table.fields)}}}", *written[1:], "]"])
+        return "\n".join([f"[{len(lists)} lists{table.header()}", *written[1:], "]"])
 
     def _note(self, table: _Table) -> None:
         self._note_fields(table.fields)
@@ -212,6 +221,7 @@ class _Table:
     fields: tuple[Field, ...]
     whole: dict[int, str]
     count: int
+    separator: str
 
     @classmethod
     def of(cls, rows: list[Row], values: Values) -> _Table | None:
@@ -224,14 +234,31 @@ class _Table:
         if sum(map(len, regular)) < MIN_FILLED * len(names) * len(rows):
             return None
         whole = {index: values.container(rows[index]) for index, shape in enumerate(shapes) if shape not in accepted}
-        table = cls(affixes.joined(fields_of(regular, names, values), len(regular)), whole, len(rows))
-        if whole and sum(1 for _ in flat(table.fields)) < 2:
+        fields = affixes.joined(fields_of(regular, names, values), len(regular))
+        if saved_by_constants(fields, len(regular), values) < MIN_SAVED_BY_CONSTANTS and any(
+            True for _ in flat(fields)
+        ):
+            fields = spelled_out(fields, len(regular))
+        columns = list(flat(fields))
+        if whole and len(columns) < 2:
             return None  # one cell alone could be an object too
-        return table
+        spaced = len(columns) > 1 and not any(map(_has_space, (header(fields), *whole.values())))
+        spaced = spaced and not any("" in column.cells or _has_space("\n".join(column.cells)) for column in columns)
+        return cls(fields, whole, len(rows), " " if spaced else ",")
+
+    def header(self) -> str:
+        """The declaration of the columns, a space before it where spaces divide the cells."""
+        declared = header(self.fields, self.separator)
+        return f" {{{declared}}}" if self.separator == " " else f"{{{declared}}}"
 
     def lines(self) -> list[str]:
         """One line a row; none at all where every column is constant."""
-        lines = map(",".join, zip(*[column.cells for column in flat(self.fields)], strict=True))
+        lines = map(self.separator.join, zip(*[column.cells for column in flat(self.fields)], strict=True))
         if not self.whole:
             return list(lines)
         return [self.whole.get(index) or next(lines) for index in range(self.count)]
+
+
+def _has_space(text: str) -> bool:
+    """Whether a space stands in a cell, or may once its long values are put in."""
+    return " " in text or "\x00" in text
