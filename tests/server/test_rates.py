@@ -24,7 +24,7 @@ def test_no_minute_takes_more_than_two_minutes_worth_and_in_the_long_run_one(
     for wait_s, amount in steps:
         now_s += wait_s
         if amount <= per_minute and bucket.wait_s(amount, now_s) == 0:
-            bucket.take(amount, now_s)
+            bucket.take(amount)
             taken.append((now_s, amount))
     for start_s, _ in taken:
         minute = sum(amount for at_s, amount in taken if start_s <= at_s < start_s + MINUTE_S)
@@ -95,7 +95,7 @@ def test_a_larger_body_than_a_minutes_worth_waits_for_all_of_it_and_leaves_a_deb
 def test_a_body_of_unknown_size_is_taken_for_as_it_comes() -> None:
     key = allowance(body_bytes=600)
     assert key.begin(None, 0) is None
-    key.add(900, 0)
+    key.add(900)
     over = key.begin(None, 0)
     assert over is not None
     assert over.retry_after_s == 31
@@ -114,7 +114,7 @@ def test_a_request_that_is_refused_takes_nothing() -> None:
 def test_no_limit_is_no_limit(limits: KeyLimits) -> None:
     key = Allowance(limits, 0)
     assert all(key.begin(10**9, 0) is None for _ in range(1000))
-    key.add(10**12, 0)
+    key.add(10**12)
 
 
 def test_a_clock_that_stands_still_or_is_late_gives_nothing() -> None:

@@ -103,7 +103,7 @@ class Exchange(Forwarding):
         self._complete = ended
         self.story.request_bytes += len(data)
         if self._allowance is not None and isinstance(self._framing, Chunked):
-            self._allowance.add(len(data), self._gateway.loop.time())
+            self._allowance.add(len(data))
         self._proceed(data)
 
     def _proceed(self, data: bytes) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from narrows.core.http1 import RequestHead
@@ -24,15 +25,16 @@ from narrows.errors import InvalidKey
 from narrows.server.browsers import comes_from_another_site, names_another_host
 from narrows.server.rates import Allowance
 from narrows.settings import GatewayKey, KeyField, Settings, is_loopback
-from narrows.settings.keys import key_digest
+from narrows.settings.keys import KEY_PREFIX, key_digest
 from narrows.upstream.target import Target
 
 KEY_FIELD = b"x-narrows-key"
 _CREDENTIALS = frozenset({KEY_FIELD, b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
-_CREDENTIAL = re.compile(
-    rb"\n((?i:" + b"|".join(sorted(_CREDENTIALS)) + rb")):[ \t]*+(?i:bearer[ \t]++)?+([^ \t\r]*+)[ \t]*+(?=\r)"
-)
+_PREFIX = KEY_PREFIX.encode()
+_BEARER = re.compile(rb"(?i:bearer)[ \t]++")
+_DROP = {name: frozenset({KEY_FIELD, name}) for name in _CREDENTIALS}
 _QUERY_NAME = b"key"
+_QUERY_MARK = b"key="
 _NOTHING: frozenset[bytes] = frozenset()
 
 
@@ -44,8 +46,7 @@ class Holder:
     allowance: Allowance
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A request that may come in. `holder` is None where nobody needs a key; `origin_form` its target without what
     must not go upstream, and `drop` the fields that must not."""
 
@@ -75,29 +76,22 @@ class Keyring:
                 "this gateway sends its upstream's key for programs on this machine; to a web page, or under a name"
                 " that is not localhost, it does so only for gateway keys: make one with `narrows key new NAME`"
             )
-        path, mark, query = origin_form.partition(b"?")
-        in_query = _QUERY_NAME + b"=" in query
-        holder: Holder | None = None
-        shown: set[bytes] = {KEY_FIELD} if self._keys else set()
-        if self._keys:
-            for name, value in _CREDENTIAL.findall(b"\n" + head.fields):
-                if (found := self._holder_of(value)) is not None:
-                    holder = holder or found
-                    shown.add(name.lower())
-            if in_query:
-                holder = holder or next(filter(None, map(self._holder_of, _keys_in(query))), None)
-            if holder is None:
-                raise InvalidKey(
-                    "this gateway needs a key, and the request shows none that it knows: send the one that"
-                    " `narrows key new` printed as the API key (Authorization: Bearer, x-api-key, x-goog-api-key or"
-                    " x-narrows-key)"
-                )
+        query = origin_form.partition(b"?")[2] if _QUERY_MARK in origin_form else b""
+        shown = [(name, holder) for name, value in _credentials(head.fields) if (holder := self._holder_of(value))]
+        holder = shown[0][1] if shown else next(filter(None, map(self._holder_of, _keys_in(query))), None)
+        if holder is None and self._keys:
+            raise InvalidKey(
+                "this gateway needs a key, and the request shows none that it knows: send the one that"
+                " `narrows key new` printed as the API key (Authorization: Bearer, x-api-key, x-goog-api-key or"
+                " x-narrows-key)"
+            )
         if self._forward:
             return Entry(holder, origin_form, _NOTHING)
-        if in_query:
-            query = self._without_keys(query)
-            origin_form = path + mark + query if query else path
-        return Entry(holder, origin_form, _CREDENTIALS if self.upstream_line else frozenset(shown))
+        if query:
+            origin_form = self._without_keys(origin_form)
+        if self.upstream_line:
+            return Entry(holder, origin_form, _CREDENTIALS)
+        return Entry(holder, origin_form, _DROP[shown[0][0]] if len(shown) == 1 else _names_of(shown))
 
     def _holder_of(self, value: bytes) -> Holder | None:
         known = self._known.get(value)
@@ -114,13 +108,36 @@ class Keyring:
             self._known[value] = found
         return found
 
-    def _without_keys(self, query: bytes) -> bytes:
-        """The query without gateway keys, and without any key where the upstream is sent its own."""
-        return b"&".join(
-            part
-            for part in query.split(b"&")
-            if not (keys := _keys_in(part)) or not (self.upstream_line or self._holder_of(keys[0]))
-        )
+    def _without_keys(self, origin_form: bytes) -> bytes:
+        """The target without gateway keys in its query, and without any key where the upstream is sent its own."""
+        path, _, query = origin_form.partition(b"?")
+        kept = [part for part in query.split(b"&") if not self._is_ours(part)]
+        return path + b"?" + b"&".join(kept) if kept else path
+
+    def _is_ours(self, part: bytes) -> bool:
+        keys = _keys_in(part)
+        return bool(keys) and (bool(self.upstream_line) or self._holder_of(keys[0]) is not None)
+
+
+def _names_of(shown: list[tuple[bytes, Holder]]) -> frozenset[bytes]:
+    return frozenset({KEY_FIELD, *(name for name, _ in shown)})
+
+
+def _credentials(fields: bytes) -> list[tuple[bytes, bytes]]:
+    """The name, in lower case, and the value of every field that may show a key, without a `Bearer` before it. They are
+    found by the prefix of keys, which is one search where looking for each name would be five."""
+    found: list[tuple[bytes, bytes]] = []
+    at = fields.find(_PREFIX)
+    while at >= 0:
+        end = fields.index(b"\r", at)
+        name, _, value = fields[fields.rfind(b"\n", 0, at) + 1 : end].partition(b":")
+        name = name.lower()
+        if name in _CREDENTIALS:
+            value = value.strip(b" \t")
+            bearer = _BEARER.match(value)
+            found.append((name, value[bearer.end() :] if bearer else value))
+        at = fields.find(_PREFIX, end)
+    return found
 
 
 def keyring_for(settings: Settings, target: Target, now_s: float) -> Keyring | None:

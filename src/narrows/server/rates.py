@@ -68,21 +68,18 @@ class Bucket:
     def wait_s(self, amount: float, now_s: float) -> float:
         """Seconds until `amount` can be taken, 0 if it can now. More than the bucket holds needs it full; nothing needs
         nothing, whatever the debt."""
-        if not amount:
+        per_minute = self.per_minute
+        if now_s > self._at_s:
+            self._level = min(self._level + (now_s - self._at_s) * per_minute / MINUTE_S, per_minute)
+            self._at_s = now_s
+        if amount <= self._level or not amount:
             return 0.0
-        self._fill(now_s)
-        wait_s = (min(amount, self.per_minute) - self._level) * MINUTE_S / self.per_minute
+        wait_s = (min(amount, per_minute) - self._level) * MINUTE_S / per_minute
         return wait_s if wait_s > _ROUNDING_S else 0.0
 
-    def take(self, amount: float, now_s: float) -> None:
+    def take(self, amount: float) -> None:
         """Take `amount`, into debt if there is less."""
-        self._fill(now_s)
         self._level -= amount
-
-    def _fill(self, now_s: float) -> None:
-        elapsed_s = max(now_s - self._at_s, 0.0)
-        self._at_s = max(now_s, self._at_s)
-        self._level = min(self._level + elapsed_s * self.per_minute / MINUTE_S, float(self.per_minute))
 
 
 class Allowance:
@@ -99,33 +96,31 @@ class Allowance:
     def begin(self, body_bytes: int | None, now_s: float) -> Over | None:
         """Take what a request needs, or nothing and say which limit it is over. `body_bytes` is None for a body whose
         size is not known yet: it begins if anything is left, and `add` takes what comes."""
-        over = self._over(1 if body_bytes is None else body_bytes, now_s)
-        if over is not None:
-            return over
-        if self._requests is not None:
-            self._requests.take(1, now_s)
-        if body_bytes:
-            self.add(body_bytes, now_s)
+        if self._max_in_flight and self.in_flight >= self._max_in_flight:
+            return Over(Limit.IN_FLIGHT, self._max_in_flight, IN_FLIGHT_RETRY_S)
+        requests, body = self._requests, self._bytes
+        wait_s = 0.0 if requests is None else requests.wait_s(1, now_s)
+        if requests is not None and wait_s:
+            return _over(Limit.REQUESTS, requests, wait_s)
+        wait_s = 0.0 if body is None else body.wait_s(1 if body_bytes is None else body_bytes, now_s)
+        if body is not None and wait_s:
+            return _over(Limit.BODY_BYTES, body, wait_s)
+        if requests is not None:
+            requests.take(1)
+        if body is not None and body_bytes:
+            body.take(body_bytes)
         self.in_flight += 1
         return None
 
-    def add(self, body_bytes: int, now_s: float) -> None:
+    def add(self, body_bytes: int) -> None:
         """Take for more of a body whose size was not known."""
         if self._bytes is not None:
-            self._bytes.take(body_bytes, now_s)
+            self._bytes.take(body_bytes)
 
     def end(self) -> None:
         """A request has ended, however it did."""
         self.in_flight -= 1
 
-    def _over(self, body_bytes: int, now_s: float) -> Over | None:
-        if self._max_in_flight and self.in_flight >= self._max_in_flight:
-            return Over(Limit.IN_FLIGHT, self._max_in_flight, IN_FLIGHT_RETRY_S)
-        for limit, bucket, amount in (
-            (Limit.REQUESTS, self._requests, 1),
-            (Limit.BODY_BYTES, self._bytes, body_bytes),
-        ):
-            wait_s = 0.0 if bucket is None else bucket.wait_s(amount, now_s)
-            if bucket is not None and wait_s > 0:
-                return Over(limit, bucket.per_minute, max(math.ceil(wait_s - _ROUNDING_S), 1))
-        return None
+
+def _over(limit: Limit, bucket: Bucket, wait_s: float) -> Over:
+    return Over(limit, bucket.per_minute, max(math.ceil(wait_s - _ROUNDING_S), 1))
