@@ -312,6 +312,16 @@ def families(draw: st.DrawFn) -> str:
     return "\n".join(family(begin + step * offset, name) for offset in range(count))
 
 
+VERBOSE = st.builds(
+    lambda failed, summed, form: "\n".join(
+        [form.format(i=i, v="FAILED" if i in failed else "PASSED") for i in range(20)]
+        + ["=== short test summary info ==="]
+        + [f"FAILED t.py::test_{i} - assert {i}" for i in summed]
+    ),
+    st.sets(st.integers(0, 19), max_size=9),
+    st.sets(st.integers(0, 19), max_size=9),
+    st.sampled_from(("t.py::test_{i} {v} [ {i}%]", "[gw1] [ 7%] {v} t.py::test_{i} ", "t.py::test_{i} {v}")),
+)
 TRACES = st.builds(lambda i, n: TRACEBACK.format(i=i, n=n), st.integers(0, 3), st.sampled_from(NAMES))
 PYTEST = st.builds(
     lambda i: (
@@ -365,7 +375,7 @@ def framed(draw: st.DrawFn) -> str:
 @st.composite
 def logs(draw: st.DrawFn) -> str:
     chunks = draw(
-        st.lists(st.one_of(families(), families(), families(), TRACES, PYTEST, WORDS), min_size=1, max_size=9)
+        st.lists(st.one_of(families(), families(), families(), TRACES, PYTEST, VERBOSE, WORDS), min_size=1, max_size=9)
     )
     if draw(st.booleans()):
         chunks += chunks[: draw(st.integers(1, 3))]

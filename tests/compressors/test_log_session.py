@@ -35,7 +35,7 @@ def test_of_a_command_without_errors_the_beginning_and_the_end_are_shown(before:
 @pytest.mark.parametrize("before", ["+ words ", "+word", "- make ", "    + make "])
 def test_a_plus_alone_makes_no_session(before: str) -> None:
     lines = "\n".join(f"{before}{n}\n" + "\n".join(WORDS) for n in ("one", "two", "three")).split("\n")
-    assert not session(lines, lines, [Tone.PLAIN] * len(lines)).calm
+    assert not session(lines, lines, [Tone.PLAIN] * len(lines), lines).calm
 
 
 def test_warnings_and_mentions_of_trouble_are_shown_in_any_command() -> None:
@@ -48,7 +48,7 @@ def test_warnings_and_mentions_of_trouble_are_shown_in_any_command() -> None:
 def test_a_trace_below_its_first_level_is_left_out_with_what_it_quotes() -> None:
     nested = [r"++ eval 'PS1='\''(base) '\''", r"export PATH='\''/usr/bin'\''", r"CONDA_EXE='\''/c'\''"]
     lines = ["+ conda activate x", *nested, "+++ export A=b", "plain", "+ cd y"]
-    assert set(session(lines, lines, [Tone.PLAIN] * len(lines)).calm) == {1, 2, 3, 4}
+    assert set(session(lines, lines, [Tone.PLAIN] * len(lines), lines).calm) == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("command", ["git show", "git diff abc", "git --no-pager log -p"])

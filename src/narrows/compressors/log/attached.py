@@ -21,6 +21,8 @@ _HEADING = re.compile(
 """Where the tool was, over a line without its digits."""
 
 _FIRST_CHARACTERS = frozenset("+$> ▶#:SgmRTg[/_")
+_BLANKS = frozenset(("", " ", "\t", "\r", "\x0b", "\x0c", "\x85", "\xa0"))
+"""First characters of lines that are blank or may be indented."""
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _FILE = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ", "old mode ", "new mode ",
          "similarity index ", "rename ", "copy ", "Binary files ")  # fmt: skip
@@ -43,13 +45,16 @@ def show_headings(headings: Sequence[int], troubles: Sequence[int], show: Show) 
 
 def show_outer_lines(lines: Sequence[str], troubles: Sequence[int], show: Show) -> None:
     """Show the lines above each line of trouble under which it is indented, up to the outermost."""
-    wanted = {number for number in troubles if lines[number][:1] in (" ", "\t")}
+    wanted = {number for number in troubles if lines[number].startswith((" ", "\t"))}
     if not wanted:
         return
     outer: list[tuple[int, int]] = []
     brought: set[int] = set()
     for number in range(max(wanted) + 1):
         line = lines[number]
+        if line[:1] not in _BLANKS:
+            outer = [(0, number)]
+            continue
         bare = line.lstrip()
         if not bare:
             continue

@@ -1,10 +1,11 @@
 """Which lines of a log are shown.
 
 Shown are: the first and last lines; every line marked as an error or a warning, except exact repeats (times aside) of
-lines that are shown; failure reports, tracebacks and patches whole; lines around errors, and the headings under which
-errors and warnings stand; lines that mention trouble, while lines alike are few; lines that are like no other. Of lines
-alike (see `templates`) the first and the last are shown. Passed tests are only counted. Everything not shown is counted
-by class where it stood.
+lines that are shown; failure reports, tracebacks and patches, of which long quotations and what a harness traced are
+cut short; lines around errors, and the headings under which errors and warnings stand; lines that mention trouble,
+while lines alike are few; lines that are like no other, but for those of a session's commands that held no error. Of
+lines alike (see `templates`) the first and the last are shown. Passed tests are only counted. Everything not shown is
+counted by class where it stood.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ SMALLEST_GAP = 100
 """A gap of fewer characters is not worth a mark; its lines are shown."""
 
 _PLAIN, _PASSED, _SKIPPED = Tone.PLAIN, Tone.PASSED, Tone.SKIPPED
+_MENTION, _WARNING, _ERROR = Tone.MENTION, Tone.WARNING, Tone.ERROR
 _DIGITS = b"0123456789"
 _SEVERITY = re.compile(r"%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)?-([0-4])-[A-Z0-9_]+: ")
 _DEVICE = re.compile(r"%[A-Z][A-Z_]*-[A-Z_]*-?-?[A-Z]")
@@ -139,7 +141,7 @@ def decide(source: Sequence[str]) -> Shown:
     _show_reports(log)
     _show_alarms(log)
     _show_mentions(log)
-    found = session(log.lines, log.keys, log.tones)
+    found = session(log.lines, log.keys, log.tones, log.counts)
     _show_examples(log, found.calm)
     _show_attached(log)
     for start, stop in (*_quotations(log), *found.hidden):
@@ -193,9 +195,9 @@ def _judge_numbers(log: _Log) -> None:
         return
     for number, key in enumerate(log.keys):
         if key in requests and _STATUS.search(log.lines[number]) is not None:
-            log.tones[number] = max(log.tones[number], Tone.MENTION)
+            log.tones[number] = max(log.tones[number], _MENTION)
         elif key in devices and (severity := _SEVERITY.search(log.lines[number])) is not None:
-            log.tones[number] = Tone.WARNING if severity[1] == "4" else Tone.ERROR
+            log.tones[number] = _WARNING if severity[1] == "4" else _ERROR
 
 
 def _show_ends(log: _Log) -> None:
@@ -219,25 +221,26 @@ def _show_reports(log: _Log) -> None:
         for number, line in enumerate(log.lines):
             if "Traceback (" in line:
                 sections.show_traceback(log.lines, number, log.show)
-    sections.show_failed_runs(log.keys, [i for i, found in enumerate(log.tones) if found is Tone.ERROR], log.show)
+    sections.show_failed_runs(log.keys, [i for i, found in enumerate(log.tones) if found is _ERROR], log.show)
 
 
 def _show_alarms(log: _Log) -> None:
     """Errors and warnings with what belongs to them, but only a few of those that are equal, times aside."""
-    alarms = [number for number, found in enumerate(log.tones) if found >= Tone.WARNING and not log.shown[number]]
+    alarms = [number for number, found in enumerate(log.tones) if found >= _WARNING and not log.shown[number]]
     log.repeated.update(_repeats(log, alarms))
     apart = ERRORS_APART_IN_SERVICES if log.service else ERRORS_APART
-    sparse = apart * log.tones.count(Tone.ERROR) <= len(log.lines)
+    sparse = apart * log.tones.count(_ERROR) <= len(log.lines)
     seen: Counter[str] = Counter()
     for number in alarms:
         if number in log.repeated:
             continue
         log.show(number, number + 1)
         seen[log.shapes[number]] += 1
-        if log.tones[number] is Tone.ERROR:
+        if log.tones[number] is _ERROR:
             if sparse:
                 _show_around(log, number)
-            log.show(number, _tail(log, number))
+            for belonging in range(number, _tail(log, number)):
+                log.shown[belonging] |= log.tones[belonging] is not _PASSED
         elif seen[log.shapes[number]] <= WARNINGS_IN_FULL:
             log.show(number, _tail(log, number))
         elif number + 1 < len(log.lines) and _PLACE.match(log.lines[number + 1]) is not None:
@@ -286,7 +289,7 @@ def _show_mentions(log: _Log) -> None:
     """Lines that mention trouble: all of a few alike, and all that have no level while they are a small part."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
     for number, found in enumerate(log.tones):
-        if found is Tone.MENTION:
+        if found is _MENTION:
             by_shape[log.shapes[number]].append(number)
     plain = {shape for shape, numbers in by_shape.items() if not log.judged[log.keys[numbers[0]]].level}
     few = MENTIONS_SHARE * sum(len(by_shape[shape]) for shape in plain) <= len(log.lines)
@@ -339,7 +342,7 @@ def _show_attached(log: _Log) -> None:
     """What shown trouble stands under, and patches whole."""
     if any(key.startswith("@@ -") for key in log.counts):
         attached.show_patches(log.lines, log.show)
-    troubles = [number for number, found in enumerate(log.tones) if found >= Tone.MENTION and log.shown[number]]
+    troubles = [number for number, found in enumerate(log.tones) if log.shown[number] and found >= _MENTION]
     if not troubles:
         return
     headings = {key for key in log.counts if attached.is_heading(key)}

@@ -32,7 +32,7 @@ MOST_BRACKETS = 200
 
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)"
 _STAMP = re.compile(
-    rf"(?:[^\t\n]{{1,80}}\t[^\t\n]{{1,80}}\t\ufeff?{_TIME}|\[{_TIME}\]|{_TIME}(?: \d\d[OE])?)(?:[ +]|$)"
+    rf"(?:{_TIME}(?: \d\d[OE])?|\[{_TIME}\]|[^\t\n]{{1,80}}\t[^\t\n]{{1,80}}\t\ufeff?{_TIME})(?:[ +]|$)"
 )
 """A time before the line (RFC 3339), as CI systems, containers and orchestrators write it: bare, in brackets, below the
 names of job and step (`gh run view --log`), or with GitLab's stream mark."""
@@ -120,7 +120,9 @@ def _without_stamps(lines: Sequence[str], sample: list[str]) -> list[str] | None
     if not sample or not all(map(_STAMP.match, sample)):
         return None
     found = [*map(_STAMP.match, lines)]
-    if not all(match or not line for match, line in zip(found, lines, strict=True)):
+    if None not in found:
+        return [line[match.end() :] for match, line in zip(found, lines, strict=True) if match]
+    if any(match is None and line for match, line in zip(found, lines, strict=True)):
         return None
     return [line[match.end() :] if match else line for match, line in zip(found, lines, strict=True)]
 

@@ -9,7 +9,7 @@ the way are named file by file.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from narrows.compressors.log.classes import Tone
@@ -47,11 +47,11 @@ class Session:
     hidden: Sequence[tuple[int, int]]
 
 
-def session(lines: Sequence[str], keys: Sequence[str], tones: Sequence[Tone]) -> Session:
-    """What a session's commands need not show; no more than the deeper levels of a trace, where the log is none."""
-    starts = [
-        number for number, key in enumerate(keys) if key[:1] in _FIRST_CHARACTERS and _COMMAND.match(key) is not None
-    ]
+def session(lines: Sequence[str], keys: Sequence[str], tones: Sequence[Tone], counts: Iterable[str]) -> Session:
+    """What a session's commands need not show; no more than the deeper levels of a trace, where the log is none.
+    `counts`: all keys, each once."""
+    commands = {key for key in counts if key[:1] in _FIRST_CHARACTERS and _COMMAND.match(key) is not None}
+    starts = [number for number, key in enumerate(keys) if key in commands] if commands else []
     nested = [*_nested(keys)] if starts else []
     if len(starts) < FEWEST_COMMANDS:
         return Session(nested, ())

@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"(?<!\S)(?![\[({<'\"]*[A-Za-z_-]+[\])}>'\",:;.!?]*(?!\S))\S+")
+_LETTER = re.compile(r"[^\W\d_]")
 RARE = 3
 """A shape with fewer lines than this is a candidate for the second step."""
 FREQUENT_WORD = 5
@@ -43,7 +44,7 @@ def shape(key: str) -> str:
     if len(key) > _LONG:
         return f"{shape(key[:_LONG])} ...{len(key).bit_length()}"
     masked = " ".join(_VARIABLE.sub("*", key).split())
-    if not any(character.isalpha() for character in masked):
+    if _LETTER.search(masked) is None:
         return _skeleton(key)
     return masked
 
