@@ -1,0 +1,178 @@
+"""The specification of truth for repeats, and conversations to hold them to it.
+
+`check_truth(source, output, earlier, own)` reads an output on its own. It knows the grammar from docs/forms.md and
+nothing of the code that writes it: every reference is looked up in the texts that were forwarded before, by number of
+output, and the lines found there must be the source's, to the letter or, where the mark says so, with the line numbers
+it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hypothesis import strategies as st
+
+_HEAD = re.compile(
+    r"\[narrows: (\d+) lines, (\d+) of them shown here; (\d+) in (\d+) places? stand already in (.*);"
+    r" nothing left out\]"
+)
+_OUTPUT = r"(?:text (\d+) of )?tool output (\d+)"
+_NAMED = re.compile(_OUTPUT + r" \((?:(\d+) before this|this one)\)")
+_MARK = re.compile(
+    r"\[narrows: (\d+) lines(?:, numbered (\d+)-(\d+)( here)?,)? as in (?:lines (\d+)-(\d+) of )?"
+    + _OUTPUT
+    + r"(?:, numbered (\d+)-(\d+) there)?\]"
+)
+_WHOLE = re.compile(r"\[narrows: (?:(\d+) lines?, all as in|shortened, the same text as) (.*?)(; nothing left out)?\]")
+_NUMBER = re.compile(r" *(\d+)(?=[:|\t \u2192\u2502])")
+
+Outputs = Mapping[tuple[int, int], str]
+"""Forwarded texts by number of output and of text."""
+
+
+def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened: str | None = None) -> None:
+    """Raises AssertionError for anything that `output` says of `source` and that is not so. `shortened`: what the
+    source is as a text of its own kind, where that was shortened."""
+    if "\n" not in output:
+        _check_whole(source, output, earlier, own, shortened)
+        return
+    assert shortened is None, "a shortened text is never taken apart"
+    head, *lines = output.split("\n")
+    said = _HEAD.fullmatch(head)
+    assert said, head
+    wanted = source.split("\n")
+    position, hidden, marks, named = 0, 0, 0, set()
+    for line in lines:
+        if not line.lstrip(" \t").startswith("[narrows:"):
+            assert line == wanted[position]
+            position += 1
+            continue
+        count, place = _check_mark(line, wanted[position:], earlier)
+        position, hidden, marks = position + count, hidden + count, marks + 1
+        named.add(place)
+    assert position == len(wanted)
+    total = len(wanted) - (wanted[-1] == "")
+    assert [int(said[group]) for group in range(1, 5)] == [total, total - hidden, hidden, marks]
+    assert _names(said[5], own) == sorted(named)
+
+
+def _check_mark(line: str, wanted: list[str], earlier: Outputs) -> tuple[int, tuple[int, int]]:
+    found = _MARK.fullmatch(line)
+    assert found, line
+    count, place = int(found[1]), (int(found[8]), int(found[7] or 1))
+    shown = earlier[place].split("\n")
+    numbered = found[2] is not None
+    there = int(found[9] or found[2]) if numbered else 0
+    if found[5]:
+        first = int(found[5]) - 1
+        assert int(found[6]) - first == count
+    else:
+        first = next(index for index, one in enumerate(shown) if _number(one) == there)
+    lines = shown[first : first + count]
+    assert len(lines) == count
+    assert not any(one.lstrip(" \t").startswith("[narrows:") for one in lines), "it refers to what is ours"
+    assert (found[4] is not None) == (found[9] is not None), "numbers here and there, or numbers alike"
+    for index, (one, other) in enumerate(zip(wanted[:count], lines, strict=True)):
+        if numbered:
+            assert _number(one) == int(found[2]) + index
+            assert _number(other) == there + index
+        if found[9]:
+            assert _bare(one) == _bare(other), "only the number differs"
+            assert _width(one) == _width(other) or not other.startswith(" ") or len(str(_number(one))) > _width(other)
+        else:
+            assert one == other
+    if numbered:
+        assert int(found[3]) == int(found[2]) + count - 1
+        assert not found[9] or int(found[10]) == there + count - 1
+    return count, place
+
+
+def _check_whole(source: str, output: str, earlier: Outputs, own: int, shortened: str | None) -> None:
+    found = _WHOLE.fullmatch(output)
+    assert found, output
+    (place,) = _names(found[2], own)
+    assert earlier[place] == (source if shortened is None else shortened)
+    assert (found[1] is None) == (shortened is not None)
+    if found[1]:
+        assert int(found[1]) == len(source.split("\n")) - source.endswith("\n")
+        assert found[3]
+
+
+def _names(words: str, own: int) -> list[tuple[int, int]]:
+    names = []
+    for one in words.split(", "):
+        found = _NAMED.fullmatch(one)
+        assert found, one
+        assert own - int(found[2]) == int(found[3] or 0)
+        names.append((int(found[2]), int(found[1] or 1)))
+    return names
+
+
+def _number(line: str) -> int | None:
+    found = _NUMBER.match(line)
+    return int(found[1]) if found else None
+
+
+def _bare(line: str) -> str:
+    return _NUMBER.sub("", line, count=1)
+
+
+def _width(line: str) -> int:
+    found = _NUMBER.match(line)
+    return found.end() if found else 0
+
+
+# --- conversations with repeats ---------------------------------------------------------------------------------------
+
+_WORDS = ("value", "self.count", "    return x", "", "  ", "}", "import os", "def read(self):", "é 😀", "a\tb", "12: x")
+_odd = st.lists(
+    st.one_of(st.sampled_from(_WORDS), st.text(st.characters(exclude_characters="\n"), max_size=9)), max_size=3
+)
+_GUTTERS = ("{}:", "{:6d}\t", "{:4d}|", "{:5d}\u2192", "{} ", "")
+
+
+def file(seed: int, size: int) -> list[str]:
+    """The lines of a file: most are told apart by a comment, some are blank, and some stand in it many times."""
+    words = [_WORDS[(seed * index) % len(_WORDS)] for index in range(size)]
+    return [
+        word if index % (seed + 3) == 0 else f"{word} = compute({index * seed}, flag=True)  # {index}"
+        for index, word in enumerate(words)
+    ]
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[str]:
+    """Tool outputs: windows of two files, edited on the way, with and without line numbers; outputs said again; text
+    in between that is new, long, one line, or looks like a mark."""
+    texts = [file(seed, draw(st.integers(20, 60))) for seed in draw(st.tuples(st.integers(2, 9), st.integers(2, 9)))]
+    outputs: list[str] = []
+    end, gutter = draw(st.sampled_from(("\n", "\n", "\r\n"))), draw(st.sampled_from(_GUTTERS))
+    for step in draw(st.lists(st.sampled_from(("window", "edit", "edit", "again", "other")), min_size=1, max_size=6)):
+        if step == "again" and outputs:
+            outputs.append(draw(st.sampled_from(outputs)))
+            continue
+        if step == "other":
+            outputs.append(draw(_others))
+            continue
+        text = texts[draw(st.integers(0, 1))]
+        if step == "edit":
+            place = draw(st.integers(0, len(text)))
+            text[place : place + draw(st.integers(0, 2))] = draw(_odd)
+        first, last = draw(st.integers(0, 8)), len(text) - draw(st.integers(0, 8))
+        written = gutter if draw(st.integers(0, 5)) else ""
+        before = draw(st.sampled_from(("", "", "[File: a.py (80 lines)]\n", "edited\n\n")))
+        lines = [written.format(first + index + 1) + line for index, line in enumerate(text[first:last])]
+        outputs.append(before + end.join(lines) + draw(st.sampled_from(("", end, end + "bash-$"))))
+    return [*outputs, *outputs[:1]]
+
+
+_others = st.one_of(
+    st.just("x" * 700),
+    st.just("[narrows: 5 lines as in tool output 1]\n" + "line of text that is long enough\n" * 30),
+    st.just("\n" * 800),
+    st.just("same line again and again\n" * 60),
+    st.just('[{"id": 1, "name": "a"}]'),
+    st.text(max_size=40),
+    st.builds("\n".join, st.builds(file, st.integers(2, 9), st.integers(20, 60))),
+)
