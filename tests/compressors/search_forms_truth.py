@@ -32,6 +32,59 @@ def check_tree(source: str, output: str) -> None:
         assert shown == "  " * depth + line[4 * depth :]
 
 
+def check_unnumbered(source: str, output: str) -> None:
+    """The lines of the output, each with the path above it, are the source's, one after the other; and the head line
+    counts them."""
+    head, *body = _lines(output)
+    source_lines = iter(_lines(source))
+    said: Counter[str] = Counter()
+    paths: set[str] = set()
+    path, i = "", 0
+    while i < len(body):
+        counted = _NEXT.fullmatch(body[i])
+        if counted:
+            for line in body[i + 1 : i + 1 + int(counted[1])]:
+                assert line == next(source_lines)
+            i += int(counted[1])
+        elif body[i] == "":
+            path, i = body[i + 1], i + 1
+            paths.add(path)
+        elif body[i] == "--":
+            assert next(source_lines) == "--"
+        else:
+            assert next(source_lines) == path + body[i]
+            said[body[i][0]] += 1
+        i += 1
+    assert next(source_lines, None) is None
+    assert set(said) <= {":", "-"}
+    context = f", {said['-']} context line{'s' * (said['-'] != 1)}" if said["-"] else ""
+    assert head == (
+        f"[narrows: search results without line numbers, grouped by file: {said[':']} match line"
+        f"{'s' * (said[':'] != 1)}{context} in {len(paths)} file{'s' * (len(paths) != 1)}; lossless: nothing left out]"
+    )
+
+
+@st.composite
+def unnumbered(draw: st.DrawFn) -> str:
+    """`path:text`, sometimes with context and notices."""
+    path = st.sampled_from(["src/a.py", "src/a-b.py", "src/sub/c:d.txt", "top.py", "src/é f.rs", "./x-1-y/z.go"])
+    text = st.one_of(
+        st.sampled_from(
+            ["", "-", "--", ":", "x: 1", "12:x", "    return 1", "def f(a: int) -> None:", "[narrows", "\r"]
+        ),
+        st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=20),
+    )
+    lines: list[str] = []
+    with_context = draw(st.booleans())
+    for _ in range(draw(st.integers(2, 9))):
+        one, signs = draw(path), st.sampled_from(":-" if with_context else ":")
+        lines += ["--"] * (with_context and bool(lines))
+        lines += [f"{one}{draw(signs)}{draw(text)}" for _ in range(draw(st.integers(1, 6)))]
+    if draw(st.integers(0, 5)) == 0:
+        lines.insert(draw(st.integers(0, len(lines))), "grep: src/x.bin: binary file matches")
+    return "\n".join(lines) + draw(st.sampled_from(["", "\n"]))
+
+
 Row = tuple[str, str, int, int, tuple[tuple[int, int], ...], str]
 
 

@@ -104,6 +104,8 @@ def check_truth(source: str, output: str) -> None:
         forms.check_tree(source, output)
     elif taken.head.startswith("[narrows: rg --json"):
         forms.check_events(source, output)
+    elif taken.head.startswith("[narrows: search results without line numbers"):
+        forms.check_unnumbered(source, output)
     elif taken.head.startswith("[narrows: search results"):
         check_results(*_as_plain(source, taken))
     else:
@@ -266,7 +268,9 @@ def check_paths(source: str, taken: Output) -> None:
 
 UNDER_TEST = KindUnderTest(
     compressor=COMPRESSOR,
-    sources=st.one_of(*[made.small_sources()] * 12, *[forms.trees(), forms.events()] * 2, made.large_sources()),
+    sources=st.one_of(
+        *[made.small_sources()] * 12, *[forms.trees(), forms.events(), forms.unnumbered()] * 2, made.large_sources()
+    ),
     examples=(
         ("\n".join(sorted(made.LESSON.split("\n"), key=lambda line: line.split(":")[0])), "lossless"),
         (made.LARGE, "balanced"),
@@ -275,6 +279,7 @@ UNDER_TEST = KindUnderTest(
         ("\n".join(f"src/package/{'abc'[i // 200]}/module_number_{i}.py" for i in range(600)), "lossless"),
         ("\n".join(f"\x1b[35msrc/a{i // 9}.py\x1b[m:\x1b[32m{i + 1}\x1b[m:    x = {i}" for i in range(40)), "balanced"),
         ("\n".join(f"{n}:{'y' * (9000 if n % 4 == 0 else 30)}" for n in range(1, 14)), "balanced"),
+        ("\n".join(f"src/package/module_{i // 9}.py:    value_{i} = {i}" for i in range(90)), "lossless"),
         (forms.TREE, "lossless"),
         (forms.EVENTS, "lossless"),
         (forms.EVENTS.replace("value_7", "v" * 30_000), "balanced"),

@@ -479,7 +479,7 @@ def examples_in_docs() -> list[str]:
 
 def test_the_examples_in_the_docs_decode() -> None:
     examples = examples_in_docs()
-    assert len(examples) == 4
+    assert len(examples) == 5
     page = (REPOSITORY / "docs" / "forms.md").read_text()
     for example in examples:
         source = COMPRESSOR.expand(example)

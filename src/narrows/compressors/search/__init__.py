@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from narrows.compressors import tools
-from narrows.compressors.search import drawn, events, folders, grammar, grouped, shape, trimmed
+from narrows.compressors.search import drawn, events, folders, grammar, grouped, shape, trimmed, unnumbered
 from narrows.compressors.search.results import Layout
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
@@ -22,11 +22,12 @@ _COMMANDS = frozenset(
     | {"find", "fd", "fdfind", "locate", "ls"}
 )
 _TOOL_NAME = re.compile(r"grep|ripgrep|search|glob|find|list_?(?:files|dir)", re.IGNORECASE)
+_DECODERS = (grouped.decode, folders.decode, unnumbered.decode, drawn.decode, events.decode)
 _SAMPLE_CHARACTERS = 4096
 _BEGINNING_CHARACTERS = 8192
 _LONG_CHARACTERS = 8 * _BEGINNING_CHARACTERS
 _RESULT_LINE = re.compile(r"^[^\x00-\x1f\x7f]{0,400}?[:-][0-9]+[:-]|^[0-9]+[:-]|^--$", re.MULTILINE)
-_PATH_LINE = re.compile(r"^[^\s:]*/[^\n]*$", re.MULTILINE)
+_PATH_LINE = re.compile(r"^[^\s:]*(?:/|\.\w{1,8}[:-])[^\n]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,14 @@ class SearchCompressor:
             return Verdict.EXACT
         if drawn.style_of(text) is not None:
             return Verdict.YES
-        if not _worth_parsing(text):
-            return Verdict.NO
         called = _called_for_search(tool_call)
+        if not _worth_parsing(text, called_for_search=called):
+            return Verdict.NO
         verdict = shape.judge(grammar.parse(text), called_for_search=called)
-        if verdict is Verdict.NO and folders.read(text, called_for_search=called) is not None:
-            return Verdict.YES
-        return verdict
+        if verdict is not Verdict.NO:
+            return verdict
+        is_other = folders.read(text, called_for_search=called) or (called and unnumbered.parse(text))
+        return Verdict.YES if is_other else Verdict.NO
 
     def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
         if "[narrows:" in text:
@@ -66,7 +68,7 @@ class SearchCompressor:
         return self.expand(text) is not None or trimmed.is_output(text) or events.is_output(text)
 
     def expand(self, text: str) -> str | None:
-        decoded = (decode(text) for decode in (grouped.decode, folders.decode, drawn.decode, events.decode))
+        decoded = (decode(text) for decode in _DECODERS)
         return next((source for source in decoded if source is not None), None)
 
 
@@ -78,7 +80,9 @@ def _results_or_paths(text: str, level: Level, *, called: bool) -> Compressed | 
     if shape.judge(results, called_for_search=called) is Verdict.NO:
         paths = folders.read(text, called_for_search=called)
         if paths is None:
-            return Kept(Reason.GRAMMAR, Kind.SEARCH)
+            blocks = unnumbered.parse(text) if called else None
+            named = unnumbered.encode(text, blocks) if blocks else None
+            return _smaller(text, *named) if named else Kept(Reason.GRAMMAR, Kind.SEARCH)
         if len(text) < folders.MIN_CHARACTERS:
             return Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH, "a short list of paths")
         return _smaller(text, *folders.encode(paths))
@@ -108,7 +112,7 @@ def _called_for_search(tool_call: ToolCall | None) -> bool:
     return bool(_COMMANDS.intersection(commands)) if commands else _TOOL_NAME.search(tool_call.name) is not None
 
 
-def _worth_parsing(text: str) -> bool:
+def _worth_parsing(text: str, *, called_for_search: bool) -> bool:
     """Cheap looks at the beginning: whether a fair share of its lines could be results or paths, and, before much is
     read in vain, whether they are."""
     sample = grammar.without_colours(text[:_SAMPLE_CHARACTERS])
@@ -119,4 +123,6 @@ def _worth_parsing(text: str) -> bool:
     if len(text) <= _LONG_CHARACTERS:
         return True
     beginning = text[: text.rfind("\n", 0, _BEGINNING_CHARACTERS) + 1]
-    return folders.parse(beginning) is not None or not shape.is_hopeless(grammar.parse(beginning))
+    if folders.parse(beginning) is not None or (called_for_search and unnumbered.parse(beginning) is not None):
+        return True
+    return not shape.is_hopeless(grammar.parse(beginning))
