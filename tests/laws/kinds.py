@@ -24,7 +24,13 @@ from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Policy
 
 EVERY_SIZE = Policy(
-    json_min_bytes=1, log_min_bytes=1, search_min_bytes=1, diff_min_bytes=1, min_saved_tokens=1, min_saved_share=0.0
+    json_min_bytes=1,
+    log_min_bytes=1,
+    search_min_bytes=1,
+    diff_min_bytes=1,
+    table_min_bytes=1,
+    min_saved_tokens=1,
+    min_saved_share=0.0,
 )
 """A policy that lets small texts through, so that generated ones reach the compressors."""
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from narrows.compressors import diff, json_rows, log, marks, repeats, search
+from narrows.compressors import diff, json_rows, log, marks, repeats, search, table
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import reads_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
@@ -27,7 +27,13 @@ from narrows.core.tokens import Encoding, gate
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Kind, Level, Policy
 
-COMPRESSORS: tuple[Compressor, ...] = (json_rows.COMPRESSOR, log.COMPRESSOR, search.COMPRESSOR, diff.COMPRESSOR)
+COMPRESSORS: tuple[Compressor, ...] = (
+    json_rows.COMPRESSOR,
+    log.COMPRESSOR,
+    search.COMPRESSOR,
+    diff.COMPRESSOR,
+    table.COMPRESSOR,
+)
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
 
 MUCH_SAVED = 0.7
