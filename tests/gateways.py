@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from narrows.classifiers import check_loadable
@@ -40,6 +41,31 @@ async def running_gateway(upstream_url: str, **changes: Any) -> AsyncIterator[st
 @asynccontextmanager
 async def gateway_process(upstream_url: str, *flags: str) -> AsyncIterator[str]:
     """A gateway in its own process, as users start it; its base URL. Ends with SIGTERM, and must end well."""
+    async with watched_process(upstream_url, *flags) as watched:
+        yield watched.url
+
+
+@dataclass(slots=True)
+class Watched:
+    """A gateway's first process, its base URL, and what it has written so far."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    written: bytearray
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    async def says(self, text: bytes, times: int = 1) -> None:
+        """Wait until it has written `text` so often."""
+        async with asyncio.timeout(20):
+            while self.written.count(text) < times:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def watched_process(upstream_url: str, *flags: str) -> AsyncIterator[Watched]:
+    """The same, with the process at hand."""
     command = [sys.executable, "-m", "narrows", "serve", "--upstream", upstream_url, "--port", "0"]
     quiet = ["--classifier", "none", "--log-level", "error", "--log-format", "text"]
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -47,29 +73,40 @@ async def gateway_process(upstream_url: str, *flags: str) -> AsyncIterator[str]:
         *command, *quiet, *flags, stderr=asyncio.subprocess.PIPE, env=environment
     )
     assert process.stderr is not None
-    written = b""
+    written = bytearray()
     async with asyncio.timeout(30):
         while (found := _LISTENS.search(written)) is None:
             line = await process.stderr.readline()
             if not line:
                 raise RuntimeError(f"the gateway did not start: {written.decode()}")
             written += line
-    reading = asyncio.create_task(process.stderr.read())
+    reading = asyncio.create_task(_read_into(written, process.stderr))
     try:
-        yield found.group(1).decode()
+        yield Watched(process, found.group(1).decode(), written)
     finally:
-        process.send_signal(signal.SIGTERM)
-        written += await asyncio.wait_for(reading, 30)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(reading, 30)
         if await asyncio.wait_for(process.wait(), 30) != 0:
             raise RuntimeError(f"the gateway did not end well: {written.decode()}")
 
 
+async def _read_into(written: bytearray, stream: asyncio.StreamReader) -> None:
+    while data := await stream.read(1 << 16):
+        written += data
+
+
 async def exchanges(gateway: str) -> list[dict[str, Any]]:
     """A gateway's records of its exchanges, the newest first."""
+    found: list[dict[str, Any]] = json.loads(await told(gateway, "/narrows/exchanges"))["exchanges"]
+    return found
+
+
+async def told(gateway: str, path: str) -> bytes:
+    """What one of a gateway's own routes says."""
     name, _, port = gateway.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(name, int(port))
-    writer.write(b"GET /narrows/exchanges HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    writer.write(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path.encode())
     received = await asyncio.wait_for(reader.read(), 20)
     writer.close()
-    found: list[dict[str, Any]] = json.loads(received.partition(b"\r\n\r\n")[2])["exchanges"]
-    return found
+    return received.partition(b"\r\n\r\n")[2]

@@ -66,7 +66,7 @@ def test_the_pin_is_what_is_installed() -> None:
 def test_none_is_no_classifier() -> None:
     assert classifiers.check_loadable("none") == "none"
     assert classifiers.load("none") is None
-    classifiers.prove_loadable("none")
+    classifiers.Proof("none").wait()
 
 
 def test_an_unknown_name_is_a_start_error_that_lists_the_known_ones() -> None:
@@ -78,8 +78,16 @@ def test_a_classifier_that_cannot_be_loaded_is_a_start_error(monkeypatch: pytest
     (tmp_path / "onnxruntime.py").write_text("raise ImportError('no runtime on this machine')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(SettingsError, match="no runtime on this machine"):
-        classifiers.prove_loadable("magika")
+        classifiers.Proof("magika").wait()
 
 
 def test_a_classifier_that_loads_is_proven() -> None:
-    classifiers.prove_loadable("magika")
+    classifiers.Proof("magika").wait()
+
+
+def test_a_proof_that_nobody_waits_for_any_more_is_stopped() -> None:
+    proof = classifiers.Proof("magika")
+    proof.stop()
+    proof.stop()
+    with pytest.raises(SettingsError, match="cannot be loaded: exit status -9"):
+        proof.wait()

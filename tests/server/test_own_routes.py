@@ -8,6 +8,7 @@ import pytest
 
 from narrows.core.http1 import parse_request_head
 from narrows.server.own_routes import HEALTH, RESERVED, ROUTES, OwnRoutes
+from narrows.server.replies import Reply
 from tests.raw_client import request
 from tests.stage import Stage
 
@@ -17,7 +18,7 @@ def routes(prefix: str = "", reasons: list[str] | None = None, listens_on: str =
         prefix,
         listens_on=listens_on,
         not_ready=lambda: reasons or [],
-        metrics=lambda: ("text/plain", b"# metrics"),
+        metrics=lambda: b"# metrics",
         exchanges=lambda: b'{"exchanges":[]}',
     )
 
@@ -45,6 +46,7 @@ def test_readiness_gives_its_reasons() -> None:
         answer = routes(reasons=reasons).find(parse_request_head(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"))
         assert answer is not None
         reply = answer()
+        assert isinstance(reply, Reply)
         assert reply.status == status
         assert json.loads(reply.body) == {"ready": not reasons, "reasons": reasons}
 
@@ -56,7 +58,9 @@ FOREIGN = ["evil.test", "evil.test:8787", "localhost.evil.test", "127.0.0.1.evil
 def status(own: OwnRoutes, path: str, lines: str) -> int:
     answer = own.find(parse_request_head(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()))
     assert answer is not None
-    return answer().status
+    reply = answer()
+    assert isinstance(reply, Reply)
+    return reply.status
 
 
 @pytest.mark.parametrize("listens_on", ["127.0.0.1", "::1", "localhost"])

@@ -14,6 +14,12 @@ NAMES = ("magika", "none")
 """What the setting `classifier` may say."""
 
 _CHILD_TIMEOUT_S = 60
+_CHILD = """import os, sys
+getattr(os, "nice", int)(5)
+from narrows.classifiers import load
+load(sys.argv[1]).classify("probe " * 100)
+"""
+"""The child steps back a little: it shares the start with the process that is to answer soon."""
 
 
 def check_loadable(name: str) -> str:
@@ -44,21 +50,46 @@ def check_loadable(name: str) -> str:
     return f"magika-{installed}"
 
 
-def prove_loadable(name: str) -> None:
-    """Load `name` once in a child process, so that a broken installation is a start error and this process stays small.
+class Proof:
+    """A classifier being loaded once in a child process, so that a broken installation is a start error and this
+    process stays small. It begins at once and runs beside whatever else the start has to do."""
 
-    Raises:
-        SettingsError: it does not load there; the message carries the last line of what it said.
-    """
-    if name == "none":
-        return
-    code = "import sys; from narrows.classifiers import load; load(sys.argv[1]).classify('probe ' * 100)"
-    child = subprocess.run(
-        [sys.executable, "-c", code, name], capture_output=True, text=True, timeout=_CHILD_TIMEOUT_S, check=False
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._child = None if name == "none" else _begun(name)
+
+    def wait(self) -> None:
+        """Wait for the end of it; blocks.
+
+        Raises:
+            SettingsError: it does not load there; the message carries the last line of what it said.
+        """
+        if self._child is None:
+            return
+        try:
+            _, written = self._child.communicate(timeout=_CHILD_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            written = f"it was not loaded within {_CHILD_TIMEOUT_S} s"
+        if self._child.returncode != 0:
+            said = (written.strip().splitlines() or [f"exit status {self._child.returncode}"])[-1]
+            raise SettingsError((f"classifier: {self._name!r} is installed but cannot be loaded: {said}",))
+
+    def stop(self) -> None:
+        """Give up on it."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+            self._child.wait()
+
+
+def _begun(name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _CHILD, name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    if child.returncode != 0:
-        said = (child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1]
-        raise SettingsError((f"classifier: {name!r} is installed but cannot be loaded: {said}",))
 
 
 def load(name: str) -> Classifier | None:

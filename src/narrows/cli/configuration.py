@@ -46,8 +46,32 @@ def _add_flag(section: _ArgumentGroup, setting: Setting) -> None:
     )
 
 
-def read_settings(arguments: Namespace, *, serving: bool = True) -> ParsedSettings:
-    """The settings of a parsed command line, this process's environment and the TOML file.
+def settings_file(arguments: Namespace) -> Path:
+    """The TOML file that is read, whether it is there or not."""
+    return Path(arguments.config or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+
+
+def read_document(arguments: Namespace) -> dict[str, object]:
+    """What the TOML file says now.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    return _read_toml(arguments.config or os.environ.get(CONFIG_VARIABLE))
+
+
+def flag_words(arguments: Namespace) -> list[str]:
+    """The settings' flags of a parsed command line, to be given to another process."""
+    words = [f"--config={arguments.config}"] if arguments.config else []
+    given = (setting for setting in SETTINGS if hasattr(arguments, setting.name))
+    return [*words, *(f"{setting.flag}={getattr(arguments, setting.name)}" for setting in given)]
+
+
+def read_settings(
+    arguments: Namespace, *, serving: bool = True, document: dict[str, object] | None = None
+) -> ParsedSettings:
+    """The settings of a parsed command line, this process's environment and the TOML file, or, in the file's stead, of
+    a document that was read from it before.
 
     Raises:
         SettingsError: with every problem, an unreadable file among them.
@@ -55,7 +79,7 @@ def read_settings(arguments: Namespace, *, serving: bool = True) -> ParsedSettin
     flags = {setting.name: getattr(arguments, setting.name) for setting in SETTINGS if hasattr(arguments, setting.name)}
     named = arguments.config or os.environ.get(CONFIG_VARIABLE)
     try:
-        toml = _read_toml(named)
+        toml = _read_toml(named) if document is None else document
     except SettingsError as error:
         # The rest is judged too, except for what the file might have given.
         raise SettingsError((*error.problems, *_problems(flags))) from None

@@ -1,30 +1,48 @@
 """Run the gateway: every request goes to the upstream byte for byte, except that large tool outputs are shortened.
 
 Settings come from flags, from NARROWS_* variables, and from a TOML file, in this order; --print-settings shows each
-value and where it came from. SIGTERM and Ctrl-C end it after the exchanges in flight, a second one at once.
+value and where it came from. SIGTERM and Ctrl-C end it after the exchanges in flight, a second one at once. SIGHUP, or
+a change of the file, brings other settings into force; with --workers, SIGUSR2 replaces the workers without a gap.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
-import signal
 import socket
-import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
+from typing import Protocol, cast
 
-from narrows.classifiers import check_loadable, prove_loadable
+from narrows.classifiers import Proof, check_loadable
 from narrows.cli.configuration import add_setting_flags, read_settings
-from narrows.cli.failure import OK, Failure
+from narrows.cli.failure import OK
 from narrows.core.tokens import TOKENIZER
 from narrows.errors import SettingsError
 from narrows.policy import Policy
-from narrows.server.app import RunningGateway, serve, tune_process
 from narrows.settings import ParsedSettings, Settings, is_loopback
 from narrows.upstream.tls import client_context
+
+WORKER_FLAG = "--worker-channel"
+"""Given by the supervisor to the workers it starts, and by nobody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a gateway is started with. `proof`: the classifier being tried, which goes on while the gateway comes up."""
+
+    arguments: Namespace
+    settings: Settings
+    policy: Policy
+    proof: Proof
+
+
+class _Way(Protocol):
+    """One of the ways to serve, each in a module of its own: a process loads what its own takes, and no more."""
+
+    def run(self, start: Start) -> int: ...
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -32,19 +50,26 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--print-settings", action="store_true", help="show each setting, and where it came from, and end"
     )
+    parser.add_argument(WORKER_FLAG, type=int, help=SUPPRESS)
     add_setting_flags(parser)
 
 
 def run(arguments: Namespace) -> int:
     """`narrows serve`."""
+    if arguments.worker_channel is not None:
+        return int(import_module("narrows.cli.serving.worker").run(arguments))
     parsed = read_settings(arguments)
     if arguments.print_settings:
         print(settings_table(parsed))
         return OK
     settings = parsed.settings
     policy = settings.policy(_startable(settings), TOKENIZER)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings, policy))
+    proof = Proof(settings.classifier.value)
+    way = "supervised" if settings.workers > 1 else "alone"
+    try:
+        return cast(_Way, import_module(f"narrows.cli.serving.{way}")).run(Start(arguments, settings, policy, proof))
+    finally:
+        proof.stop()
 
 
 def settings_table(parsed: ParsedSettings) -> str:
@@ -55,12 +80,12 @@ def settings_table(parsed: ParsedSettings) -> str:
 
 
 def _startable(settings: Settings) -> str:
-    """The classifier's version; everything that only this machine can tell is tried here, before anything listens."""
+    """The classifier's version; what only this machine can tell is tried here, before anything listens, but for the
+    loading of the classifier, which takes longer than all the rest."""
     problems: list[str] = []
     classifier = ""
     try:
         classifier = check_loadable(settings.classifier.value)
-        prove_loadable(settings.classifier.value)
     except SettingsError as error:
         problems += error.problems
     try:
@@ -72,33 +97,7 @@ def _startable(settings: Settings) -> str:
     return classifier
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, which halves the event loop's cost, where it is installed."""
-    try:
-        import uvloop  # here and not at the top: it does not exist for every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-async def _serve(settings: Settings, policy: Policy) -> int:
-    try:
-        gateway = await serve(settings, policy)
-    except OSError as error:
-        raise Failure(_cannot_listen(settings, error)) from None
-    if settings.logs_as_text(terminal=sys.stderr.isatty()):  # in a JSON log the event `started` says it
-        print(start_lines(settings, policy, gateway.port), file=sys.stderr, flush=True)
-    tune_process()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    await _drain(gateway)
-    return OK
-
-
-def _cannot_listen(settings: Settings, error: OSError) -> str:
+def cannot_listen(settings: Settings, error: OSError) -> str:
     """The event loops put more words around the system's; an unknown host's number is none of the system's."""
     if isinstance(error, socket.gaierror) or error.errno is None:
         why, remedy = error.strerror or str(error), "--host takes an address of this machine"
@@ -109,19 +108,12 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
     return f"cannot listen on {settings.host} port {settings.port}: {why}; {remedy}"
 
 
-async def _drain(gateway: RunningGateway) -> None:
-    """Let the exchanges in flight end; a second signal finds the default action again, which is to die."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-    await gateway.close()
-
-
 def start_lines(settings: Settings, policy: Policy, port: int) -> str:
     """What somebody who has just started a gateway wants to know."""
     here, client = (f"http://{host}:{port}" for host in _in_urls(settings.host))
+    by = f" with {settings.workers} workers" if settings.workers > 1 else ""
     lines = [
-        f"narrows {version('narrows')} listens on {here} and forwards to {settings.upstream}"
+        f"narrows {version('narrows')} listens on {here}{by} and forwards to {settings.upstream}"
         f" (policy {policy.version}: {policy.level}, {policy.scope}, classifier {policy.classifier})",
         f"Point a client at it: OpenAI(base_url='{client}/v1'), or export OPENAI_BASE_URL={client}/v1",
     ]

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
-import time
+import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from secrets import token_hex
 from typing import Any
 
 from narrows.policy import Level, Policy
 from narrows.records.ring import ExchangeRing
 from narrows.server.admission import Rules
 from narrows.server.allocator import keep_freed_memory
+from narrows.server.announcing import log_as, new_loop_mark, standard_log, started
 from narrows.server.deadlines import Deadlines
 from narrows.server.downstream import Downstream
 from narrows.server.gateway import Gateway, Telling
@@ -27,7 +27,7 @@ from narrows.server.limits import Limits
 from narrows.server.plan_pool import PlanPool
 from narrows.server.planner import Planner
 from narrows.settings import Settings
-from narrows.telemetry.events import Started, Stopped, Stopping
+from narrows.telemetry.events import Stopped, Stopping
 from narrows.telemetry.log import EventLog
 from narrows.telemetry.metrics import Metrics
 from narrows.upstream.connection import Connection
@@ -36,27 +36,70 @@ from narrows.upstream.proxying import asked_through, proxy_for
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
 
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that the system keeps until they are accepted."""
 _GC_THRESHOLD = 50_000
 _DRAIN_STEP_S = 0.02
 DEFAULT_LIMITS = Limits()
 
 
 class RunningGateway:
-    """A gateway that listens on `port`."""
+    """A gateway that runs, and listens on `port` once it has been told to."""
 
-    def __init__(self, gateway: Gateway, server: asyncio.Server, deadlines: Deadlines, *, owns_log: bool) -> None:
+    def __init__(self, gateway: Gateway, *, owns_log: bool) -> None:
         self.gateway = gateway
-        self._server = server
-        self._deadlines = deadlines
+        self.port = 0
+        self._servers: list[asyncio.Server] = []
+        self._deadlines = Deadlines(gateway.loop, gateway.downstreams, self._tick)
         self._owns_log = owns_log
         self._handler_before = gateway.loop.get_exception_handler()
         gateway.loop.set_exception_handler(self._on_fault)
         self._closing: asyncio.Task[None] | None = None
-        self.port: int = server.sockets[0].getsockname()[1]
+
+    async def listen_at(self, host: str, port: int) -> None:
+        """Accept connections at an address.
+
+        Raises:
+            OSError: it cannot be listened on.
+        """
+        self._listening(await self.gateway.loop.create_server(self._accepted, host, port, backlog=BACKLOG))
+
+    async def listen_on(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept connections from exactly these sockets, which stay the caller's: what they queue outlives us."""
+        self._stop_listening()
+        for listener in listeners:
+            own = listener.dup()
+            own.setblocking(False)
+            self._listening(await self.gateway.loop.create_server(self._accepted, sock=own, backlog=BACKLOG))
+
+    def reload(self, settings: Settings) -> None:
+        """Serve what begins from now on with these settings, as far as they differ in nothing that needs a restart.
+
+        Raises:
+            SettingsError: the upstream or the CA bundle cannot be used; then nothing has changed.
+        """
+        before = self.gateway
+        pool = _pool(settings)
+        self.gateway = before.renewed(settings, replace(before.rules, target=pool.target), pool)
+        self.gateway.planner.use(settings)
+        if self._owns_log:
+            log_as(self.gateway.telling.log, settings)
+        for downstream in tuple(self.gateway.downstreams):
+            downstream.serve_under(self.gateway)
+        before.pool.close()
+
+    def retire(self, idle_grace_s: float) -> None:
+        """Accept nothing more, for others do; connections without an exchange close after a grace, and answers say
+        that theirs does."""
+        self._stop_listening()
+        self.gateway.life.draining = True
+        self.gateway.life.idle_grace_s = idle_grace_s
+        for downstream in tuple(self.gateway.downstreams):
+            downstream.drain()
 
     async def close(self, drain_timeout_s: float | None = None) -> None:
-        """Drain and stop; `drain_timeout_s` is the settings' if not given. A second call waits for the first."""
+        """Drain and stop; `drain_timeout_s` is the settings' if not given. A second call waits for the first. One that
+        retired keeps the grace it gives."""
         if self._closing is None:
             limit_s = self.gateway.settings.drain_timeout_s if drain_timeout_s is None else drain_timeout_s
             self._closing = asyncio.create_task(self._close(limit_s))
@@ -64,11 +107,10 @@ class RunningGateway:
 
     async def _close(self, limit_s: float) -> None:
         gateway, log = self.gateway, self.gateway.telling.log
-        gateway.draining = True
-        self._server.close()
+        if not gateway.draining:
+            gateway.life.stopping = True
+            self.retire(0.0)
         log.event(Stopping(in_flight=gateway.in_flight, drain_timeout_s=limit_s))
-        for downstream in tuple(gateway.downstreams):
-            downstream.drain()
         gateway.pool.close()
         until_s = gateway.loop.time() + limit_s
         while gateway.downstreams and gateway.loop.time() < until_s:
@@ -85,6 +127,25 @@ class RunningGateway:
         if self._owns_log:
             await asyncio.to_thread(log.close)
 
+    def _accepted(self) -> Downstream:
+        return Downstream(self.gateway)
+
+    def _listening(self, server: asyncio.Server) -> None:
+        self._servers.append(server)
+        self.port = server.sockets[0].getsockname()[1]
+
+    def _stop_listening(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
+
+    def _tick(self, now_s: float) -> None:
+        self.gateway.each_tick(now_s)
+
+    def discard(self) -> None:
+        """Let go of what never listened."""
+        self._deadlines.stop()
+        self.gateway.loop.set_exception_handler(self._handler_before)
+
     def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A fault in one of our protocols goes to our log; the loop has closed the connection. Others are not ours."""
         error = context.get("exception")
@@ -97,33 +158,54 @@ class RunningGateway:
 
 
 async def serve(
-    settings: Settings, policy: Policy, *, limits: Limits = DEFAULT_LIMITS, log: EventLog | None = None
+    settings: Settings,
+    policy: Policy,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    log: EventLog | None = None,
+    held_back: bool = False,
 ) -> RunningGateway:
-    """Start a gateway; `policy` is what the settings make with the classifier and the tokenizer in force. Without a
-    `log` of the caller's it writes one to standard error.
+    """Start a gateway that listens where the settings say. `held_back`: its planning waits to be allowed.
 
     Raises:
         SettingsError: the upstream or the CA bundle cannot be used.
         OSError: the address cannot be listened on.
     """
-    target = parse_target(settings.upstream)
-    proxy = proxy_for(target, settings.upstream_proxy, settings.no_proxy)
-    target = asked_through(target, proxy)
-    tls = client_context(settings.ca_bundle) if target.tls else None
-    policies = {level: replace(policy, level=level) for level in Level}
-    rules = Rules(target, policies, policy.level, token_hex(8).encode())
-    metrics = Metrics(version=version("narrows"), policy_version=policy.version)
-    telling = Telling(metrics, log or _standard_log(settings), ExchangeRing())
-    planner = Planner(PlanPool(settings.plan_workers), settings)
-    pool = Pool(target, tls, settings.connect_timeout_s, proxy)
-    gateway = Gateway(settings, rules, pool, planner, telling, limits)
-    deadlines = Deadlines(gateway.loop, gateway.downstreams, gateway.each_tick)
-    server = await gateway.loop.create_server(
-        lambda: Downstream(gateway), settings.host, settings.port, backlog=_BACKLOG
-    )
-    running = RunningGateway(gateway, server, deadlines, owns_log=log is None)
-    telling.log.event(_started(settings, policy, running.port))
+    running = build(settings, policy, limits=limits, log=log)
+    if held_back:
+        running.gateway.planner.pool.hold_back()
+    try:
+        await running.listen_at(settings.host, settings.port)
+    except OSError:
+        running.discard()
+        raise
+    running.gateway.telling.log.event(started(settings, policy, running.port))
     return running
+
+
+def build(
+    settings: Settings,
+    policy: Policy,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    log: EventLog | None = None,
+    worker: int | None = None,
+    loop_mark: str = "",
+) -> RunningGateway:
+    """A gateway that does not listen yet; `policy` is what the settings make with the classifier and the tokenizer in
+    force. Without a `log` of the caller's it writes one to standard error. `worker` is its number among several, which
+    share the `loop_mark`, by which they know their own requests.
+
+    Raises:
+        SettingsError: the upstream or the CA bundle cannot be used.
+    """
+    pool = _pool(settings)
+    policies = {level: replace(policy, level=level) for level in Level}
+    rules = Rules(pool.target, policies, policy.level, (loop_mark or new_loop_mark()).encode())
+    metrics = Metrics(version=version("narrows"), policy_version=policy.version)
+    telling = Telling(metrics, log or standard_log(settings, worker), ExchangeRing())
+    planner = Planner(PlanPool(settings.plan_workers), settings)
+    return RunningGateway(Gateway(settings, rules, pool, planner, telling, limits), owns_log=log is None)
 
 
 def tune_process() -> None:
@@ -134,19 +216,9 @@ def tune_process() -> None:
     gc.set_threshold(_GC_THRESHOLD)
 
 
-def _standard_log(settings: Settings) -> EventLog:
-    text = settings.logs_as_text(terminal=sys.stderr.isatty())
-    return EventLog(sys.stderr.buffer, time.time, level=settings.log_level, text=text)
-
-
-def _started(settings: Settings, policy: Policy, port: int) -> Started:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return Started(
-        version=version("narrows"),
-        address=f"{host}:{port}",
-        upstream=settings.upstream,
-        policy_version=policy.version,
-        level=policy.level,
-        scope=policy.scope,
-        classifier=policy.classifier,
-    )
+def _pool(settings: Settings) -> Pool:
+    target = parse_target(settings.upstream)
+    proxy = proxy_for(target, settings.upstream_proxy, settings.no_proxy)
+    target = asked_through(target, proxy)
+    tls = client_context(settings.ca_bundle) if target.tls else None
+    return Pool(target, tls, settings.connect_timeout_s, proxy)

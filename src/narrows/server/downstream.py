@@ -107,6 +107,8 @@ class Downstream(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._gateway.downstreams.add(self)
         self.deadline_s = self._loop.time() + self._limits.keep_alive_s
+        if self._gateway.draining:
+            self.drain()
 
     def data_received(self, data: bytes) -> None:
         if self._stage is _Stage.BETWEEN:
@@ -198,7 +200,7 @@ class Downstream(asyncio.Protocol):
             return
         if unread:
             self._linger()
-        elif keep_alive and not self._gateway.draining:
+        elif keep_alive and self._gateway.idle_grace_s > 0:
             self._between()
         else:
             self.close()
@@ -226,15 +228,24 @@ class Downstream(asyncio.Protocol):
             self._transport.abort()
 
     def drain(self) -> None:
-        """The gateway stops: close now if nothing is in progress, else after the exchange."""
+        """The gateway drains: what is idle is closed, now or after the grace it is given, all others after their
+        exchange."""
         if self._stage is _Stage.BETWEEN:
-            self.close()
+            if self._gateway.idle_grace_s > 0:
+                self.deadline_s = min(self.deadline_s, self._loop.time() + self._gateway.idle_grace_s)
+            else:
+                self.close()
+
+    def serve_under(self, gateway: Gateway) -> None:
+        """The next exchange is `gateway`'s; the one in progress ends with what it began with."""
+        self._gateway = gateway
+        self._remembered = None
 
     # From bytes to requests
 
     def _between(self) -> None:
         self._stage = _Stage.BETWEEN
-        self.deadline_s = self._loop.time() + self._limits.keep_alive_s
+        self.deadline_s = self._loop.time() + min(self._limits.keep_alive_s, self._gateway.idle_grace_s)
         if self._held_up:
             self._held_up = False
             self.set_reading(True)

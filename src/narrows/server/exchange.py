@@ -10,6 +10,7 @@ An exchange refers to others, and nothing that outlives it refers to an exchange
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from narrows.server.admission import Passed, PassReason, Planned
 from narrows.server.deadlines import NEVER_S
 from narrows.server.forwarding import Client, Forwarding
 from narrows.server.keys import Holder
+from narrows.server.own_routes import Told
 from narrows.server.planner import Unfinished
 from narrows.server.prepared import Prepared
 from narrows.server.rates import Allowance, refusal
@@ -56,7 +58,7 @@ class Exchange(Forwarding):
         self._complete = not body_follows
         prepared = self._prepared
         if prepared.own is not None:
-            self._answer(prepared.own())
+            self._answer_ourselves(prepared.own())
             return
         admitted = prepared.admitted
         if isinstance(admitted, GatewayError):
@@ -212,6 +214,18 @@ class Exchange(Forwarding):
             self.client_gone()
         else:
             self.failed(ClientTooSlow("the rest of the request did not arrive in time; send it again"))
+
+    def _answer_ourselves(self, reply: Told) -> None:
+        if isinstance(reply, Reply):
+            self._answer(reply)
+        else:  # other workers are asked first, within a limit of theirs
+            self._client.deadline_s = NEVER_S
+            self._planning = self._gateway.spawn(self._answer_later(reply), self)
+
+    async def _answer_later(self, reply: Awaitable[Reply]) -> None:
+        told = await reply
+        self._planning = None
+        self._answer(told)
 
     def _answer(self, reply: Reply, outcome: Outcome | None = None) -> None:
         """Answer in the upstream's stead."""

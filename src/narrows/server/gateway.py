@@ -1,4 +1,9 @@
-"""What all exchanges of one gateway share."""
+"""What all exchanges of one gateway share.
+
+New settings make a new `Gateway`, which shares with the one before all that outlives them: connections, figures, the
+planner. Clients' connections are handed to it; an exchange that has begun keeps the one it began with, and so ends with
+its settings, its upstream and its pool.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,8 @@ import asyncio
 import time
 import traceback
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
@@ -20,13 +26,14 @@ from narrows.server.afterwards import Afterwards
 from narrows.server.departures import departed
 from narrows.server.keys import keyring_for
 from narrows.server.limits import Limits
-from narrows.server.own_routes import OwnRoutes
+from narrows.server.own_routes import OwnRoutes, Together
 from narrows.server.planner import Planner
 from narrows.server.story import Story
 from narrows.settings import Settings
 from narrows.telemetry.events import InternalError, PlanningWorkerLost
 from narrows.telemetry.log import EventLog
-from narrows.telemetry.metrics import CONTENT_TYPE, Metrics, Readings
+from narrows.telemetry.metrics import Metrics, Readings
+from narrows.telemetry.sheets import Sheet
 from narrows.upstream.pool import Pool
 from narrows.wire.types import ResponseRecord
 
@@ -53,9 +60,22 @@ class Telling:
     ring: ExchangeRing
 
 
+@dataclass(slots=True)
+class Life:
+    """Where a gateway stands, whatever its settings. `draining`: no connection is taken, and answers say that theirs
+    closes. `idle_grace_s`: for how long a connection without an exchange stays open then. `stopping`: there will be
+    nobody to take over. `former`: pools of former settings, for their counts."""
+
+    draining: bool = False
+    idle_grace_s: float = float("inf")
+    stopping: bool = False
+    faults: int = 0
+    former: list[Pool] = field(default_factory=list)
+
+
 class Gateway:
-    """The shared parts, and what they are told and asked. `unread`: the downstreams that are held up; `draining`: no
-    further request is taken; `own_lines`: the fields that every request carries upstream."""
+    """The shared parts, and what they are told and asked. `unread`: the downstreams that are held up; `own_lines`: the
+    fields that every request carries upstream; `together`: speaks for all workers of which this one is one."""
 
     def __init__(
         self, settings: Settings, rules: Rules, pool: Pool, planner: Planner, telling: Telling, limits: Limits
@@ -70,25 +90,67 @@ class Gateway:
         self.limits = limits
         self.budget = planner.budget
         self.keyring = keyring_for(settings, rules.target, self.loop.time())
-        upstream_line = b"" if self.keyring is None else self.keyring.upstream_line
-        self.own_lines = b"%b%b%b: %b\r\n" % (upstream_line, pool.proxy_line, LOOP_FIELD, rules.loop_mark)
+        self.own_lines = self._own_lines()
         self.afterwards = Afterwards(self.loop, self._tell)
         self.downstreams: set[Downstream] = set()
         self.unread: set[Downstream] = set()
-        self.draining = False
-        self.faults = 0
-        self.own_routes = OwnRoutes(
-            settings.own_prefix,
-            listens_on=settings.host,
-            not_ready=self.not_ready,
-            metrics=self._metrics,
-            exchanges=telling.ring.to_json,
-        )
+        self.life = Life()
+        self.together: Together | None = None
+        self.own_routes = self._own_routes()
         self._clock_offset_s = time.time() - time.perf_counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._request_prefix = "nrw-" + token_hex(6)
         self._requests = 0
         self._lost_seen = 0
+
+    def renewed(self, settings: Settings, rules: Rules, pool: Pool) -> Gateway:
+        """This gateway under other settings; everything that outlives them is shared."""
+        other = copy(self)
+        other.settings, other.rules, other.target, other.pool = settings, rules, rules.target, pool
+        other._request_prefix, other._requests = "nrw-" + token_hex(6), 0
+        other.keyring = keyring_for(settings, rules.target, self.loop.time(), self.keyring)
+        other.own_lines = other._own_lines()
+        other.own_routes = other._own_routes()
+        self.life.former.append(self.pool)
+        return other
+
+    def speak_together(self, together: Together) -> None:
+        """From now on answer for all workers."""
+        self.together = together
+        self.own_routes = self._own_routes()
+
+    def _own_lines(self) -> bytes:
+        upstream_line = b"" if self.keyring is None else self.keyring.upstream_line
+        return b"%b%b%b: %b\r\n" % (upstream_line, self.pool.proxy_line, LOOP_FIELD, self.rules.loop_mark)
+
+    def _own_routes(self) -> OwnRoutes:
+        return OwnRoutes(
+            self.settings.own_prefix,
+            listens_on=self.settings.host,
+            not_ready=self.not_ready,
+            metrics=lambda: self.telling.metrics.render(self.readings()),
+            exchanges=self.telling.ring.to_json,
+            together=self.together,
+        )
+
+    @property
+    def draining(self) -> bool:
+        """Whether answers say that their connection closes."""
+        return self.life.draining
+
+    @property
+    def idle_grace_s(self) -> float:
+        """For how long a connection without an exchange may stay open."""
+        return self.life.idle_grace_s
+
+    @property
+    def faults(self) -> int:
+        """How many faults of ours there were."""
+        return self.life.faults
+
+    @faults.setter
+    def faults(self, count: int) -> None:
+        self.life.faults = count
 
     @property
     def in_flight(self) -> int:
@@ -117,8 +179,10 @@ class Gateway:
     def not_ready(self) -> list[str]:
         """Why requests cannot be served; nothing is asked of the upstream."""
         reasons = []
-        if self.draining:
+        if self.life.stopping:
             reasons.append("stopping")
+        if self.planner.pool.held_back:
+            reasons.append("the classifier is being tried")
         if self.planner.is_full:
             reasons.append("the planning queue is full")
         return reasons
@@ -160,15 +224,21 @@ class Gateway:
         self.telling.log.exchange(record, decisions)
         self.telling.ring.append(record)
 
-    def _metrics(self) -> tuple[str, bytes]:
-        readings = Readings(
+    def readings(self) -> Readings:
+        """What others count by themselves, now."""
+        pools = (self.pool, *self.life.former)
+        return Readings(
             in_flight=self.in_flight,
             buffered_bytes=self.budget.held,
             cache_bytes=self.planner.cache.size_bytes,
-            upstream_opened=self.pool.opened,
-            upstream_reused=self.pool.reused,
-            upstream_retried=self.pool.retried,
+            upstream_opened=sum(pool.opened for pool in pools),
+            upstream_reused=sum(pool.reused for pool in pools),
+            upstream_retried=sum(pool.retried for pool in pools),
             workers_lost=self.planner.pool.lost,
             log_lines_dropped=self.telling.log.dropped,
+            draining=self.draining,
         )
-        return CONTENT_TYPE, self.telling.metrics.render(readings)
+
+    def figures(self) -> Sheet:
+        """All figures of this process."""
+        return self.telling.metrics.sheet(self.readings())

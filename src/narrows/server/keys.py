@@ -24,7 +24,7 @@ from narrows.core.http1 import RequestHead
 from narrows.errors import InvalidKey
 from narrows.server.browsers import comes_from_another_site, names_another_host
 from narrows.server.rates import Allowance
-from narrows.settings import GatewayKey, KeyField, Settings, is_loopback
+from narrows.settings import GatewayKey, KeyField, KeyLimits, Settings, is_loopback
 from narrows.settings.keys import KEY_PREFIX, key_digest
 from narrows.upstream.target import Target
 
@@ -56,14 +56,21 @@ class Entry(NamedTuple):
 
 
 class Keyring:
-    """The keys of a gateway. `upstream_line`: the field that carries the upstream's key, with its CRLF, or nothing."""
+    """The keys of a gateway. `upstream_line`: the field that carries the upstream's key, with its CRLF, or nothing.
+    What holders of `before` have used counts on, where their limits are the same."""
 
-    def __init__(self, settings: Settings, target: Target, now_s: float) -> None:
+    def __init__(self, settings: Settings, target: Target, now_s: float, before: Keyring | None = None) -> None:
         self.upstream_line = _upstream_line(settings, target)
-        self._keys = tuple((key.digest, _holder(settings, key, now_s)) for key in settings.keys)
+        self._limits = {key.digest: (key.name, settings.limits_of(key)) for key in settings.keys}
+        kept = {} if before is None else before.holders_under(self._limits)
+        self._keys = tuple((key.digest, kept.get(key.digest) or _holder(settings, key, now_s)) for key in settings.keys)
         self._lends = not settings.keys and is_loopback(settings.host)
         self._forward = settings.forward_gateway_key
         self._known: dict[bytes, Holder] = {}
+
+    def holders_under(self, limits: dict[bytes, tuple[str, KeyLimits]]) -> dict[bytes, Holder]:
+        """The holders, by digest, who have the same name and limits there."""
+        return {digest: holder for digest, holder in self._keys if self._limits[digest] == limits.get(digest)}
 
     def enter(self, head: RequestHead, origin_form: bytes) -> Entry:
         """Who sends this request, and what of it stays here.
@@ -140,9 +147,9 @@ def _credentials(fields: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def keyring_for(settings: Settings, target: Target, now_s: float) -> Keyring | None:
+def keyring_for(settings: Settings, target: Target, now_s: float, before: Keyring | None = None) -> Keyring | None:
     """The keyring of these settings; None where clients need no key and the upstream is sent none."""
-    return Keyring(settings, target, now_s) if settings.keys or settings.upstream_key else None
+    return Keyring(settings, target, now_s, before) if settings.keys or settings.upstream_key else None
 
 
 def _keys_in(query: bytes) -> list[bytes]:

@@ -52,6 +52,7 @@ class PlanPool:
         self._executor: ProcessPoolExecutor | None = None
         self._context = _Context()
         self._progress_s = 0.0
+        self._allowed: asyncio.Event | None = None
         self.closed = False
 
     async def run(self, function: Callable[..., _Result], *arguments: object) -> _Result:
@@ -61,6 +62,8 @@ class PlanPool:
             Overloaded: the processes keep dying, or cannot be started, or are out of memory.
         """
         loop = asyncio.get_running_loop()
+        if self._allowed is not None:
+            await self._allowed.wait()
         for _ in range(ATTEMPTS):
             if self.closed:
                 break
@@ -79,6 +82,21 @@ class PlanPool:
                 self.running -= 1
                 self._progress_s = loop.time()
         raise Overloaded("the planning processes cannot be used at the moment; try again", retry_after_s=1)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether jobs wait for `allow`."""
+        return self._allowed is not None
+
+    def hold_back(self) -> None:
+        """Let jobs wait, because it is not known yet whether the processes can do them."""
+        self._allowed = self._allowed or asyncio.Event()
+
+    def allow(self) -> None:
+        """They can."""
+        if self._allowed is not None:
+            self._allowed.set()
+            self._allowed = None
 
     def check(self, now_s: float) -> None:
         """Kill the processes if they are stuck; their jobs are then tried again."""
@@ -100,6 +118,7 @@ class PlanPool:
     def close(self) -> None:
         """No more jobs; the processes end at once, for nobody waits for them any more."""
         self.closed = True
+        self.allow()
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)

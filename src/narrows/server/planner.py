@@ -116,6 +116,11 @@ class Planner:
         self._left: dict[_Key, tuple[_Work, asyncio.TimerHandle]] = {}
         self._deciding = Deciding(pool, self.cache, str(settings.classifier))
 
+    def use(self, settings: Settings) -> None:
+        """Plan what begins from now on within the bounds of these settings; its cache and processes stay."""
+        self._settings = settings
+        self.budget.limit = settings.max_buffered_bytes
+
     @property
     def is_full(self) -> bool:
         """Whether another body that needs the planning processes would be refused."""

@@ -21,7 +21,7 @@ from narrows.core.http1 import MAX_LENGTH_DIGITS, Framing, NoBody, RequestHead, 
 from narrows.errors import GatewayError
 from narrows.server.admission import Passed, Planned, admit
 from narrows.server.keys import Entry, Holder
-from narrows.server.replies import Reply
+from narrows.server.own_routes import Told
 
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
@@ -43,7 +43,7 @@ class Prepared:
     head: RequestHead
     method: str
     path: str
-    own: Callable[[], Reply] | None
+    own: Callable[[], Told] | None
     admitted: Planned | Passed | GatewayError
     upgrades: bool = False
     before: bytes = b""

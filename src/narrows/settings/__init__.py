@@ -5,6 +5,7 @@ from narrows.settings.forms import upstream_key
 from narrows.settings.hosts import is_loopback, names_listener
 from narrows.settings.keys import GatewayKey, KeyLimits
 from narrows.settings.parse import CONFIG_VARIABLE, ParsedSettings, parse
+from narrows.settings.reload import Reload, reloaded, restarted
 from narrows.settings.table import (
     SETTINGS,
     Group,
@@ -25,10 +26,13 @@ __all__ = [
     "LogLevel",
     "ParsedSettings",
     "Places",
+    "Reload",
     "Setting",
     "Settings",
     "is_loopback",
     "names_listener",
     "parse",
+    "reloaded",
+    "restarted",
     "upstream_key",
 ]

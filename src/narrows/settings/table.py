@@ -266,6 +266,15 @@ class Settings:
         ),
     ] = ClassifierName.MAGIKA
 
+    workers: Annotated[
+        int,
+        About(
+            Group.LIMITS,
+            COUNT,
+            "Gateway processes on the one port, watched and replaced by another. Each is a gateway of its own: the"
+            " bounds below are for each.",
+        ),
+    ] = 1
     plan_workers: Annotated[int, About(Group.LIMITS, COUNT, "Processes that shorten text, off the event loop.")] = 1
     plan_queue: Annotated[
         int, About(Group.LIMITS, COUNT, "Requests that may wait for a planning process; more are answered 503.")

@@ -34,6 +34,7 @@ class Started(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="s
     level: Annotated[str, _is("the policy's level")]
     scope: Annotated[str, _is("the policy's scope")]
     classifier: Annotated[str, _is("the classifier in force, with its version")]
+    workers: Annotated[int | None, _is("gateway processes on the port, where there are several")] = None
 
 
 class Stopping(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="stopping"):
@@ -47,6 +48,59 @@ class Stopped(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="s
     """The gateway is closed."""
 
     aborted: Annotated[int, _is("exchanges that did not end in time")]
+
+
+class SettingsReloaded(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="settings_reloaded"):
+    """Settings were read anew; exchanges in flight end with those they began with."""
+
+    changed: Annotated[tuple[str, ...], _is("settings whose new values are in force")]
+    waiting: Annotated[tuple[str, ...], _is("settings whose new values wait for a restart")] = ()
+    note: Annotated[str | None, _is("what that restart will do")] = None
+
+
+class SettingsRejected(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="settings_rejected"):
+    """Settings were read anew and cannot be used; the last good ones stay in force."""
+
+    problems: Annotated[tuple[str, ...], _is("every problem, with its place and what to write there")]
+
+
+class Restarting(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="restarting"):
+    """New workers are ready to take over: one after another, or, where the policy is another, all at once."""
+
+    policy_version: Annotated[str, _is("of the new workers")]
+    policy_version_before: Annotated[str, _is("of the old ones")]
+    together: Annotated[bool, _is("whether all are replaced at once")]
+    waiting: Annotated[tuple[str, ...], _is("settings that only a stop and a new start can change")] = ()
+    note: Annotated[str | None, _is("what another policy does to live conversations")] = None
+
+
+class Restarted(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="restarted"):
+    """Every worker has been replaced; the old ones end what they have begun."""
+
+    policy_version: Annotated[str, _is("now in force")]
+
+
+class RestartRefused(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="restart_refused"):
+    """A restart that was asked for is not done, or not to its end; workers that serve go on."""
+
+    problems: Annotated[tuple[str, ...], _is("why")]
+
+
+class WorkerLost(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="worker_lost"):
+    """A worker ended without having been told to; another one takes over its connections, and it is replaced."""
+
+    lost_worker: Annotated[int, _is("its number")]
+    pid: Annotated[int, _is("its process id")]
+    status: Annotated[int, _is("its exit status; negative for the signal that ended it")]
+    restart_in_s: Annotated[float, _is("seconds until it is replaced; they double while it keeps ending")]
+    lost: Annotated[int, _is("how many were lost since the start")]
+
+
+class WorkerReplaced(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="worker_replaced"):
+    """A new worker serves in the place of a lost one."""
+
+    new_worker: Annotated[int, _is("its number")]
+    pid: Annotated[int, _is("its process id")]
 
 
 class PlanningWorkerLost(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="planning_worker_lost"):
@@ -81,6 +135,13 @@ EVENTS: tuple[EventRow, ...] = (
     EventRow(Started, LogLevel.INFO),
     EventRow(Stopping, LogLevel.INFO),
     EventRow(Stopped, LogLevel.INFO),
+    EventRow(SettingsReloaded, LogLevel.INFO),
+    EventRow(SettingsRejected, LogLevel.ERROR),
+    EventRow(Restarting, LogLevel.WARNING),
+    EventRow(Restarted, LogLevel.INFO),
+    EventRow(RestartRefused, LogLevel.ERROR),
+    EventRow(WorkerLost, LogLevel.ERROR),
+    EventRow(WorkerReplaced, LogLevel.INFO),
     EventRow(PlanningWorkerLost, LogLevel.WARNING),
     EventRow(InternalError, LogLevel.ERROR),
 )

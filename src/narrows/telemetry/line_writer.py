@@ -3,10 +3,14 @@
 Lines queue in memory up to a bound; over it the newest are dropped and counted. A thread of its own does the writing,
 because a blocked write to a pipe blocks whoever makes it, and a stream shared with other processes (a terminal) must
 not be switched to non-blocking. It gathers for a moment before it writes, so under load a line costs an append.
+
+Where processes share a stream, a write of more than `PIPE_BUF` bytes to a pipe may be torn apart by another's. So it
+can be told to write no more than that at once, in whole lines; only a line that is longer by itself stays in danger.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from threading import Event, Lock, Thread
 from typing import Protocol
 
@@ -23,10 +27,19 @@ class Sink(Protocol):
 
 
 class LineWriter:
-    """`dropped` counts the lines that were not written: no room, or the stream failed."""
+    """`dropped` counts the lines that were not written: no room, or the stream failed. `max_write_bytes`: the most
+    that is written at once, None for no bound."""
 
-    def __init__(self, sink: Sink, *, max_pending_bytes: int = MAX_PENDING_BYTES, gather_s: float = GATHER_S) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        max_pending_bytes: int = MAX_PENDING_BYTES,
+        gather_s: float = GATHER_S,
+        max_write_bytes: int | None = None,
+    ) -> None:
         self._sink = sink
+        self._max_write_bytes = max_write_bytes
         self._max_pending_bytes = max_pending_bytes
         self._gather_s = gather_s
         self._lock = Lock()
@@ -72,9 +85,24 @@ class LineWriter:
                 return
 
     def _write_out(self, lines: list[bytes]) -> None:
-        try:
-            self._sink.write(b"".join(lines))
-            self._sink.flush()
-        except (OSError, ValueError):
-            with self._lock:
-                self.dropped += len(lines)
+        for piece in [lines] if self._max_write_bytes is None else pieces(lines, self._max_write_bytes):
+            try:
+                self._sink.write(b"".join(piece))
+                self._sink.flush()
+            except (OSError, ValueError):
+                with self._lock:
+                    self.dropped += len(piece)
+
+
+def pieces(lines: Sequence[bytes], most_bytes: int) -> Iterator[list[bytes]]:
+    """The lines in runs of `most_bytes` bytes at most; a longer line is a run of its own."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) > most_bytes:
+            yield piece
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    if piece:
+        yield piece

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from select import PIPE_BUF
 
 import msgspec
 
@@ -29,17 +30,31 @@ _PLAIN = re.compile(r"[!#-:<-~]+")
 class EventLog:
     """Writes events of `level` and above to `sink`, as text if `text`, else as JSON.
 
-    `now` gives seconds since the epoch. No method blocks or raises for the stream's sake; `dropped` counts the lines
-    lost to it.
+    `now` gives seconds since the epoch. `worker` is the number of this process among several that share the stream, and
+    goes into every line; None where there is one. No method blocks or raises for the stream's sake; `dropped` counts
+    the lines lost to it.
     """
 
-    def __init__(self, sink: Sink, now: Callable[[], float], *, level: LogLevel = LogLevel.INFO, text: bool) -> None:
-        self._writer = LineWriter(sink)
+    def __init__(
+        self,
+        sink: Sink,
+        now: Callable[[], float],
+        *,
+        level: LogLevel = LogLevel.INFO,
+        text: bool,
+        worker: int | None = None,
+    ) -> None:
+        self._writer = LineWriter(sink, max_write_bytes=None if worker is None else PIPE_BUF)
         self._now = now
-        self._floor = _SEVERITY[level]
-        self._line = _text_line if text else _json_line
+        self._worker = worker
+        self.write_as(level, text=text)
         self._second = -1
         self._second_text = ""
+
+    def write_as(self, level: LogLevel, *, text: bool) -> None:
+        """From now on write events of `level` and above, as text or as JSON."""
+        self._floor = _SEVERITY[level]
+        self._line = _text_line if text else _json_line
 
     @property
     def dropped(self) -> int:
@@ -51,16 +66,16 @@ class EventLog:
         time = self._time(record.started_at + record.timings.total_s)
         if decisions and self._floor <= _SEVERITY[LogLevel.INFO]:
             for decision in decisions:
-                self._writer.write(self._line(time, LogLevel.INFO, decision))
+                self._writer.write(self._line(time, LogLevel.INFO, decision, self._worker))
         level = LogLevel.INFO if record.outcome is Outcome.ANSWERED else LogLevel.WARNING
         if _SEVERITY[level] >= self._floor:
-            self._writer.write(self._line(time, level, record))
+            self._writer.write(self._line(time, level, record, self._worker))
 
     def event(self, event: LoggedEvent) -> None:
         """Log anything else that happened, now."""
         level = _LEVELS[type(event)]
         if _SEVERITY[level] >= self._floor:
-            self._writer.write(self._line(self._time(self._now()), level, event))
+            self._writer.write(self._line(self._time(self._now()), level, event, self._worker))
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
         """Write what is still queued; False where the stream did not take it in time."""
@@ -75,15 +90,17 @@ class EventLog:
         return f"{self._second_text}.{int((seconds - second) * 1000):03d}Z"
 
 
-def _json_line(time: str, level: LogLevel, event: msgspec.Struct) -> bytes:
-    return b'{"time":"%b","level":"%b",%b\n' % (time.encode(), level.encode(), _JSON.encode(event)[1:])
+def _json_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
+    mark = b"" if worker is None else b'"worker":%d,' % worker
+    return b'{"time":"%b","level":"%b",%b%b\n' % (time.encode(), level.encode(), mark, _JSON.encode(event)[1:])
 
 
-def _text_line(time: str, level: LogLevel, event: msgspec.Struct) -> bytes:
+def _text_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
     fields = msgspec.to_builtins(event)
     name = fields.pop("event")
     words = " ".join(f"{key}={_text_value(value)}" for key, value in _flattened(fields, ""))
-    return f"{time[11:-1]} {level.upper():<7} {name:<9} {words}\n".encode()
+    mark = "" if worker is None else f" worker={worker}"
+    return f"{time[11:-1]} {level.upper():<7} {name:<9}{mark} {words}\n".encode()
 
 
 def _flattened(fields: dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:

@@ -148,6 +148,15 @@ UPSTREAM_RETRIED = _counter(
 )
 WORKERS_LOST = _counter("narrows_planning_workers_lost_total", "Planning processes that died and were replaced.")
 LOG_DROPPED = _counter("narrows_log_lines_dropped_total", "Log lines dropped because their stream was slow or closed.")
+GATEWAY_WORKERS = _gauge(
+    "narrows_workers",
+    "Gateway processes: `serving`, `draining` (they end what they have begun), or `silent` (they did not answer this"
+    " scrape in time: their last known figures stand in).",
+    "state",
+)
+GATEWAY_WORKERS_LOST = _counter(
+    "narrows_workers_lost_total", "Gateway processes that ended without having been told to, and were replaced."
+)
 BUILD_INFO = _gauge("narrows_build_info", "Always 1; says what is running.", "version", "policy_version")
 
 METRICS: tuple[Metric, ...] = (
@@ -177,6 +186,8 @@ METRICS: tuple[Metric, ...] = (
     UPSTREAM_RETRIED,
     WORKERS_LOST,
     LOG_DROPPED,
+    GATEWAY_WORKERS,
+    GATEWAY_WORKERS_LOST,
     BUILD_INFO,
 )
 """In the order in which `/metrics` and docs/metrics.md show them."""

@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from narrows.records.types import DecisionRecord, ExchangeRecord, Outcome, PlanFigures
 from narrows.telemetry import metric_table as table
 from narrows.telemetry.metric_table import Metric
+from narrows.telemetry.sheets import Sample, Sheet, render
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 MAX_MODELS = 64
@@ -37,7 +37,8 @@ _OPERATION = "chat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """What is counted elsewhere, at the moment of a scrape; counts are since the start, the first three are now."""
+    """What is counted elsewhere, at the moment of a scrape; counts are since the start, the first three are now.
+    `draining`: this process takes no new exchange."""
 
     in_flight: int = 0
     buffered_bytes: int = 0
@@ -47,6 +48,7 @@ class Readings:
     upstream_retried: int = 0
     workers_lost: int = 0
     log_lines_dropped: int = 0
+    draining: bool = False
 
 
 class Histogram:
@@ -187,13 +189,20 @@ class Metrics:
             model = OTHER
         return self._models.setdefault((record.wire, model), _ModelFigures(record.wire, model))
 
+    def sheet(self, readings: Readings) -> Sheet:
+        """All figures of this process, to be rendered or to be added to those of others."""
+        return [
+            Sample(family.name, sample.name, tuple(sample.labels.items()), sample.value)
+            for families in (
+                self._exchange_families(), self._model_families(), _reading_families(readings), [self._info()]
+            )
+            for family in families
+            for sample in family.samples
+        ]  # fmt: skip
+
     def render(self, readings: Readings) -> bytes:
         """The text exposition, of media type `CONTENT_TYPE`."""
-        registry = CollectorRegistry()
-        registry.register(
-            _Scrape((*self._exchange_families(), *self._model_families(), *_reading_families(readings), self._info()))
-        )
-        return generate_latest(registry)
+        return render(self.sheet(readings))
 
     def _exchange_families(self) -> Iterator[Family]:
         wires = self._wires.items()
@@ -250,16 +259,8 @@ def _reading_families(readings: Readings) -> Iterator[Family]:
     yield _counter(table.UPSTREAM_RETRIED, _plain(readings.upstream_retried))
     yield _counter(table.WORKERS_LOST, _plain(readings.workers_lost))
     yield _counter(table.LOG_DROPPED, _plain(readings.log_lines_dropped))
-
-
-class _Scrape(Collector):
-    """What one scrape sees."""
-
-    def __init__(self, families: tuple[Family, ...]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Family]:
-        return self._families
+    yield _gauge(table.GATEWAY_WORKERS, 1, "draining" if readings.draining else "serving")
+    yield _counter(table.GATEWAY_WORKERS_LOST, _plain(0))
 
 
 def _error_type(record: ExchangeRecord) -> str:

@@ -1,0 +1,238 @@
+"""Several gateway processes on one port, as users start them: what all of them say, what becomes of one that dies, and
+restarts and reloads under load, in which no request may fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateways import Watched, told, watched_process
+from tests.raw_client import chat, raw_client, request, rows, tool_turn
+from tests.scripted_upstream import Answer, Recorded, ScriptedUpstream, events, whole
+
+LOGGING = ("--workers", "2", "--log-level", "info", "--log-format", "text", "--plan-timeout-s", "60")
+SHORTENED = chat(*tool_turn("list", rows(200)), stream=False)
+
+
+@dataclass
+class Load:
+    """What clients saw."""
+
+    answered: int = 0
+    moved: int = 0
+    failures: list[str] = field(default_factory=list)
+    over: bool = False
+
+
+def port_of(gateway: Watched) -> int:
+    return int(gateway.url.rpartition(":")[2])
+
+
+def paced(asked: Recorded) -> Answer:
+    """A stream that takes a moment for those who ask for one, an answer at once for the others."""
+    if b"/stream" in asked.start:
+        return events(b"data: 1\n\n", 0.15, b"data: 2\n\n", 0.15, b"data: 3\n\n")
+    return whole(b'{"answer": "' + b"x" * 500 + b'"}')
+
+
+async def ask_on_and_on(load: Load, port: int, asked: bytes, *, keep_alive: bool) -> None:
+    """Ask again as soon as there is an answer, on the same connection until an answer says that it closes."""
+    while not load.over:
+        async with raw_client(port) as client:
+            going_on = True
+            while going_on and not load.over:
+                await client.send(asked)
+                answer = await client.answer()
+                if not answer.complete or answer.status != 200:
+                    load.failures.append(f"{answer.head!r} {answer.raw_body[:200]!r} reset: {answer.reset}")
+                    return
+                load.answered += 1
+                closes = answer.values(b"connection") == [b"close"]
+                load.moved += closes
+                going_on = keep_alive and not closes
+                await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def under_load(port: int, *, others: bool = True) -> AsyncIterator[Load]:
+    """Clients that ask without end, on connections that they keep and on new ones; or only for what is shortened."""
+    load = Load()
+    shortened, plain = (request("POST", "/v1/chat/completions", body=body) for body in (SHORTENED, chat()))
+    clients = [(shortened, True)] * 2
+    if others:
+        clients += [(plain, True)] * 3 + [(plain, False)] * 2 + [(request(target="/v1/stream"), True)] * 3
+    tasks = [asyncio.create_task(ask_on_and_on(load, port, asked, keep_alive=keep)) for asked, keep in clients]
+    try:
+        yield load
+    finally:
+        load.over = True
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
+        load.failures += [repr(error) for error in done if error is not None]
+
+
+async def workers(gateway: Watched) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(await told(gateway.url, "/readyz"))["workers"]
+    return found
+
+
+async def pids(gateway: Watched) -> dict[int, int]:
+    """The processes that serve, by worker."""
+    return {one["worker"]: one["pid"] for one in await workers(gateway) if one["state"] == "serving"}
+
+
+async def figure(gateway: Watched, name: str) -> float:
+    text = (await told(gateway.url, "/metrics")).decode()
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index] # it is there
+
+
+async def test_a_rolling_restart_under_load_fails_no_request(scripted_upstream: ScriptedUpstream) -> None:
+    scripted_upstream.otherwise = paced
+    async with watched_process(scripted_upstream.url, *LOGGING) as gateway:
+        before = await pids(gateway)
+        async with under_load(port_of(gateway)) as load:
+            await asyncio.sleep(0.3)
+            gateway.signal(signal.SIGUSR2)
+            await gateway.says(b" restarted ")
+            await asyncio.sleep(0.5)
+        after = await pids(gateway)
+        assert load.failures == []
+        assert load.answered > 100
+        assert load.moved > 0
+        assert set(before) == set(after) == {1, 2}
+        assert not set(before.values()) & set(after.values())
+        assert b"together=false" in gateway.written
+        total = await figure(gateway, 'narrows_exchanges_total{outcome="answered",status="2xx",wire="openai_chat"}')
+        streams = await figure(gateway, 'narrows_exchanges_total{outcome="answered",status="2xx",wire=""}')
+        assert total + streams == load.answered, "the figures of workers that are gone are kept"
+        assert await figure(gateway, "narrows_workers_lost_total") == 0
+
+
+async def test_another_policy_comes_for_all_workers_at_once(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    scripted_upstream.otherwise = paced
+    file = tmp_path / "narrows.toml"
+    file.write_text('level = "off"\n')
+    async with watched_process(scripted_upstream.url, *LOGGING, "--config", str(file)) as gateway:
+        async with under_load(port_of(gateway), others=False) as load:
+            await asyncio.sleep(0.3)
+            file.write_text('level = "balanced"\n')
+            await gateway.says(b" settings_reloaded ")
+            assert b'waiting=["level"]' in gateway.written
+            assert b"prefixes of live conversations will be rewritten once" in gateway.written
+            seen = len(scripted_upstream.requests)
+            await asyncio.sleep(0.2)
+            assert all(one.body == SHORTENED for one in scripted_upstream.requests), "it waits for the restart"
+            gateway.signal(signal.SIGUSR2)
+            await gateway.says(b" restarted ")
+            await asyncio.sleep(0.3)
+        assert load.failures == []
+        assert b"together=true" in gateway.written
+        assert len(scripted_upstream.requests) > seen
+        forwarded = [len(one.body) < len(SHORTENED) for one in scripted_upstream.requests]
+        assert forwarded[-1]
+        assert forwarded == sorted(forwarded), "no request is shortened the old way after one in the new way"
+
+
+async def test_a_restart_that_cannot_be_leaves_the_workers_as_they_are(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    file = tmp_path / "narrows.toml"
+    file.write_text("idle_timeout_s = 10\n")
+    async with watched_process(scripted_upstream.url, *LOGGING, "--config", str(file)) as gateway:
+        before = await pids(gateway)
+        file.write_text("idle_timeout_s = 'soon'\nlevle = 'off'\n")
+        await gateway.says(b" settings_rejected ")
+        gateway.signal(signal.SIGUSR2)
+        await gateway.says(b" restart_refused ")
+        assert gateway.written.count(b"idle_timeout_s in ") == 2
+        assert gateway.written.count(b"did you mean level?") == 2
+        assert await pids(gateway) == before
+        assert (await told(gateway.url, "/healthz")) == b'{"status":"ok"}\n'
+
+
+async def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(scripted_upstream: ScriptedUpstream) -> None:
+    scripted_upstream.otherwise = lambda asked: whole(b"{}")
+    async with watched_process(scripted_upstream.url, *LOGGING) as gateway:
+        before = await pids(gateway)
+        os.kill(before[1], signal.SIGKILL)
+        await gateway.says(b" worker_lost ")
+        for _ in range(40):  # half of them are dealt to the one that is gone
+            async with raw_client(port_of(gateway)) as client:
+                await client.send(request())
+                assert (await client.answer()).status == 200
+        await gateway.says(b" worker_replaced ")
+        after = await pids(gateway)
+        assert after[2] == before[2]
+        assert after[1] != before[1]
+        assert await figure(gateway, "narrows_workers_lost_total") == 1
+        assert await figure(gateway, 'narrows_workers{state="serving"}') == 2
+
+
+async def test_a_worker_that_does_not_answer_is_said_so(scripted_upstream: ScriptedUpstream) -> None:
+    scripted_upstream.otherwise = lambda asked: whole(b"{}")
+    async with watched_process(scripted_upstream.url, *LOGGING) as gateway, raw_client(port_of(gateway)) as client:
+        await client.send(request())
+        assert (await client.answer()).status == 200
+        mine = (await answer_of(client, "/narrows/exchanges"))["exchanges"][0]["worker"]
+        other = 3 - mine
+        pid = (await pids(gateway))[other]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            readiness = await answer_of(client, "/readyz")
+            assert readiness["ready"] is True
+            assert readiness["workers"][other - 1]["reasons"] == ["does not answer"]
+            listed = await answer_of(client, "/narrows/exchanges")
+            assert listed["silent"] == [other]
+            assert [one["worker"] for one in listed["exchanges"]] == [mine]
+            await client.send(request(target="/metrics"))
+            metrics = (await client.answer()).raw_body
+            assert b'narrows_workers{state="silent"} 1.0' in metrics
+            assert b'narrows_workers{state="serving"} 1.0' in metrics
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def answer_of(client: Any, target: str) -> Any:
+    await client.send(request(target=target))
+    return json.loads((await client.answer()).raw_body)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_all_workers_drain(scripted_upstream: ScriptedUpstream, number: int) -> None:
+    gate = asyncio.Event()
+    scripted_upstream.otherwise = lambda asked: events(b"data: 1\n\n", gate, b"data: 2\n\n")
+    async with watched_process(scripted_upstream.url, *LOGGING) as gateway:
+        async with raw_client(port_of(gateway)) as busy, raw_client(port_of(gateway)) as idle:
+            await busy.send(request())
+            await busy.reader.readuntil(b"data: 1\n\n")
+            await idle.send(request(target="/healthz"))
+            assert (await idle.answer()).status == 200
+            gateway.signal(number)
+            assert await idle.rest() == b""
+            gate.set()
+            assert (await busy.rest()).endswith(b"data: 2\n\n\r\n0\r\n\r\n")
+        assert await asyncio.wait_for(gateway.process.wait(), 20) == 0
+
+
+async def test_workers_end_with_their_supervisor(scripted_upstream: ScriptedUpstream) -> None:
+    async def kill_it() -> None:
+        async with watched_process(scripted_upstream.url, *LOGGING) as gateway:
+            running = await pids(gateway)
+            gateway.process.kill()
+            async with asyncio.timeout(20):
+                while any(Path(f"/proc/{pid}").exists() for pid in running.values()):
+                    await asyncio.sleep(0.02)
+
+    with pytest.raises(RuntimeError, match="did not end well"):
+        await kill_it()
