@@ -202,9 +202,9 @@ def check_sum(line: str, missing: list[Row], names: Row) -> None:
             counted["" if told == "empty" else json.loads(told) if told[0] == '"' else told] += int(value[1])
             rest = rest[value.end() :]
         padded = any(isinstance(cell, Padded) for cell in columns[label[1]])
-        told_bare = Counter({bare(value) if padded else value: 0 for value in counted})
-        for value, times in counted.items():
-            told_bare[bare(value) if padded else value] += times
+        told_bare: Counter[str] = Counter()
+        for shown, times in counted.items():
+            told_bare[bare(shown) if padded else shown] += times
         assert told_bare == Counter(columns[label[1]]), label[1]
 
 

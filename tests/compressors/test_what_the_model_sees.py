@@ -18,6 +18,7 @@ SECTIONS = {
     "Logs": (Kind.LOG, "pytest -v"),
     "Search results": (Kind.SEARCH, "grep -rn x src"),
     "Diffs": (Kind.DIFF, "git diff"),
+    "Tables and listings": (Kind.TABLE, "ls -l"),
 }
 
 
