@@ -54,10 +54,10 @@ def _parse(text: str) -> Results:
         return Results([Group("", lines)], Layout.UNNAMED, ends_with_newline)
     if _reads_as_headings(sample):
         return Results(join_blocks(_with_headings(lines)), Layout.HEADINGS, ends_with_newline)
-    if SEPARATOR in lines:
-        return Results(join_blocks(_with_context(lines)), Layout.PLAIN, ends_with_newline)
     if not _any_number(sample):
         return Results([AsTheyWere(lines)], Layout.PLAIN, ends_with_newline)
+    if SEPARATOR in lines:
+        return Results(join_blocks(_with_context(lines)), Layout.PLAIN, ends_with_newline)
     return _plain(text)
 
 

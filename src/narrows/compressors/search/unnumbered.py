@@ -44,12 +44,13 @@ _HEAD = re.compile(
 def parse(text: str) -> list[Block] | None:
     """The results in `text`; None where it holds other lines than a few notices."""
     lines, _ = split_lines(text)
+    read = _block if SEPARATOR in lines else _lines
     blocks: list[Block] = []
     others = start = 0
     for i, line in enumerate([*lines, SEPARATOR]):
         if line != SEPARATOR:
             continue
-        found = _block(lines[start:i]) if SEPARATOR in lines else _lines(lines)
+        found = read(lines[start:i])
         others += sum(len(block.lines) for block in found if isinstance(block, AsTheyWere))
         if others > _MAX_OTHER_LINES:
             return None
