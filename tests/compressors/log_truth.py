@@ -49,7 +49,7 @@ CAN_BE_LEVEL = {
 }
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
 IS_LEVEL = re.compile(rf"(?:{STAMP})?(TRACE|DEBUG|INFO|NOTICE) \w")
-CAN_BE_PASSED = re.compile(r"ok|OK|[Pp]ass|PASS|[✓✔√]")
+CAN_BE_PASSED = re.compile(r"ok|OK|[Pp]ass|PASS|[✓✔√]|Failures: 0, Errors: 0, ")
 IS_PASSED = re.compile(r"\S+::\w+ PASSED$|ok \d+ - \w+$|test_\w+ \([\w.]+\) \.\.\. ok$")
 CAN_BE_SKIPPED = re.compile(r"skip|SKIP|xfail|XFAIL|ignored|expected failure|todo|TODO|[↓﹣]")
 ALARM = re.compile(
@@ -292,6 +292,9 @@ FAMILIES: tuple[Family, ...] = (
     lambda i, n: "",
     lambda i, n: f"    at com.example.{n}.run({n}.java:{i % 5})",
     lambda i, n: f"unstructured words about {n} and nothing else",
+    lambda i, n: (
+        f"[INFO] Running x.T{i}\n[INFO] Tests run: {i}, Failures: {i % 9 // 8}, Errors: 0, Skipped: 0, Time: {i} s"
+    ),
 )
 TRACEBACK = """Traceback (most recent call last):
   File "/app/main.py", line {i}, in run

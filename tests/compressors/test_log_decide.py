@@ -164,3 +164,23 @@ def test_a_lone_mention_is_counted_by_its_line() -> None:
     lines = [f"INFO copied /srv/error_pages/{number}.html to {number}" for number in range(50)]
     shown = decide(lines)
     assert left_out(shown).trouble == sum(left_out(shown).classes.values()) > 0
+
+
+def test_a_class_of_tests_without_failures_is_passed_and_one_with_failures_shown() -> None:
+    rest = "Errors: 0, Skipped: 0, Time elapsed: 0.1 s - in x.T"
+    lines = [
+        line
+        for i in range(40)
+        for line in (f"[INFO] Running x.T{i}Test", f"[INFO] Tests run: 3, Failures: {int(i == 7)}, {rest}{i}Test")
+    ]
+    shown = kept(lines)
+    assert lines[15] in shown
+    assert len(shown) < 10
+    assert decide(lines).count(20, 70).classes == {"INFO": 25, "passed": 25}
+
+
+def test_passed_tests_below_a_failed_suite_are_counted() -> None:
+    lines = ["FAIL src/a.test.js", *(f"  ✓ adds {i} (1 ms)" for i in range(40)), "  ✕ adds more", "  ● adds more", "x"]
+    shown = kept(lines)
+    assert {"FAIL src/a.test.js", "  ✕ adds more"} <= set(shown)
+    assert sum("✓" in line for line in shown) < 5

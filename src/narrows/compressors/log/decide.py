@@ -58,7 +58,8 @@ _DEVICE = re.compile(r"%[A-Z][A-Z_]*-[A-Z_]*-?-?[A-Z]")
 _STATUS = re.compile(r'" [45]\d\d ')
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
-_TEST_NAME = re.compile(r"\w+ \([\w.]+\)$")
+_TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$")
+_TESTS_RUN = "Tests run: , Failures: , Errors: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,19 @@ def without_digits(lines: Sequence[str], source: Sequence[str]) -> list[str]:
     return keys
 
 
+def _settle_by_numbers(lines: Sequence[str], keys: list[str]) -> None:
+    """Give the verdict that only its numbers tell, of a class of tests as surefire reports it, to the key in words."""
+    for number, key in enumerate(keys):
+        if _TESTS_RUN in key and ", Failures: 0, Errors: 0, " in lines[number] and not key.endswith("Skipped: "):
+            keys[number] = f"{key} ... ok"
+
+
 def decide(source: Sequence[str]) -> Shown:
     """The lines to show, before repeats of shown blocks are looked for."""
     inside = framing.unframed(source)
     lines = inside.lines
     keys = without_digits(lines, source)
+    _settle_by_numbers(lines, keys)
     counts = Counter(keys)
     stamped = stamps.are_stamped(lines)
     judgements = judged(counts)
