@@ -12,7 +12,7 @@ The time taken is linear in the bytes, however they are cut.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 MAX_EVENT_BYTES = 4 << 20
 
@@ -21,7 +21,7 @@ _LF, _CR, _COLON = b"\n\r:"
 _MAX_RETRY_DIGITS = 12
 
 
-class ServerSentEvent(NamedTuple):
+class ServerSentEvent(Struct, frozen=True, gc=False):
     """One event. `event` is its type, empty where none is given; `id` the last event id of the stream so far. `data` is
     as the sender encoded it, which by the standard is UTF-8; nothing here decodes it."""
 
@@ -95,17 +95,21 @@ class EventStreamDecoder:
 
     def _take_whole_events(self, data: bytes, position: int, events: list[ServerSentEvent]) -> int:
         """Take what ends in a blank line, from the start of an event on; most senders' events are one `data` line."""
-        end = data.find(b"\n\n", position)
-        while end >= 0:
-            block = data[position:end]
-            if block.startswith(b"data: ") and len(block) < self._limit and b"\n" not in block:
-                events.append(ServerSentEvent("", block[6:], self._id))
-            else:
-                for line in block.split(b"\n"):
-                    self._take_line(line, len(line), events)
-                self._dispatch(events)
-            position = end + 2
+        identity = self._id
+        while (line_end := data.find(b"\n", position)) >= 0:
+            alone = data.startswith(b"\n", line_end + 1) and line_end - position < self._limit
+            if alone and data.startswith(b"data: ", position, line_end):
+                events.append(ServerSentEvent("", data[position + 6 : line_end], identity))
+                position = line_end + 2
+                continue
             end = data.find(b"\n\n", position)
+            if end < 0:
+                break
+            for line in data[position:end].split(b"\n"):
+                self._take_line(line, len(line), events)
+            self._dispatch(events)
+            identity = self._id
+            position = end + 2
         return position
 
     def _take_lines(self, data: bytes, position: int, events: list[ServerSentEvent], *, to_event_start: bool) -> int:

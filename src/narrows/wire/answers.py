@@ -33,6 +33,8 @@ _STREAM_STARTS = b"deir:\xef"
 """First bytes of the field names, of a comment and of a BOM."""
 _BLANKS = b" \t\r\n"
 _PIECE_OVERHEAD_BYTES = 60
+_JOINED_CHARACTERS = 256
+"""Shorter pieces are joined at once: a stream's are a few characters each, and an object costs sixty bytes."""
 
 
 def name_of(value: object) -> str:
@@ -59,10 +61,12 @@ class TextBudget:
         if not text or not isinstance(text, str):
             return
         self.left_bytes -= len(text) + _PIECE_OVERHEAD_BYTES
-        if self.left_bytes >= 0:
-            pieces.append(text)
-        else:
+        if self.left_bytes < 0:
             self.spent = True
+        elif pieces and len(pieces[-1]) < _JOINED_CHARACTERS:
+            pieces[-1] += text
+        else:
+            pieces.append(text)
 
 
 class CallParts:

@@ -63,8 +63,8 @@ class _ChunkScan:
         size = len(data)
         while position < size and self.stage is not _Stage.DONE:
             if self.stage is _Stage.SIZE and not self._part:
-                end = self._whole_chunk(data, position, payload)
-                if end:
+                end = _whole_chunks(data, position, payload)
+                if end > position:
                     position = end
                     continue
             if self.stage is _Stage.DATA:
@@ -83,20 +83,6 @@ class _ChunkScan:
             self._line(data[position:end], whole=True)
             position = end
         return position
-
-    def _whole_chunk(self, data: bytes, position: int, payload: list[bytes] | None) -> int:
-        """The end of the chunk that starts at `position`, if all of it is there, without extensions, and it is not the
-        last; else 0, and nothing is done. Most servers write a chunk at a time."""
-        line = _PLAIN_LINE.match(data, position)
-        if line is None:
-            return 0
-        first = line.end()
-        stop = first + int(line[1], 16)
-        if stop == first or not data.startswith(b"\r\n", stop):
-            return 0
-        if payload is not None:
-            payload.append(data[first:stop])
-        return stop + 2
 
     def _line(self, piece: bytes, *, whole: bool) -> None:
         line = self._part + piece if self._part else piece
@@ -140,6 +126,20 @@ class _ChunkScan:
         match = _TRAILER_LINE.fullmatch(line)
         if match is None or match.group(1).lower() in _NOT_IN_TRAILER:
             raise FramingError(Fault.TRAILER, _NO_TRAILER)
+
+
+def _whole_chunks(data: bytes, position: int, payload: list[bytes] | None) -> int:
+    """The end of the chunks that follow each other from `position` on, each wholly there and without extensions, the
+    last one excepted. Most servers write a chunk at a time."""
+    while line := _PLAIN_LINE.match(data, position):
+        first = line.end()
+        stop = first + int(line[1], 16)
+        if stop == first or data[stop : stop + 2] != b"\r\n":
+            break
+        if payload is not None:
+            payload.append(data[first:stop])
+        position = stop + 2
+    return position
 
 
 class ChunkWalker:
