@@ -154,6 +154,8 @@ def test_no_other_kind_claims_a_table(text: str, command: str) -> None:
         decision = compress_text(text, tool_call, Policy(), ENCODING)
         assert isinstance(decision.result, Compressed), decision.result
         assert decision.result.kind is Kind.TABLE
+        claims = [one.kind for one in COMPRESSORS if one.sniff(text, tool_call) not in (Verdict.NO, Verdict.MAYBE)]
+        assert claims == [Kind.TABLE]
 
 
 def test_a_table_that_a_tool_read_from_a_file_stays() -> None:

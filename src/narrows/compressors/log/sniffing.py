@@ -59,6 +59,9 @@ _LOG_TOOL = re.compile(
     r"(?:^|[^a-z])(?:logs?|tests?|build|lint|deploy|install|compile)(?:$|[^a-z])|Logs?|Tests?", re.ASCII
 )
 
+_TABLE_RULE = re.compile(r"[+|]?[-:]{3,}(?:[+|][-:]{3,})+[+|]?\Z")
+"""Below the names of a table: psql draws its bars where compilers draw the margin of quoted source."""
+
 
 def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
     """How far structure and the tool call prove that `text` is a log."""
@@ -173,6 +176,8 @@ def _is_data(lines: list[str]) -> bool:
         return True
     objects = sum(line[0] == "{" and line.rstrip().endswith("}") for line in lines)
     if 2 * objects > len(lines) or first in ("[", "{"):
+        return True
+    if any(_TABLE_RULE.match(line) is not None for line in lines[:3]):
         return True
     some = _spread(lines, TABLE_LINES)
     return any(_is_table(some, separator) for separator in "\t,;")
