@@ -19,7 +19,8 @@ from bench.dataplane.upstream import Upstream
 
 CONCURRENCY = 32
 SESSIONS = 8
-TURNS = 10
+TURNS = 40
+"""Turns of a conversation before it is begun again: to go back is no ordinary turn, and must be a rare one here too."""
 _WARM_S = 0.3
 _WARM_LIMIT_S = 20.0
 _FINISH_S = 5.0

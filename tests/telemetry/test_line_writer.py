@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Event
+from time import monotonic, sleep
 
 from narrows.telemetry.line_writer import LineWriter
 
@@ -62,6 +63,21 @@ def test_closing_at_once_loses_nothing() -> None:
     writer.write(b"only\n")
     assert writer.close(WAIT_S)
     assert sink.written == b"only\n"
+
+
+def test_a_line_after_a_silence_is_written() -> None:
+    """The thread sleeps by then, and only a line that finds it asleep wakes it."""
+    sink = Memory()
+    writer = LineWriter(sink, gather_s=0.0)
+    expected = b""
+    for line in lines(3):
+        writer.write(line)
+        expected += line
+        until_s = monotonic() + WAIT_S
+        while not writer._asleep and monotonic() < until_s:
+            sleep(0.001)
+        assert sink.written == expected
+    assert writer.close(WAIT_S)
 
 
 def test_closing_without_a_line() -> None:

@@ -2,7 +2,8 @@
 
 Lines queue in memory up to a bound; over it the newest are dropped and counted. A thread of its own does the writing,
 because a blocked write to a pipe blocks whoever makes it, and a stream shared with other processes (a terminal) must
-not be switched to non-blocking. It gathers for a moment before it writes, so under load a line costs an append.
+not be switched to non-blocking. It gathers for a moment before it writes, and sleeps only after a moment without lines,
+so under load a line costs an append: to wake a thread is a chance for the system to stop the one that does it.
 
 Where processes share a stream, a write of more than `PIPE_BUF` bytes to a pipe may be torn apart by another's. So it
 can be told to write no more than that at once, in whole lines; only a line that is longer by itself stays in danger.
@@ -47,6 +48,7 @@ class LineWriter:
         self._closing = Event()
         self._lines: list[bytes] = []
         self._pending_bytes = 0
+        self._asleep = True
         self.dropped = 0
         self._thread = Thread(target=self._run, name="narrows-log", daemon=True)
         self._thread.start()
@@ -59,8 +61,9 @@ class LineWriter:
                 return
             self._lines.append(line)
             self._pending_bytes += len(line)
-            if len(self._lines) > 1:
+            if not self._asleep:
                 return
+            self._asleep = False
         self._wake.set()
 
     def close(self, timeout_s: float) -> bool:
@@ -77,7 +80,9 @@ class LineWriter:
             self._closing.wait(self._gather_s)
             with self._lock:
                 lines, self._lines, self._pending_bytes = self._lines, [], 0
-                self._wake.clear()
+                if not lines:
+                    self._asleep = True
+                    self._wake.clear()
                 last = self._closing.is_set()
             if lines:
                 self._write_out(lines)
