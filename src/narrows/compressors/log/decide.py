@@ -65,40 +65,28 @@ _TESTS_RUN = "Tests run: , Failures: , Errors: "
 @dataclass(frozen=True, slots=True)
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
-    `worded`: a line may hold words that its key does not. The other two map each key to what it says and, once asked
-    for, to its class and whether lines of it can count as mentioning trouble."""
+    `labels` has the class of each key, `suspects` the keys of which lines can count as mentioning trouble."""
 
     lines: Sequence[str]
     keys: Sequence[str]
     show: bytearray
     repeated: set[int]
-    worded: bool
-    judged: dict[str, Judgement]
-    known: dict[str, tuple[str, bool]]
+    labels: dict[str, str]
+    suspects: Collection[str]
 
     def count(self, start: int, stop: int) -> LeftOut:
         """What is left out where the lines `start <= i < stop` are."""
-        classes: defaultdict[str, int] = defaultdict(int)
-        suspects: set[str] = set()
-        for key in self.keys[start:stop]:
-            label, possible = self.known.get(key) or self._learn(key)
-            classes[label] += 1
-            if possible:
-                suspects.add(key)
+        keys = self.keys[start:stop]
+        classes = Counter(map(self.labels.__getitem__, keys))
         repeated = self.repeated.intersection(range(start, stop)) if self.repeated else set()
         for number in repeated:
-            classes[self.known[self.keys[number]][0]] -= 1
+            classes[self.labels[self.keys[number]]] -= 1
             classes["repeated"] += 1
         trouble = 0
-        if suspects:
-            numbers = (number for number in range(start, stop) if self.keys[number] in suspects)
-            trouble = sum(_holds_stem(self.lines[number]) for number in numbers if number not in repeated)
+        if self.suspects:
+            suspects = (start + place for place, key in enumerate(keys) if key in self.suspects)
+            trouble = sum(_holds_stem(self.lines[number]) for number in suspects if number not in repeated)
         return LeftOut({label: count for label, count in classes.items() if count}, trouble)
-
-    def _learn(self, key: str) -> tuple[str, bool]:
-        label = _label(self.judged[key])
-        found = self.known[key] = (label, label != "passed" and (self.worded or _holds_stem(key)))
-        return found
 
 
 def _holds_stem(line: str) -> bool:
@@ -138,8 +126,8 @@ def decide(source: Sequence[str]) -> Shown:
         keys,
         counts,
         judgements,
-        tones=[judgements[key].tone for key in keys],
-        shapes=[shape_of[key] for key in keys],
+        tones=[*map({key: found.tone for key, found in judgements.items()}.__getitem__, keys)],
+        shapes=[*map(shape_of.__getitem__, keys)],
         stamped=stamped,
         service=(stamped or inside.timed) and len(source) >= LONG_LOG,
         shown=bytearray(len(lines)),
@@ -157,7 +145,9 @@ def decide(source: Sequence[str]) -> Shown:
         log.shown[start:stop] = bytes(stop - start)
     _show_ends(log)
     _close_small_gaps(log)
-    return Shown(source, keys, log.shown, log.repeated, inside.worded, judgements, {})
+    labels = {key: _label(found) for key, found in judgements.items()}
+    suspects = {key for key, label in labels.items() if label != "passed" and (inside.worded or _holds_stem(key))}
+    return Shown(source, keys, log.shown, log.repeated, labels, suspects)
 
 
 def _label(found: Judgement) -> str:
@@ -235,7 +225,11 @@ def _show_reports(log: _Log) -> None:
 
 def _show_alarms(log: _Log) -> None:
     """Errors and warnings with what belongs to them, but only a few of those that are equal, times aside."""
-    alarms = [number for number, found in enumerate(log.tones) if found >= _WARNING and not log.shown[number]]
+    alarms = [
+        number
+        for number, found in enumerate(log.tones)
+        if (found is _ERROR or found is _WARNING) and not log.shown[number]
+    ]
     log.repeated.update(_repeats(log, alarms))
     apart = ERRORS_APART_IN_SERVICES if log.service else ERRORS_APART
     sparse = apart * log.tones.count(_ERROR) <= len(log.lines)
@@ -315,7 +309,9 @@ def _show_examples(log: _Log, calm: Collection[int]) -> None:
     for number, found in enumerate(log.tones):
         if found is _PLAIN or found is _SKIPPED:
             by_shape[log.shapes[number]].append(number)
-    silent = {*calm, *sections.passes(log.keys), *_names_of_passed(log)}
+    silent = {*calm, *_names_of_passed(log)}
+    if any(sections.opens_passes(key) for key in log.counts):
+        silent.update(sections.passes(log.keys))
     few = _few(log, sorted(map(len, by_shape.values())))
     for numbers in by_shape.values():
         chosen = numbers if len(numbers) <= few else (numbers[0], numbers[-1])

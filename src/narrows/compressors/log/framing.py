@@ -119,12 +119,10 @@ def _sample(lines: Sequence[str]) -> list[str]:
 def _without_stamps(lines: Sequence[str], sample: list[str]) -> list[str] | None:
     if not sample or not all(map(_STAMP.match, sample)):
         return None
-    found = [*map(_STAMP.match, lines)]
-    if None not in found:
-        return [line[match.end() :] for match, line in zip(found, lines, strict=True) if match]
-    if any(match is None and line for match, line in zip(found, lines, strict=True)):
+    ends = [match.end() if match is not None else 0 for match in map(_STAMP.match, lines)]
+    if 0 in ends and any(line and not end for line, end in zip(lines, ends, strict=True)):
         return None
-    return [line[match.end() :] if match else line for match, line in zip(found, lines, strict=True)]
+    return [line[end:] for line, end in zip(lines, ends, strict=True)]
 
 
 def _without_names(lines: Sequence[str], sample: list[str]) -> list[str] | None:

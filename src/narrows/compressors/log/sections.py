@@ -81,12 +81,17 @@ def show_traceback(lines: Sequence[str], start: int, show: Show) -> None:
     show(start, min(number + 1, len(lines)))
 
 
+def opens_passes(key: str) -> bool:
+    """Whether a line opens pytest's report of what passed tests printed."""
+    return key[:1] == "=" and _PASSES.match(key) is not None
+
+
 def passes(keys: Sequence[str]) -> Iterator[int]:
     """The lines in pytest's report of what passed tests printed (`-rA`, `-rP`), its heading aside."""
     inside = False
     for number, key in enumerate(keys):
         if key[:1] == "=" and _ANY_RULE.match(key) is not None:
-            inside = _PASSES.match(key) is not None
+            inside = opens_passes(key)
         elif inside:
             yield number
 
