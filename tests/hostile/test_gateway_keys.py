@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,20 @@ async def test_one_right_request_opens_a_connection_for_no_other(stage: Stage) -
     async with raw_client(gateway.port) as client:
         await client.send(request("POST", CHAT, f"x-api-key: {KEY}", body=BODY) + request("POST", CHAT, body=BODY))
         assert [(await client.answer()).status for _ in range(2)] == [200, 401]
+
+
+async def test_a_key_that_is_withdrawn_opens_nothing_any_more(stage: Stage) -> None:
+    gateway = await guarded(stage, keys=keys(requests_per_minute=3))
+    settings = gateway.gateway.settings
+    client = await stage.client(gateway)
+    for _ in range(2):
+        assert (await asked(client, f"x-api-key: {OTHER}")).status == 200
+    assert (await asked_anew(gateway, f"x-api-key: {KEY}")).status == 200
+    gateway.reload(replace(settings, keys=settings.keys[:1]))
+    assert (await asked(client, f"x-api-key: {OTHER}")).status == 401, "on a connection that it had opened, too"
+    statuses = [(await asked_anew(gateway, f"x-api-key: {KEY}")).status for _ in range(3)]
+    assert statuses == [200, 200, 429], "and the other has used what it had used"
+    assert len(stage.upstream.requests) == 5
 
 
 @pytest.mark.parametrize("shown", SHOWN)

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from narrows.policy import Level
-from narrows.settings import SETTINGS, Group, Settings, reloaded, restarted
+from narrows.settings import SETTINGS, GatewayKey, Group, Settings, reloaded, restarted
 
 RUNNING = Settings(upstream="https://models.example", port=9000)
 
@@ -43,3 +43,17 @@ def test_everything_that_makes_the_policy_waits() -> None:
     made_of = {field.name for field in fields(RUNNING.policy("", ""))} & {setting.name for setting in SETTINGS}
     edits = {setting.name for setting in SETTINGS if setting.about.group is Group.EDITS}
     assert made_of | {"classifier"} == edits
+
+
+def test_no_reload_opens_a_gateway_that_other_machines_reach() -> None:
+    keys = (GatewayKey("alice", b"digest"),)
+    running = Settings(upstream="https://models.example", host="0.0.0.0", keys=keys)
+    for back in ("127.0.0.1", "localhost"):
+        change = reloaded(running, Settings(upstream="https://models.example", host=back))
+        assert (change.settings.host, change.settings.keys) == ("0.0.0.0", keys)
+        assert set(change.waiting) == {"host", "keys"}
+    other = (GatewayKey("bob", b"other"),)
+    change = reloaded(running, Settings(upstream="https://models.example", host="127.0.0.1", keys=other))
+    assert (change.settings.keys, change.waiting) == (other, ("host",))
+    change = reloaded(Settings(), Settings(host="0.0.0.0", keys=keys))
+    assert (change.settings.host, change.settings.keys) == ("127.0.0.1", keys)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from narrows.settings.hosts import is_loopback
 from narrows.settings.table import SETTINGS, Group, Settings
 
 AT_A_START = frozenset({"host", "port", "workers"})
@@ -47,6 +48,8 @@ def restarted(running: Settings, read: Settings) -> Reload:
 def _within(running: Settings, read: Settings, kept: frozenset[str]) -> Reload:
     read = replace(read, port=read.port or running.port)  # 0 asks for any, and the running one is one
     differing = [setting.name for setting in SETTINGS if getattr(running, setting.name) != getattr(read, setting.name)]
+    if "host" in differing and not is_loopback(running.host) and not read.keys:
+        kept |= {"keys"}  # what is open to other machines until it is stopped keeps its door until then
     waiting = tuple(name for name in differing if name in kept)
     settings = replace(read, **{name: getattr(running, name) for name in waiting})
     return Reload(settings, tuple(name for name in differing if name not in kept), waiting)
