@@ -56,7 +56,7 @@ class Policy:
 
     level: Level = Level.BALANCED
     scope: Scope = Scope.STABLE
-    json_min_bytes: int = 1024
+    json_min_bytes: int = 256
     log_min_bytes: int = 512
     search_min_bytes: int = 1024
     diff_min_bytes: int = 1024

@@ -15,15 +15,18 @@ from narrows.compressors.json_rows.omission import Bulk
 from narrows.compressors.registry import Registry
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tokens import Encoding
-from narrows.policy import Level, Policy
+from narrows.policy import Kind, Level, Policy
 from tests.compressors.json_truth import UNDER_TEST, check_truth, orders, same
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 O200K = Encoding("o200k_base", assumed=False)
-SMALL = JsonRows(Bulk(rows=6, characters=60, head_characters=30))
+EVEN_LONGER = -10_000
+"""The least saving that lets all outputs through, those that save nothing too."""
+ANY = JsonRows(min_saved_characters=EVEN_LONGER)
+SMALL = JsonRows(Bulk(rows=6, characters=60, head_characters=30), min_saved_characters=EVEN_LONGER)
 
 
-def short(text: str, level: Level = Level.LOSSLESS, compressor: JsonRows = COMPRESSOR) -> str:
+def short(text: str, level: Level = Level.LOSSLESS, compressor: JsonRows = ANY) -> str:
     """The body of the short form, after it has been checked and decoded."""
     result = compressor.compress(text, level, None)
     assert isinstance(result, Compressed), result
@@ -35,7 +38,7 @@ def short(text: str, level: Level = Level.LOSSLESS, compressor: JsonRows = COMPR
 
 
 def head(text: str) -> str:
-    result = COMPRESSOR.compress(text, Level.LOSSLESS, None)
+    result = ANY.compress(text, Level.LOSSLESS, None)
     assert isinstance(result, Compressed)
     return result.text.partition("\n")[0]
 
@@ -373,7 +376,7 @@ def test_what_differs_stays() -> None:
     rows[250] |= {"status": "ok", "ms": 9999}
     for i in range(400, 500):
         rows[i]["status"] = "failed" if i % 2 else "ok"
-    body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(100, 1000, 500)))
+    body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(100, 1000, 500), EVEN_LONGER))
     stays = {int(line.split(" ")[0]) for line in body.split("\n") if re.match(r"\d+ ", line)}
     assert {0, 1, 20, 200, 250, 299, 300, 595, 599} <= stays
     assert {i for i in range(400, 500) if i % 2} <= stays
@@ -383,7 +386,7 @@ def test_what_differs_stays() -> None:
 
 def test_gaps_count_rows_from_one_and_the_sum_speaks_of_the_rows_left_out() -> None:
     rows = [{"n": i, "s": "ok" if i % 2 else "fine", "t": f"text, {i}"} for i in range(40)]
-    body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(10, 100, 60)))
+    body = short(json.dumps(rows), Level.BALANCED, JsonRows(Bulk(10, 100, 60), EVEN_LONGER))
     assert body.split("\n")[4:7] == ['3,ok,"text, 3"', "[narrows: rows 5-30 left out]", '30,fine,"text, 30"']
     assert body.split("\n")[-2] == '[narrows: 26 rows left out; n: 4..29; s: 13 "fine", 13 "ok"]'
 
@@ -391,6 +394,32 @@ def test_gaps_count_rows_from_one_and_the_sum_speaks_of_the_rows_left_out() -> N
 def test_where_most_rows_differ_all_stay() -> None:
     rows = [{"id": i, "level": ("error", "failed")[i % 2], "text": "x" * 20} for i in range(100)]
     assert "left out" not in short(json.dumps(rows), Level.BALANCED, SMALL)
+
+
+@given(data=st.data(), level=st.sampled_from((Level.LOSSLESS, Level.BALANCED)))
+def test_outputs_of_any_size_are_true_and_come_back(data: st.DataObject, level: Level) -> None:
+    """Laws 6 and 7 for texts that the gate of a small saving would keep."""
+    text = data.draw(UNDER_TEST.sources)
+    result = ANY.compress(text, level, None)
+    if isinstance(result, Compressed):
+        check_truth(text, result.text)
+        assert ANY.is_output(result.text)
+        expanded = ANY.expand(result.text)
+        assert (expanded is not None) == result.lossless
+        assert expanded is None or same(text, expanded)
+
+
+@pytest.mark.parametrize("decoy", ["&1 ", "*1"])
+def test_a_first_cell_that_is_an_object_may_name_a_value(decoy: str) -> None:
+    long = "A sentence that says the same in every one of its many places."
+    rows = [{}, {"a": {"a": long}, "b c": "a", "": decoy, "x": long}]
+    assert "\n{a:&1 A sentence" in short(json.dumps(rows))
+
+
+def test_a_saving_that_a_cache_step_can_swallow_is_none() -> None:
+    text = json.dumps([{"id": i, "name": f"user {i}", "on": True} for i in range(6)])
+    assert short(text)
+    assert COMPRESSOR.compress(text, Level.BALANCED, None) == Kept(Reason.NOTHING_TO_SAVE, Kind.JSON)
 
 
 @given(data=st.data())
@@ -406,7 +435,7 @@ def test_outputs_that_leave_rows_out_are_true(data: st.DataObject) -> None:
 @given(st.integers(0, 1000), st.integers(20, 300), st.integers(0, 3000))
 def test_long_lists_are_told_truly(seed: int, count: int, head_characters: int) -> None:
     text = orders(count, seed)
-    result = JsonRows(Bulk(20, 200, head_characters)).compress(text, Level.BALANCED, None)
+    result = JsonRows(Bulk(20, 200, head_characters), EVEN_LONGER).compress(text, Level.BALANCED, None)
     assert isinstance(result, Compressed)
     check_truth(text, result.text)
 
@@ -414,7 +443,7 @@ def test_long_lists_are_told_truly(seed: int, count: int, head_characters: int) 
 def test_the_checker_sees_every_changed_figure_and_cell() -> None:
     """The judge is judged: whichever letter or digit of an output is changed, the checker objects."""
     text = orders(60, seed=5)
-    result = JsonRows(Bulk(10, 200, 300)).compress(text, Level.BALANCED, None)
+    result = JsonRows(Bulk(10, 200, 300), EVEN_LONGER).compress(text, Level.BALANCED, None)
     assert isinstance(result, Compressed)
     assert not result.lossless
     for found in re.finditer(r"[0-9]|(?<=\w)[a-z](?=\w)", result.text):
@@ -464,7 +493,7 @@ def test_what_we_could_not_have_written_is_not_ours(text: str) -> None:
 
 
 def test_the_documents_of_json_lines_come_back_as_lines() -> None:
-    result = COMPRESSOR.compress('{"a": 1.0}\n\n{"a": 2}\n', Level.LOSSLESS, None)
+    result = ANY.compress('{"a": 1.0}\n\n{"a": 2}\n', Level.LOSSLESS, None)
     assert isinstance(result, Compressed)
     assert COMPRESSOR.expand(result.text) == '{"a":1.0}\n{"a":2}'
 

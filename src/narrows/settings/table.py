@@ -236,7 +236,7 @@ class Settings:
             " text, which gives up the provider's prompt cache.",
         ),
     ] = Scope.STABLE
-    json_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "JSON under this size is kept.")] = 1024
+    json_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "JSON under this size is kept.")] = 256
     log_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Logs and build output under this size are kept.")] = 512
     search_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Search results under this size are kept.")] = 1024
     diff_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Diffs under this size are kept.")] = 1024

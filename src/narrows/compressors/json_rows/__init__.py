@@ -20,12 +20,17 @@ from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level
 
+MIN_SAVED_CHARACTERS = 150
+"""About half of the 128 tokens in which OpenAI counts what it reads from its cache: a smaller saving can be lost, and
+more with it, by where the prompt then falls between two steps (docs/decisions/0006)."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonRows:
     """The compressor of `Kind.JSON`. The tool call says nothing: the grammar proves the text alone."""
 
     bulk: Bulk = DEFAULT_BULK
+    min_saved_characters: int = MIN_SAVED_CHARACTERS
 
     @property
     def kind(self) -> Kind:
@@ -43,6 +48,8 @@ class JsonRows:
         body = writer.document(list(documents.values) if documents.several else documents.values[0])
         words = _head(documents, writer.notes)
         shortened = f"{marks.mark(words)}\n{body}"
+        if len(text) - len(shortened) < self.min_saved_characters:
+            return Kept(Reason.NOTHING_TO_SAVE, Kind.JSON)
         return Compressed(Kind.JSON, shortened, lossless=writer.notes.is_lossless, summary=words)
 
     def is_output(self, text: str) -> bool:

@@ -21,7 +21,7 @@ from narrows.compressors.json_rows.values import Values
 MAX_COLUMNS = 256
 MAX_SHAPES = 64
 """Bounds of the work that merging key orders may take; what does not fit is written whole."""
-MIN_SAVED_BY_CONSTANTS = 40
+MIN_SAVED_BY_CONSTANTS = 24
 """What the explanation in the head line costs, in characters."""
 MIN_FILLED = 0.5
 """Under this share of filled cells a table is harder to read than the objects themselves."""
@@ -235,6 +235,9 @@ def _lists(path: Shape, entries: Sequence[Entry], kinds: set[type], cells: list[
 def _cells(entries: Sequence[Entry], kinds: set[type], name: str, values: Values) -> list[str]:
     if kinds == {Number}:
         return [str(entry) for entry in entries]
+    if kinds == {str}:
+        strings = values.strings({entry for entry in entries if isinstance(entry, str)}, name)
+        return [strings[entry] for entry in entries if isinstance(entry, str)]
     if kinds <= _PLAIN:  # none of these compares equal to another kind's, so each distinct value is written once
         written = {entry: _cell(entry, name, values) for entry in set(entries)}
         return [written[entry] for entry in entries]

@@ -168,7 +168,7 @@ class _Reader:
         if name is None:
             return None
         self.position = name.end()
-        if int(name[1]) not in self._named:
+        if int(name[1]) > self._names or int(name[1]) not in self._named:
             raise NotOurs(f"*{name[1]} names nothing")
         text = self._named[int(name[1])]
         self._count_characters(len(text))
@@ -332,11 +332,11 @@ class _Reader:
 
     def _row(self, header: Header, depth: int) -> str:
         if len(header.cells) > 1 and self.body.startswith("{", self.position):
-            start = self.position
+            before = self.position, self._names, self.strings_cut
             whole = self._object(depth + 1)
             if self.body.startswith("\n", self.position):
                 return whole
-            self.position = start
+            self.position, self._names, self.strings_cut = before
         return self._regular(header, depth, self._separator)
 
     def _regular(self, header: Header, depth: int, separator: str = ",") -> str:

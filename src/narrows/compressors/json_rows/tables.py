@@ -43,7 +43,7 @@ from narrows.compressors.json_rows.values import Values
 MAX_CHOICES = 3
 """How many tables inside each other are written both ways; each doubles the work for what lies below it."""
 
-MIN_SAVED_BY_MAP = 30
+MIN_SAVED_BY_MAP = 10
 """In characters; an object as a table takes more to understand."""
 
 

@@ -8,10 +8,11 @@ stands for every long value, and `resolved` puts the values in.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from narrows.compressors.json_rows import embedded, moments, opaque
-from narrows.compressors.json_rows.notation import key, string
+from narrows.compressors.json_rows.notation import BARE, key, string
 from narrows.compressors.json_rows.reading import JsonValue, Number
 
 MIN_SHARED = 40
@@ -55,6 +56,11 @@ class Values:
         if isinstance(value, list):
             return self.shared(self.container(value))
         return _CONSTANTS[value]
+
+    def strings(self, texts: Iterable[str], name: str) -> dict[str, str]:
+        """As `inline`, of many strings at once; most are short and stand as they are."""
+        stands = BARE.match
+        return {text: text if len(text) < MIN_SHARED and stands(text) else self.inline(text, name) for text in texts}
 
     def container(self, value: embedded.Container) -> str:
         """An object or array as it stands, never named or in another form: a sign may stand right before it."""
