@@ -48,7 +48,7 @@ def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened:
             assert line == wanted[position]
             position += 1
             continue
-        count, place = _check_mark(line, wanted[position:], earlier)
+        count, place = _check_mark(line, wanted, position, earlier)
         position, hidden, marks = position + count, hidden + count, marks + 1
         named.add(place)
     assert position == len(wanted)
@@ -57,7 +57,7 @@ def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened:
     assert _names(said[5], own) == sorted(named)
 
 
-def _check_mark(line: str, wanted: list[str], earlier: Outputs) -> tuple[int, tuple[int, int]]:
+def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -> tuple[int, tuple[int, int]]:
     found = _MARK.fullmatch(line)
     assert found, line
     count, place = int(found[1]), (int(found[8]), int(found[7] or 1))
@@ -69,8 +69,13 @@ def _check_mark(line: str, wanted: list[str], earlier: Outputs) -> tuple[int, tu
         assert int(found[6]) - first == count
     else:
         first = next(index for index, one in enumerate(shown) if _number(one) == there)
-    lines = shown[first : first + count]
+    lines, wanted = shown[first : first + count], source[position:]
     assert len(lines) == count
+    for here, there_too in ((position - 1, first - 1), (position + count, first + count)):
+        assert here >= 0
+        assert there_too >= 0
+        assert _bare(source[here]) == _bare(shown[there_too]), "the lines around it stand around it there as well"
+        assert _bare(source[here]).strip(), "and are lines to recognise it by"
     assert not any(one.lstrip(" \t").startswith("[narrows:") for one in lines), "it refers to what is ours"
     assert (found[4] is not None) == (found[9] is not None), "numbers here and there, or numbers alike"
     for index, (one, other) in enumerate(zip(wanted[:count], lines, strict=True)):
@@ -163,6 +168,8 @@ def conversations(draw: st.DrawFn) -> list[str]:
         written = gutter if draw(st.integers(0, 5)) else ""
         before = draw(st.sampled_from(("", "", "[File: a.py (80 lines)]\n", "edited\n\n")))
         lines = [written.format(first + index + 1) + line for index, line in enumerate(text[first:last])]
+        if not draw(st.integers(0, 5)):  # numbered like the lines above, and others
+            lines += [written.format(first + index + 1) + line for index, line in enumerate(texts[0][:30])]
         outputs.append(before + end.join(lines) + draw(st.sampled_from(("", end, end + "bash-$"))))
     return [*outputs, *outputs[:1]]
 

@@ -30,7 +30,7 @@ def messages_of(texts: Sequence[str]) -> list[Message]:
 
 
 def body_with(messages: Sequence[Message]) -> bytes:
-    return body_of([json.dumps(message, ensure_ascii=False) for message in messages])
+    return body_of([json.dumps(message) for message in messages])
 
 
 def decisions_of(texts: Sequence[str], policy: Policy = EAGER, cache: DecisionCache | None = None) -> list[Decision]:

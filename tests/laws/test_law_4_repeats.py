@@ -4,14 +4,16 @@ rest goes on, whoever decides, and whatever is remembered of other conversations
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.plan import DecisionCache, FoldTask, Forwarded, fold_parts, forwarded, plan_body, task_of
-from narrows.policy import Policy, Scope
+from narrows.plan import DecisionCache, FoldTask, Forwarded, fold_parts, forwarded, plan_body, plan_located, task_of
+from narrows.policy import Kind, Scope
 from narrows.wire.openai_chat import WIRE
+from narrows.wire.types import Located
 from tests.compressors.repeats_truth import conversations
 from tests.laws.conversations import HOSTILE, Style, body_of, styles
 from tests.laws.repeats import EAGER, body_with, messages_of
@@ -23,7 +25,7 @@ caches = st.sampled_from((None, 0, 4_000, 1 << 20))
 
 @given(conversations(), caches, st.booleans(), st.lists(st.sampled_from(HOSTILE), max_size=2))
 def test_what_was_sent_is_sent_again(texts: list[str], limit: int | None, forwards: bool, hostile: list[str]) -> None:
-    written = [json.dumps(one, ensure_ascii=False) for one in messages_of(texts)]
+    written = [json.dumps(one) for one in messages_of(texts)]
     middle = len(written) // 2
     written = [*written[:middle], *hostile, *written[middle:]]
     cache = None if limit is None else DecisionCache(limit)
@@ -53,6 +55,22 @@ def test_forks_and_dropped_messages_are_conversations_of_their_own(texts: list[s
         assert [one.outcome for one in remembered.parts] == [one.outcome for one in plain.parts]
 
 
+def test_the_numbers_of_outputs_are_part_of_what_is_remembered() -> None:
+    """A small output between two changes what the second says of the first, and nothing else of it."""
+    cache, long = DecisionCache(1 << 20), "\n".join(f"value_{number} = {number * 7}" for number in range(60))
+    for texts in ([long, long], [long, "small", long], ["small", long, long]):
+        body = body_with(messages_of(texts))
+        assert plan_body(body, WIRE, EAGER, cache=cache).edits == plan_body(body, WIRE, EAGER).edits != ()
+
+
+@given(conversations(), st.booleans())
+def test_what_is_decided_under_one_scope_is_not_taken_for_the_other(texts: list[str], latest_first: bool) -> None:
+    cache, body = DecisionCache(1 << 20), body_with(messages_of(texts))
+    for scope in sorted(Scope, reverse=latest_first):
+        policy = replace(EAGER, scope=scope)
+        assert plan_body(body, WIRE, policy, cache=cache).edits == plan_body(body, WIRE, policy).edits
+
+
 @given(conversations(), st.sets(st.integers(0, 6)))
 def test_a_fold_goes_on_anywhere(texts: list[str], known: set[int]) -> None:
     """From the forwarded literals of the outputs that are known, another process decides the others alike."""
@@ -77,8 +95,10 @@ def test_the_square_commutes_with_repeats(texts: list[str], style: Style) -> Non
 
 
 @given(conversations())
-def test_nothing_is_referred_to_where_earlier_outputs_may_change(texts: list[str]) -> None:
-    """Under `Scope.LATEST` the outputs before the latest are not forwarded as they were decided."""
-    policy = Policy(scope=Scope.LATEST, min_saved_tokens=1, min_saved_share=0.0)
-    plan = plan_body(body_with(messages_of(texts)), WIRE, policy)
-    assert all(one.outcome.decision.result.kind != "repeat" for one in plan.parts)
+def test_nothing_is_referred_to_where_earlier_outputs_are_not_all_in_the_body(texts: list[str]) -> None:
+    body, policy = body_with(messages_of(texts)), EAGER
+    found = WIRE.locate(body, Scope.STABLE)
+    assert isinstance(found, Located)
+    plans = [plan_located(body, replace(found, history_complete=False), policy, None)]
+    plans.append(plan_body(body, WIRE, replace(policy, scope=Scope.LATEST)))
+    assert all(one.outcome.decision.result.kind is not Kind.REPEAT for plan in plans for one in plan.parts)

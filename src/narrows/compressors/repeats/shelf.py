@@ -2,8 +2,9 @@
 
 Outputs are put on a shelf once, in their order, and texts are then looked up against all of them: groups of three lines
 lead to the places where the same three stand, line numbers aside, and from there a run is followed in both directions,
-line by line and exactly. All of it is bounded by counts, which depend on the outputs before a text alone: the window of
-outputs looked at, the places tried for a group, the lines compared.
+line by line and exactly. No text with a mark in it is ever looked up, so none finds a mark on the shelf. All of it is
+bounded by counts, which depend on the outputs before a text alone: the window of outputs looked at, the places tried
+for a group, the lines compared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from narrows.compressors.repeats.gutter import first_lines, moved, number_of, wi
 WINDOW_BYTES = 512 << 10
 WINDOW_OUTPUTS = 256
 WINDOW_LINES = 32_768
-"""An output is looked at while all from it on are within these together."""
+"""An output is looked at while all from it on are within these together; of one with more lines none is."""
 
 LEAST_LINES = 5
 LEAST_CHARACTERS = 200
@@ -29,7 +30,7 @@ _GROUP = 3
 _MOST_PLACES = 8
 _STEPS_A_LINE = 8
 _BREAK = "\n"
-"""Stands between outputs and for marks; no line is equal to it."""
+"""Stands between outputs; no line is equal to it."""
 
 _Group = tuple[str, str, str]
 
@@ -89,10 +90,6 @@ class Shelf:
 
     def _add_lines(self, output: Earlier, start: int) -> None:
         lines, bare = output.text.split("\n"), without_numbers(output.text).split("\n")
-        if output.shown is Shown.UNMARKED:
-            for index, line in enumerate(lines):
-                if line.startswith(marks.PREFIX):
-                    lines[index] = bare[index] = _BREAK
         if not lines[-1]:
             lines[-1] = bare[-1] = _BREAK
         self.lines += lines

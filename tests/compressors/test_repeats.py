@@ -1,0 +1,266 @@
+"""Repeats by example: what is found, how it is said, and where it ends. The laws stand in tests/laws."""
+
+from __future__ import annotations
+
+import pytest
+
+from narrows.compressors import repeats
+from narrows.compressors.registry import COMPRESSORS, Registry, compress_text
+from narrows.compressors.repeats import Before, Earlier, Shelf, Shown, grammar
+from narrows.compressors.repeats.gutter import first_lines, number_of, renumbered, without_numbers
+from narrows.compressors.repeats.shelf import LEAST_LINES, WINDOW_BYTES, WINDOW_LINES, WINDOW_OUTPUTS
+from narrows.compressors.types import Compressed, Decision, Kept, Reason
+from narrows.core.tokens import Encoding
+from narrows.core.tool_call import OutputPlace
+from narrows.policy import Kind, Level, Policy
+from tests.compressors.repeats_truth import check_truth, file
+
+O200K = Encoding("o200k_base", assumed=False)
+KEPT = Kept(Reason.UNKNOWN_KIND)
+FILE = file(5, 60)
+
+
+def numbered(lines: list[str], first: int = 1, gutter: str = "{}:") -> str:
+    return "\n".join(gutter.format(first + index) + line for index, line in enumerate(lines))
+
+
+def shelf_of(*texts: str) -> Shelf:
+    return Shelf(Earlier(text, OutputPlace(number)) for number, text in enumerate(texts, 1))
+
+
+def folded(text: str, *earlier: str) -> str | None:
+    """What becomes of a text after these, checked."""
+    place = OutputPlace(len(earlier) + 1)
+    found = repeats.fold(text, KEPT, Before(shelf_of(*earlier), place))
+    if found is None:
+        return None
+    assert found.lossless
+    outputs = {(number, 1): one for number, one in enumerate(earlier, 1)}
+    check_truth(text, found.text, outputs, place.number)
+    assert repeats.is_output(found.text)
+    assert repeats.expand(found.text, [Earlier(one, OutputPlace(*key)) for key, one in outputs.items()]) == text
+    return found.text
+
+
+def marks_of(text: str | None) -> list[str]:
+    assert text is not None
+    return [line for line in text.split("\n") if line.startswith("[narrows:")]
+
+
+def test_the_same_text_again_is_one_line() -> None:
+    text = "\n".join(FILE) + "\n"
+    assert folded(text, text) == "[narrows: 60 lines, all as in tool output 1 (1 before this); nothing left out]"
+    assert folded("x" * 600, "y", "x" * 600, "z") == (
+        "[narrows: 1 line, all as in tool output 2 (2 before this); nothing left out]"
+    )
+
+
+def test_lines_that_stand_in_a_row_become_a_mark_between_their_first_and_last() -> None:
+    text = "\n".join(["new", *FILE[1:30], "other"])
+    assert folded(text, "\n".join(FILE)) == "\n".join(
+        [
+            "[narrows: 31 lines, 4 of them shown here; 27 in 1 place stand already in tool output 1 (1 before this);"
+            " nothing left out]",
+            "new",
+            FILE[1],
+            "[narrows: 27 lines as in lines 3-29 of tool output 1]",
+            FILE[29],
+            "other",
+        ]
+    )
+
+
+def test_numbered_lines_are_named_by_their_numbers() -> None:
+    assert marks_of(folded(numbered(FILE[:40], 101) + "\nend", numbered(FILE, 101)))[1:] == [
+        "[narrows: 38 lines, numbered 102-139, as in tool output 1]"
+    ]
+
+
+@pytest.mark.parametrize("gutter", ["{}:", "{:6d}\t", "{:4d}|", "{:5d}\u2192", "{} ", "{:3d}\u2502"])
+def test_after_an_edit_the_same_lines_have_other_numbers(gutter: str) -> None:
+    """Also where the numbers get another digit."""
+    before, after = numbered(FILE, 90, gutter), numbered([*FILE[:5], "new", "new too", *FILE[5:]], 90, gutter)
+    assert marks_of(folded(after, before))[1:] == [
+        "[narrows: 53 lines, numbered 98-150 here, as in tool output 1, numbered 96-148 there]"
+    ]
+
+
+def test_a_number_that_stands_twice_names_no_place() -> None:
+    twice = numbered(FILE[:20]) + "\n" + numbered(FILE[20:50])
+    assert marks_of(folded(numbered(FILE[20:50]) + "\nend", twice))[1:] == [
+        "[narrows: 28 lines, numbered 2-29, as in lines 22-49 of tool output 1]"
+    ]
+    assert marks_of(folded("0\n" + numbered(FILE[20:50], 5) + "\nend", twice))[1:] == [
+        "[narrows: 28 lines, numbered 6-33 here, as in lines 22-49 of tool output 1, numbered 2-29 there]"
+    ]
+
+
+def test_numbers_that_do_not_run_on_are_no_numbers_of_lines() -> None:
+    counts = [f"{number * 3} things of sort {number} were found here" for number in range(5, 40)]
+    other = [f"{number * 3 + 1} things of sort {number} were found here" for number in range(5, 40)]
+    assert folded("\n".join(other), "\n".join(counts)) is None
+    assert marks_of(folded("\n".join([*counts, "end"]), "\n".join(counts)))[1:] == [
+        "[narrows: 33 lines as in lines 2-34 of tool output 1]"
+    ]
+
+
+def test_lines_differ_by_every_character() -> None:
+    for other in ([line + " " for line in FILE], [line + "\r" for line in FILE], ["\u00a0" + line for line in FILE]):
+        assert folded("\n".join(other), "\n".join(FILE)) is None
+
+
+def test_a_text_is_the_second_of_its_output() -> None:
+    shelf = Shelf([Earlier("\n".join(FILE), OutputPlace(3, 2))])
+    for text, place in (("\n".join(FILE), OutputPlace(3, 4)), ("\n".join([*FILE, "end"]), OutputPlace(5))):
+        found = repeats.fold(text, KEPT, Before(shelf, place))
+        assert found is not None
+        assert "text 2 of tool output 3 (" + ("this one)" if place.number == 3 else "2 before this)") in found.text
+        assert repeats.expand(found.text, [Earlier("\n".join(FILE), OutputPlace(3, 2))]) == text
+
+
+def test_what_was_folded_is_named_where_it_is_seen() -> None:
+    """The third output names the first for what the second does not show, and the second for what is new in it."""
+    first, second = numbered(FILE[:30]), numbered(FILE[10:], 11)
+    shown = folded(second, first)
+    assert shown is not None
+    shelf = Shelf([Earlier(first, OutputPlace(1)), Earlier(shown, OutputPlace(2), Shown.UNMARKED)])
+    third = repeats.fold(numbered(FILE) + "\nend", KEPT, Before(shelf, OutputPlace(3)))
+    assert third is not None
+    assert [mark.rpartition("tool output ")[2] for mark in marks_of(third.text)[1:]] == ["1]", "2]"]
+    check_truth(numbered(FILE) + "\nend", third.text, {(1, 1): first, (2, 1): shown}, 3)
+
+
+def test_a_shortened_text_is_named_as_a_whole_only() -> None:
+    short = "[narrows: log of 9 lines]\n" + "\n".join(FILE)
+    log = Compressed(Kind.LOG, short, lossless=False, summary="")
+    shelf = Shelf([Earlier(short, OutputPlace(1), Shown.WHOLE)])
+    again = repeats.fold("whatever it was", log, Before(shelf, OutputPlace(2)))
+    assert again == Compressed(
+        Kind.REPEAT,
+        "[narrows: shortened, the same text as tool output 1 (1 before this)]",
+        lossless=False,
+        summary="the same as tool output 1",
+    )
+    assert repeats.fold("\n".join(FILE), KEPT, Before(shelf, OutputPlace(2))) is None
+
+
+@pytest.mark.parametrize("reason", [Reason.LOOKS_LIKE_OURS, Reason.ALREADY_SHORTENED, Reason.COMPRESSOR_ERROR])
+def test_what_is_kept_for_what_it_looks_like_takes_no_part(reason: Reason) -> None:
+    assert repeats.shown_by(Kept(reason)) is Shown.NOTHING
+    text = "\n".join(FILE)
+    assert repeats.fold(text, Kept(reason), Before(shelf_of(text), OutputPlace(2))) is None
+    assert Shelf([Earlier(text, OutputPlace(1), Shown.NOTHING)]).same(text) is None
+
+
+def test_short_runs_stay() -> None:
+    few = FILE[: LEAST_LINES + 1]
+    assert folded("\n".join(["a", *few, "b"]), "\n".join(["c", *few, "d"])) is None
+    blank = [""] * 40
+    assert folded("\n".join(["a", *blank, "b"]), "\n".join(["c", *blank, "d"])) is None
+
+
+def test_only_outputs_within_the_window_are_named() -> None:
+    text = "\n".join(FILE)
+    assert shelf_of(text, *("y" * 600,) * (WINDOW_OUTPUTS - 1)).same(text) is not None
+    for others in (["y" * 600] * WINDOW_OUTPUTS, ["y" * WINDOW_BYTES], ["y\n" * (WINDOW_LINES - 10)]):
+        shelf = shelf_of(text, *others)
+        assert shelf.same(text) is None
+        assert shelf.runs(text + "\nend") == []
+    assert shelf_of("y" * WINDOW_BYTES, text).same(text) is not None
+
+
+def test_a_shelf_that_was_filled_bit_by_bit_finds_the_same() -> None:
+    """Whatever left the window leaves no trace."""
+    texts = ["\n".join(file(seed, 60)) for seed in range(2, 9)] + ["\n" * 20_000, "\n".join(FILE), "\n" * 20_000]
+    texts += ["\n".join(file(3, 50)), "\n".join([*FILE, "end"])]
+    shelf = Shelf()
+    for index, text in enumerate(texts):
+        fresh = shelf_of(*texts[:index])
+        assert shelf.runs(text) == fresh.runs(text)
+        assert shelf.same(text) == fresh.same(text)
+        shelf.add(Earlier(text, OutputPlace(index + 1)))
+
+
+def test_the_same_line_over_and_over_ends() -> None:
+    same = "the same line of a log\n" * 20_000
+    for earlier in ([same[:-1] + "x"], [same[: len(same) // 2]] * 3, ["\n".join(FILE)] * 200):
+        assert shelf_of(*earlier).runs(same + "end") is not None
+
+
+def test_numbers_in_front_of_lines() -> None:
+    assert [number_of(line) for line in ("12:x", "  12|x", "12", "012:x", "x 1:", "1234567890:x", "12 x")] == [
+        12,
+        12,
+        None,
+        None,
+        None,
+        None,
+        12,
+    ]
+    assert without_numbers("1:a\n2:b\n\n  3\tc\nd 4:") == "a\nb\n\nc\nd 4:"
+    assert [renumbered(line, 1) for line in ("9:x", " 9:x", "99|", "  99|", "x")] == [
+        "10:x",
+        "10:x",
+        "100|",
+        " 100|",
+        None,
+    ]
+    assert [renumbered(line, -9) for line in ("9:x", "10:x", " 10:x")] == [None, "1:x", "  1:x"]
+    assert first_lines("1:a\n5:b\n1:c") == {1: 0, 5: 1}
+
+
+TAMPERED = {
+    "a count in the head": ("31 lines, 4 of", "32 lines, 4 of"),
+    "what is shown": ("4 of them", "5 of them"),
+    "what is hidden": ("27 in 1", "28 in 1"),
+    "the places": ("in 1 place", "in 2 places"),
+    "the outputs": ("in tool output 1 (1", "in tool output 2 (1"),
+    "a mark's count": ("[narrows: 27 lines as", "[narrows: 26 lines as"),
+    "a mark's range": ("lines 3-29", "lines 3-30"),
+    "a line more": ("\nother", "\nother\nmore"),
+    "another mark": ("\nother", "\n[narrows: 3 lines as in it]"),
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED)
+def test_an_output_that_does_not_add_up_is_not_ours(change: str) -> None:
+    text = folded("\n".join(["new", *FILE[1:30], "other"]), "\n".join(FILE))
+    assert text is not None
+    old, new = TAMPERED[change]
+    assert old in text
+    assert grammar.read(text.replace(old, new)) is None
+
+
+def test_a_text_expands_only_with_the_outputs_it_names() -> None:
+    text = folded("\n".join(["new", *FILE[1:30], "other"]), "\n".join(FILE))
+    assert text is not None
+    assert repeats.expand(text, []) is None
+    assert repeats.expand(text, [Earlier("too short", OutputPlace(1))]) is None
+    assert repeats.expand("no output of ours", []) is None
+
+
+def decide(text: str, *earlier: str, policy: Policy | None = None) -> Decision:
+    outputs = [Earlier(one, OutputPlace(number)) for number, one in enumerate(earlier, 1)]
+    return compress_text(text, None, policy or Policy(), O200K, outputs)
+
+
+def test_the_gate_and_the_threshold_hold_for_repeats() -> None:
+    text = "\n".join(FILE)
+    assert decide(text, text).result.kind is Kind.REPEAT
+    assert decide(text, text, policy=Policy(level=Level.LOSSLESS)).result.kind is Kind.REPEAT
+    assert decide(text, text, policy=Policy(level=Level.OFF)).result == Kept(Reason.POLICY_OFF)
+    assert decide(text, text, policy=Policy(repeat_min_bytes=len(text.encode()) + 1)).result == KEPT
+    assert decide(text, text, policy=Policy(min_saved_tokens=10_000)).result == KEPT
+    assert decide("x y z\n" * 60, "x y z\n" * 60, policy=Policy(repeat_min_bytes=1)).result.kind is not Kind.REPEAT
+
+
+def test_an_error_keeps_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Shelf, "same", fails)
+    text = "\n".join(FILE)
+    assert decide(text, text).result == Kept(Reason.COMPRESSOR_ERROR, Kind.REPEAT, "ValueError")
+    alone = Registry(COMPRESSORS).compress_text(text, None, Policy(), O200K)
+    with pytest.raises(ValueError, match="a bug"):
+        Registry(COMPRESSORS, strict=True).fold(text, alone, Policy(), O200K, Before(Shelf(), OutputPlace(1)))
