@@ -131,8 +131,19 @@ def test_an_output_is_recognised_and_does_not_expand_unless_whole(text: str) -> 
         "".join(f"{' ' * i}  1:2  error x\n" for i in range(2_000)),
         "@@ -1,99999 +1,99999 @@\n a\n" * 7_000,
         "+ x\nERROR y\n" * 7_000,
+        "+ cd x\n++ y\n" * 7_000,
+        "+ git show\n" + "diff --git a b\n" * 30_000 + "+ cd x\n+ cd y",
+        ">   f()\n" * 30_000,
+        "    f()\n\n" * 30_000 + ">   f()\nE   x\n" * 5_000,
+        "=== PASSES ===\n" + "___ x ___\nWARNING: y\n" * 10_000,
+        ('{"time": 1, "level": "info", "msg": "' + "x" * 50_000 + '"}\n') * 40,
+        ('{"time": 1, "level": "info", "a": ' + "[" * 400 + "]" * 400 + ', "msg": "x"}\n') * 400,
+        ('{"log": "' + "\\\\" * 50_000 + '", "stream": "x", "time": "1"}\n') * 20,
+        "a |" + " " * 500_000 + "\n" + "a" * 500_000 + " |\n" + "a\t" * 100_000 + "\n",
+        "2025-03-04T10:00:00.1Z \n" * 30_000,
+        "[INFO] Tests run: 1, Failures: 0, Errors: 0, Skipped: 0, Time: 1\n" * 9_000,
     ],
-    ids=range(18),
+    ids=range(29),
 )
 def test_hostile_texts_cost_linear_work_and_add_up(hostile: str) -> None:
     """Past detection, which refuses most of them."""

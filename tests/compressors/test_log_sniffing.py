@@ -224,3 +224,29 @@ def test_the_end_of_a_long_test_session_may_lie_in_its_failure_reports() -> None
 def test_only_both_ends_of_a_text_are_looked_at() -> None:
     assert sniff(INFO + "\nwords" * 5 + "\n" + INFO * 10, None) is Verdict.YES
     assert sniff("x" * 5_000_000, None) is Verdict.NO
+
+
+CONCLUSIONS = (
+    "=== test session starts ===",
+    "=== 3 failed, 20 passed in 1.20s ===",
+    "Ran 20 tests in 0.1s",
+    "test result: FAILED. 3 passed; 1 failed",
+    "Tests:       1 failed, 2 passed, 3 total",
+    "# tests 12",
+    "  3 passing (4ms)",
+    "[ERROR] Tests run: 9, Failures: 1, Errors: 0, Skipped: 0",
+    "make: *** [Makefile:3: all] Error 2",
+    "Successfully installed flask-3.1.1",
+)
+
+
+@pytest.mark.parametrize("conclusion", CONCLUSIONS)
+def test_a_runners_last_word_says_that_a_commands_output_is_a_log(conclusion: str) -> None:
+    plain = [f"the program says {i} and {i + 1}" for i in range(50)]
+    plain[10:10] = [f"INFO step {i}" for i in range(9)]
+    text = "\n".join([*plain, conclusion])
+    assert sniff(text, ToolCall("bash", '{"command": "./run.sh"}')) is YES
+    assert sniff(text, ToolCall("fetch_page", '{"url": "http://example.org"}')) is not YES
+    assert sniff(text, ToolCall("bash", '{"command": "curl -s http://example.org"}')) is not YES
+    assert sniff(text, None) is not YES
+    assert sniff("\n".join(plain), ToolCall("bash", '{"command": "./run.sh"}')) is not YES

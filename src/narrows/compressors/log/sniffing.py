@@ -55,6 +55,7 @@ LOG_COMMANDS = frozenset(
     "webpack vite mvnw uv".split()
 )
 """Commands whose output is a log."""
+_FETCHERS = frozenset(("curl", "wget", "lynx", "w3m", "gh", "man", "git"))
 _LOG_TOOL = re.compile(
     r"(?:^|[^a-z])(?:logs?|tests?|build|lint|deploy|install|compile)(?:$|[^a-z])|Logs?|Tests?", re.ASCII
 )
@@ -75,7 +76,7 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
         return Verdict.YES
     blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
-    hinted = tool_call is not None and (_hints(tool_call) or _concludes(sample))
+    hinted = tool_call is not None and (_hints(tool_call) or (_concludes(sample) and _runs(tool_call)))
     if len(sample) < 2 or not (hinted or _glance(sample)) or _is_data(sample):
         return Verdict.NO
     possible = evidence.patterns("\n".join(sample))
@@ -95,6 +96,12 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
 def _hints(tool_call: ToolCall) -> bool:
     """Whether the call runs tests, builds or the like, or asks for logs."""
     return _LOG_TOOL.search(tool_call.name) is not None or not LOG_COMMANDS.isdisjoint(tools.shell_commands(tool_call))
+
+
+def _runs(tool_call: ToolCall) -> bool:
+    """Whether the call runs commands that are no look at somebody else's text."""
+    commands = tools.shell_commands(tool_call)
+    return bool(commands) and _FETCHERS.isdisjoint(commands)
 
 
 def _concludes(sample: list[str]) -> bool:
