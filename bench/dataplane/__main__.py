@@ -9,7 +9,7 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 
-from bench.dataplane import first_time, memory, report, requests, streams
+from bench.dataplane import first_time, memory, report, requests, streams, workers
 from bench.dataplane.client import Failed
 from bench.dataplane.figures import Figure
 from bench.dataplane.proxies import DIRECT, HAPROXY, LITELLM, NGINX, available
@@ -27,12 +27,10 @@ SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
     "memory": memory.idle_memory,
     "in-flight": memory.in_flight,
     "start": memory.starts,
+    "workers": workers.two_workers,
 }
 
-NOT_MEASURED = (
-    "two workers against one: `serve` has no workers yet",
-    "mitmproxy, Portkey and headroom: not part of this bench yet",
-)
+NOT_MEASURED = ("mitmproxy, Portkey and headroom: not part of this bench yet",)
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:

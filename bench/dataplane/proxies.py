@@ -27,12 +27,14 @@ LITELLM = "litellm"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a proxy runs: its files, its cores, and the upstream's port. `ca` makes the upstream an https one."""
+    """Where a proxy runs: its files, its cores, and the upstream's port. `ca` makes the upstream an https one; `flags`
+    are further ones of narrows."""
 
     folder: Path
     cores: frozenset[int]
     upstream_port: int
     ca: Path | None = None
+    flags: tuple[str, ...] = ()
 
     @property
     def upstream(self) -> str:
@@ -47,6 +49,7 @@ def start(name: str, place: Place) -> Process:
 def _narrows(place: Place) -> Command:
     port = free_port()
     words = [sys.executable, "-m", "narrows", "serve", "--upstream", place.upstream, "--port", str(port)]
+    words += place.flags
     if place.ca is not None:
         words += ["--ca-bundle", str(place.ca)]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NARROWS_", "OPENAI_"))}

@@ -2,14 +2,15 @@
 
 Every conversation of the corpus is sent turn by turn. For each turn the forwarded body must be what the library makes
 of it, and must begin with all that was forwarded for the turn before, to the byte; with one planning process, with two,
-with two gateways taken in turn, and with a gateway started anew in the middle. The classifier is the default one: what
-it says decides edits, so it must say the same in every process.
+with two gateways taken in turn, with two workers of one, and with a gateway started anew in the middle. The classifier
+is the default one: what it says decides edits, so it must say the same in every process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,7 +26,7 @@ from narrows.plan import DecisionCache, plan_body
 from narrows.settings import ClassifierName
 from narrows.wire.registry import wire_named
 from tests.e2e.conversations import Conversation, RawClient, made, recorded
-from tests.gateways import gateway_process, running_gateway, settings_for
+from tests.gateways import exchanges, gateway_process, running_gateway, settings_for, watched_process
 from tests.scripted_upstream import ScriptedUpstream, whole
 
 AT_ONCE = 8
@@ -150,6 +151,23 @@ async def test_after_a_restart(
     for turns in (slice(0, 3), slice(3, None)):
         async with gateway_process(url, *FLAGS) as gateway:
             await send_turns([gateway], conversations, turns)
+    check(conversations, forwarded_by_label(scripted_upstream), expected)
+
+
+async def test_two_workers_taken_in_turn_and_replaced_in_the_middle(
+    conversations: list[Conversation], expected: dict[str, bytes], scripted_upstream: ScriptedUpstream
+) -> None:
+    quietly(scripted_upstream)
+    async with watched_process(
+        scripted_upstream.url, *FLAGS, "--workers", "2", "--log-level", "info", "--plan-timeout-s", "60"
+    ) as gateway:
+        connections = [gateway.url] * 4  # the system deals them out to the workers
+        await send_turns(connections, conversations, slice(0, 3))
+        answered = {one["worker"] for one in await exchanges(gateway.url)}
+        gateway.signal(signal.SIGUSR2)
+        await gateway.says(b" restarted ")
+        await send_turns(connections, conversations, slice(3, None))
+        assert answered == {1, 2}
     check(conversations, forwarded_by_label(scripted_upstream), expected)
 
 
