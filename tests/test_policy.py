@@ -17,6 +17,7 @@ OTHERS = {
     "diff_min_bytes": 1,
     "repeat_min_bytes": 1,
     "table_min_bytes": 1,
+    "blob_min_bytes": 1,
     "min_saved_tokens": 1,
     "min_saved_share": 0.5,
     "min_saved_share_assumed": 0.5,
@@ -44,7 +45,7 @@ def test_the_version_is_the_same_in_every_process() -> None:
 
 
 def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
-    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6}
+    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6, "blob": 7}
     policy = Policy(**{f"{kind}_min_bytes": size for kind, size in sizes.items()})  # type: ignore[arg-type] # by name
     thresholds = {kind: policy.min_bytes(kind) for kind in Kind}
     assert {kind: size for kind, size in thresholds.items() if size is not None} == {
@@ -54,6 +55,7 @@ def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
         Kind.DIFF: 4,
         Kind.REPEAT: 5,
         Kind.TABLE: 6,
+        Kind.BLOB: 7,
     }
 
 
@@ -62,7 +64,7 @@ def test_the_default_thresholds() -> None:
     assert [policy.min_bytes(kind) for kind in (Kind.JSON, Kind.LOG, Kind.SEARCH, Kind.DIFF)] == [256, 512, 1024, 1024]
     assert policy.min_bytes(Kind.REPEAT) == 512
     assert policy.smallest_min_bytes == 256
-    assert policy.min_bytes(Kind.TABLE) == 1024
+    assert policy.min_bytes(Kind.TABLE) == policy.min_bytes(Kind.BLOB) == 1024
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import chain, islice, pairwise
 from typing import Any
 
-from tests.compressors import diff_truth, json_truth, log_truth, search_truth, table_truth
+from tests.compressors import blob_truth, diff_truth, json_truth, log_truth, search_truth, table_truth
 
 _NUMBER = re.compile(r"([:-])(\d+)\1")
 _UNDER = re.compile(r"\s*(?P<lines>\d+(?:,\s?\d+)*)(?P<sep>[:-]) ?(?P<text>.*)")
@@ -27,6 +27,7 @@ STRICT = {
     "search": search_truth.check_truth,
     "diff": diff_truth.check_truth,
     "table": table_truth.check_truth,
+    "blob": blob_truth.check_truth,
 }
 
 Place = tuple[str, str, str]

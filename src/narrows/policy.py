@@ -15,7 +15,7 @@ COMPRESSORS_VERSION = "1"
 
 
 class Kind(StrEnum):
-    """What a text is. JSON, logs, search results, diffs and tables can be shortened, and `REPEAT` is any text that
+    """What a text is. JSON, logs, search results, diffs, tables and binary data can be shortened, and `REPEAT` is any text that
     earlier outputs of the same conversation show already; the others are always kept."""
 
     REPEAT = "repeat"
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SEARCH = "search"
     DIFF = "diff"
     TABLE = "table"
+    BLOB = "blob"
     SOURCE = "source"
     HTML = "html"
     PROSE = "prose"
@@ -62,6 +63,7 @@ class Policy:
     diff_min_bytes: int = 1024
     repeat_min_bytes: int = 512
     table_min_bytes: int = 1024
+    blob_min_bytes: int = 1024
     min_saved_tokens: int = 32
     min_saved_share: float = 0.10
     min_saved_share_assumed: float = 0.20
@@ -91,7 +93,7 @@ class Policy:
     def smallest_min_bytes(self) -> int:
         """Under this size no kind is eligible, so nothing needs to be detected."""
         kinds = (self.json_min_bytes, self.log_min_bytes, self.search_min_bytes, self.diff_min_bytes)
-        return min(*kinds, self.repeat_min_bytes, self.table_min_bytes)
+        return min(*kinds, self.repeat_min_bytes, self.table_min_bytes, self.blob_min_bytes)
 
     def min_bytes(self, kind: Kind) -> int | None:
         """The threshold of a kind that can be shortened; None for the kinds that are always kept."""
@@ -108,6 +110,8 @@ class Policy:
                 return self.repeat_min_bytes
             case Kind.TABLE:
                 return self.table_min_bytes
+            case Kind.BLOB:
+                return self.blob_min_bytes
             case _:
                 return None
 

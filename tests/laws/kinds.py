@@ -29,6 +29,7 @@ EVERY_SIZE = Policy(
     search_min_bytes=1,
     diff_min_bytes=1,
     table_min_bytes=1,
+    blob_min_bytes=1,
     min_saved_tokens=1,
     min_saved_share=0.0,
 )

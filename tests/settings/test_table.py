@@ -52,11 +52,12 @@ def test_every_policy_value_follows_the_settings() -> None:
         diff_min_bytes=4,
         repeat_min_bytes=5,
         table_min_bytes=6,
-        min_saved_tokens=7,
+        blob_min_bytes=7,
+        min_saved_tokens=8,
         min_saved_share=0.7,
         min_saved_share_assumed=0.8,
     )
-    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 0.7, 0.8, "magika-1.0.3", "toktok")
+    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 0.7, 0.8, "magika-1.0.3", "toktok")
     assert settings.policy("magika-1.0.3", "toktok") == policy
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from narrows.compressors import diff, json_rows, log, marks, repeats, search, table
+from narrows.compressors import blob, diff, json_rows, log, marks, repeats, search, table
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import reads_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
@@ -33,6 +33,7 @@ COMPRESSORS: tuple[Compressor, ...] = (
     search.COMPRESSOR,
     diff.COMPRESSOR,
     table.COMPRESSOR,
+    blob.COMPRESSOR,
 )
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
 

@@ -249,6 +249,7 @@ class Settings:
         ),
     ] = 512
     table_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Tables and listings under this size are kept.")] = 1024
+    blob_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Texts of base64 data under this size are kept.")] = 1024
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
         float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
@@ -340,6 +341,7 @@ class Settings:
             diff_min_bytes=self.diff_min_bytes,
             repeat_min_bytes=self.repeat_min_bytes,
             table_min_bytes=self.table_min_bytes,
+            blob_min_bytes=self.blob_min_bytes,
             min_saved_tokens=self.min_saved_tokens,
             min_saved_share=self.min_saved_share,
             min_saved_share_assumed=self.min_saved_share_assumed,
