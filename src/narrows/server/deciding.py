@@ -116,10 +116,10 @@ class Deciding:
                 after[key] = _After(task, own, part.output)
             else:
                 alone[key] = task
-        fresh = (alone.keys() | after.keys()) - self._in_flight.keys()
+        fresh = alone.keys() - self._in_flight.keys()
         known |= await self._alone(alone)
-        known |= await self._after(run, keys, known, after)
-        return _in_order(keys, known, fresh)
+        found, folded = await self._after(run, keys, known, after)
+        return _in_order(keys, known | found, fresh | folded)
 
     def _remembered(self, keys: Sequence[PartOutcome | bytes]) -> tuple[Decided, bool]:
         """What the cache knows of `keys`, and whether that is all that was asked for."""
@@ -144,8 +144,9 @@ class Deciding:
 
     async def _after(
         self, run: Run, keys: Sequence[PartOutcome | bytes], known: Decided, missing: dict[bytes, _After]
-    ) -> Decided:
-        """The outcomes of tool outputs after others, each held against those before it."""
+    ) -> tuple[Decided, AbstractSet[bytes]]:
+        """The outcomes of tool outputs after others, each held against those before it; and those of them that were
+        decided for no other body."""
         found = await self._landed(missing.keys() & self._in_flight.keys())
         alone = {one.own: outcome for one in missing.values() if (outcome := self._cache.alone(one.own)) is not None}
         first = {one.own: one.task for key, one in missing.items() if key not in found and one.own not in alone}
@@ -162,7 +163,7 @@ class Deciding:
             begun = {*folds, *(own for own, task in folds.values() if task.alone is None)}
             self._begin(self._folded(items, [(own, key) for key, (own, _) in folds.items()]), begun)
             found |= await self._landed(folds)
-        return found
+        return found, folds.keys()
 
     def _worth_sharing_out(self, tasks: dict[bytes, PartTask]) -> bool:
         """Whether these are decided first, by several processes or by whoever has begun, and not where they are held
