@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -145,6 +146,38 @@ def test_the_fast_way_says_what_the_exact_way_says_or_nothing(body: bytes) -> No
     fast_elements = jsonscan._fast_elements(array, 0, len(array))
     if fast_elements is not None:
         assert fast_elements == jsonscan._exact_elements(array, 0, len(array))
+
+
+@st.composite
+def object_arrays(draw: Draw) -> bytes:
+    """Arrays of objects, most of them written without white space."""
+    compact = draw(st.booleans())
+    items = [an_object(draw, 1) for _ in range(draw(st.integers(0, 3)))]
+    if compact:
+        items = [re.sub(r'("(?:[^"\\\\]|\\\\.)*")|[ \t\r\n]+', r"\1", item) for item in items]
+    return joined(draw, items, "[]").encode()
+
+
+@given(st.one_of(object_arrays(), mutated_bodies()), st.binary(max_size=3))
+@example(b'[{"a":1,"b":{"x":0 ,"b":5}},{"a":"x"}]', b"")
+@example(b'[{"a":1,"b":2,"a":123456789012}]', b"")
+@example(b'[{"a":1},{}]', b"")
+@example(b'[{"a":1} ,{"b":1}]', b"")
+def test_objects_are_split_at_once_exactly_or_not_at_all(array: bytes, before: bytes) -> None:
+    body, start, stop = before + array + before, len(before), len(before) + len(array)
+    found = jsonscan.objects(body, start, stop)
+    if found is not None:
+        singly = [members(body, *element) for element in elements(body, start, stop)]
+        assert [list(fields.items()) for fields in found] == [
+            [(key, (first, last)) for key, first, last in one] for one in singly
+        ]
+
+
+def test_objects_as_most_clients_write_them_are_split_at_once() -> None:
+    array = b'[{"role":"user","content":[{"a": 1}]},{"role":"x"}]'
+    assert jsonscan.objects(array, 0, len(array)) == [{"role": (9, 15), "content": (26, 36)}, {"role": (46, 49)}]
+    with pytest.raises(OutOfEffortError):
+        jsonscan.objects(array, 0, len(array), Effort(4))
 
 
 @pytest.mark.parametrize("body", [b'{"a":1,"b":[2]}', b'{"a": 1, "b": [2]}', b' {"a":\t1 ,"b":[2]\n} '])

@@ -38,6 +38,7 @@ Element = tuple[int, int]
 
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW_OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _REFUSALS = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 _WS = rb"[ \t\n\r]*+"
@@ -126,6 +127,38 @@ def elements(body: bytes, start: int, stop: int, effort: Effort | None = None) -
     found = _fast_elements(body, start, stop, effort)
     _spend_on_exact(effort, found, stop - start)
     return _exact_elements(body, start, stop) if found is None else found
+
+
+def objects(body: bytes, start: int, stop: int, effort: Effort | None = None) -> list[dict[str, Element]] | None:
+    """For each element the places of its members by key, where all of them are objects in which no key stands twice and
+    no white space is left between tokens, as most clients write them; else None, and `elements` and `members` tell
+    more. `body` is one that `document` has accepted, and `body[start:stop]` an array inside it.
+
+    Every such element is as long as its members, and whatever else could be there would make it longer, so the sum of
+    all lengths proves all places.
+
+    Raises:
+        OutOfEffortError: as `document`.
+    """
+    try:
+        rows = _RAW_OBJECTS.decode(memoryview(body)[start:stop])
+    except _REFUSALS:
+        return None
+    found: list[dict[str, Element]] = []
+    position = start + 1
+    for row in rows:
+        if effort is not None:
+            effort.spend(len(row) + 1)
+        fields: dict[str, Element] = {}
+        position += 1
+        for key, raw in row.items():
+            first = position + len(key) + 3
+            position = first + len(raw)
+            fields[key] = first, position
+            position += 1
+        found.append(fields)
+        position += 1
+    return found if position == stop and rows and all(rows) else None
 
 
 def elements_after(body: bytes, position: int, stop: int, effort: Effort | None = None) -> list[Element]:

@@ -30,7 +30,7 @@ from narrows.wire.items import (
     repeated_key,
     text_at,
 )
-from narrows.wire.reading import ReadingMemory
+from narrows.wire.reading import STEP_BYTES, ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
 _ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
@@ -59,7 +59,10 @@ def locate(
     if refusal := _refusal(body, top, fields):
         return Untouched(*refusal, model=model, stream=stream)
     messages = fields["messages"]
-    if memory is not None and known is not None and known.start == messages[0]:
+    objects = jsonscan.objects(body, *messages, effort) if messages[1] - messages[0] < STEP_BYTES else None
+    if objects is not None:
+        reader = _Reader(body, effort).read_objects(objects)
+    elif memory is not None and known is not None and known.start == messages[0]:
         reader = read_known(_Reader(body, effort), body, messages, effort, memory, known)
     else:
         reader = read_items(_Reader(body, effort), body, messages, effort, memory, salt=_SALT)
@@ -97,6 +100,16 @@ class _Reader(ConversationReader):
             return
         members = jsonscan.members(self.body, start, stop, self.effort)
         fields = fields_of(members)
+        self._read_message(fields, repeated(members, fields))
+
+    def read_objects(self, messages: Sequence[Fields]) -> _Reader:
+        """Messages in which no key stands twice."""
+        for fields in messages:
+            self.index += 1
+            self._read_message(fields, None)
+        return self
+
+    def _read_message(self, fields: Fields, fault: str | None) -> None:
         name = self.text(fields.get("role")) or ""
         if name == "assistant":
             self._read_calls(fields)
@@ -110,8 +123,7 @@ class _Reader(ConversationReader):
             self.latest_tool = self.index
         if "content" in fields:
             call = self._call_of(name, fields) if role is Role.TOOL else None
-            of = role, call, repeated(members, fields)
-            self.add_texts(f"/messages/{self.index}/content", fields["content"], of)
+            self.add_texts(f"/messages/{self.index}/content", fields["content"], (role, call, fault))
 
     def latest_parts(self) -> Sequence[Part]:
         tool, user = f"/messages/{self.latest_tool}/content", self.latest_user
