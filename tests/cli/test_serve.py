@@ -18,7 +18,7 @@ import pytest
 
 from narrows.cli.main import main
 from narrows.cli.serve import settings_table, start_lines
-from narrows.settings import SETTINGS, Settings, parse
+from narrows.settings import SETTINGS, GatewayKey, Settings, parse
 
 UPSTREAM = ["--upstream", "https://models.example"]
 
@@ -187,6 +187,20 @@ def test_the_start_lines_say_where_whereto_and_how() -> None:
     assert policy.version in text
     assert "export OPENAI_BASE_URL=http://127.0.0.1:8787/v1" in text
     assert "Warning" not in text
+
+
+def test_the_start_lines_name_the_proxy_and_ask_for_keys() -> None:
+    settings = Settings(
+        upstream="https://models.example",
+        host="0.0.0.0",
+        upstream_proxy="http://user:S3CR3T@proxy.example:3128",
+        keys=(GatewayKey("alice", b"digest"),),
+    )
+    text = start_lines(settings, settings.policy("none", ""), 1)
+    assert "forwards to https://models.example through the proxy proxy.example:3128" in text
+    assert "Every client needs a gateway key" in text
+    assert "Warning" not in text
+    assert "S3CR3T" not in text
 
 
 def test_the_start_lines_warn_of_other_machines() -> None:

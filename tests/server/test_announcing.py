@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from narrows.policy import Level
 from narrows.server.announcing import REWRITES, log_as, new_loop_mark, settings_reloaded, standard_log, started
-from narrows.settings import LogFormat, LogLevel, Settings, reloaded
+from narrows.settings import GatewayKey, LogFormat, LogLevel, Settings, reloaded
 from narrows.telemetry.events import Stopped
 from tests.gateways import settings_for
 
@@ -14,6 +14,16 @@ SETTINGS = settings_for("https://models.example", host="::1", port=1)
 def test_the_start_names_where_whereto_and_how_many() -> None:
     event = started(SETTINGS, SETTINGS.policy("none", ""), 8787, 2)
     assert (event.address, event.upstream, event.workers) == ("[::1]:8787", "https://models.example", 2)
+
+
+def test_the_start_names_the_proxy_without_its_password_and_counts_the_keys() -> None:
+    proxied = replace(SETTINGS, upstream_proxy="http://user:S3CR3T@proxy.example:3128", keys=(GatewayKey("a", b"d"),))
+    event = started(proxied, SETTINGS.policy("none", ""), 8787)
+    assert (event.proxy, event.keys) == ("proxy.example:3128", 1)
+    assert "S3CR3T" not in repr(event)
+    for other in (SETTINGS, replace(proxied, keys=(), no_proxy="models.example:443")):
+        plain = started(other, SETTINGS.policy("none", ""), 8787)
+        assert (plain.proxy, plain.keys) == (None, None)
 
 
 def test_settings_that_wait_and_rewrite_say_so() -> None:

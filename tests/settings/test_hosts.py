@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from narrows.settings import is_loopback, names_listener
+from narrows.settings import is_listed, is_loopback, names_listener
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,15 @@ def test_which_urls_name_our_listener(url: str, host: str, port: int, ours: bool
 )
 def test_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@given(st.text(), st.text(max_size=20))
+def test_any_list_is_read(no_proxy: str, host: str) -> None:
+    assert is_listed(host, 443, no_proxy) in {True, False}
+
+
+def test_a_name_lists_itself_and_all_below_it_and_nothing_beside_it() -> None:
+    assert is_listed("a.example", 443, "example")
+    assert is_listed("example", 443, "b,example:443")
+    assert not is_listed("anexample", 443, "example")
+    assert not is_listed("example", 443, "example:80")

@@ -7,13 +7,12 @@ import base64
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from narrows.core.http1 import ResponseHead
 from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
+from narrows.settings import is_listed
 from narrows.upstream.pool import Pool
-from narrows.upstream.proxying import asked_through, is_listed, proxy_for
+from narrows.upstream.proxying import asked_through, proxy_for
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
 from tests.authority import make_authority
@@ -158,11 +157,6 @@ def test_who_is_reached_without_a_proxy(host: str, port: int, no_proxy: str, lis
     name = f"[{host}]" if ":" in host else host
     found = proxy_for(parse_target(f"https://{name}:{port}"), "http://proxy.example", no_proxy)
     assert (found is None) is listed
-
-
-@given(st.text(), st.text(max_size=20))
-def test_any_list_is_read(no_proxy: str, host: str) -> None:
-    assert is_listed(host, 443, no_proxy) in {True, False}
 
 
 def test_without_a_proxy_nothing_changes() -> None:

@@ -22,6 +22,7 @@ from narrows.cli.failure import OK
 from narrows.core.tokens import TOKENIZER
 from narrows.errors import SettingsError
 from narrows.policy import Policy
+from narrows.server.announcing import proxy_of
 from narrows.settings import ParsedSettings, Settings, is_loopback
 from narrows.upstream.tls import client_context
 
@@ -111,9 +112,11 @@ def cannot_listen(settings: Settings, error: OSError) -> str:
 def start_lines(settings: Settings, policy: Policy, port: int) -> str:
     """What somebody who has just started a gateway wants to know."""
     here, client = (f"http://{host}:{port}" for host in _in_urls(settings.host))
+    proxy = proxy_of(settings)
+    through = f" through the proxy {proxy}" if proxy else ""
     by = f" with {settings.workers} workers" if settings.workers > 1 else ""
     lines = [
-        f"narrows {version('narrows')} listens on {here}{by} and forwards to {settings.upstream}"
+        f"narrows {version('narrows')} listens on {here}{by} and forwards to {settings.upstream}{through}"
         f" (policy {policy.version}: {policy.level}, {policy.scope}, classifier {policy.classifier})",
         f"Point a client at it: OpenAI(base_url='{client}/v1'), or export OPENAI_BASE_URL={client}/v1",
     ]

@@ -7,9 +7,10 @@ import sys
 import time
 from importlib.metadata import version
 from secrets import token_hex
+from urllib.parse import urlsplit
 
 from narrows.policy import Policy
-from narrows.settings import Reload, Settings
+from narrows.settings import Reload, Settings, is_listed
 from narrows.telemetry.events import SettingsReloaded, Started
 from narrows.telemetry.log import EventLog
 
@@ -26,6 +27,15 @@ def log_as(log: EventLog, settings: Settings) -> None:
     log.write_as(settings.log_level, text=settings.logs_as_text(terminal=sys.stderr.isatty()))
 
 
+def proxy_of(settings: Settings) -> str | None:
+    """The proxy by which the upstream is reached, without its credentials."""
+    upstream, proxy = urlsplit(settings.upstream), urlsplit(settings.upstream_proxy)
+    port = upstream.port or (443 if upstream.scheme == "https" else 80)
+    if not settings.upstream_proxy or is_listed(upstream.hostname or "", port, settings.no_proxy):
+        return None
+    return proxy.netloc.rpartition("@")[2]
+
+
 def started(settings: Settings, policy: Policy, port: int, workers: int | None = None) -> Started:
     """What is logged of a start."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -33,6 +43,8 @@ def started(settings: Settings, policy: Policy, port: int, workers: int | None =
         version=version("narrows"),
         address=f"{host}:{port}",
         upstream=settings.upstream,
+        proxy=proxy_of(settings),
+        keys=len(settings.keys) or None,
         policy_version=policy.version,
         level=policy.level,
         scope=policy.scope,

@@ -2,7 +2,7 @@
 
 from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
 from narrows.settings.forms import upstream_key
-from narrows.settings.hosts import is_loopback, names_listener
+from narrows.settings.hosts import is_listed, is_loopback, names_listener
 from narrows.settings.keys import GatewayKey, KeyLimits
 from narrows.settings.parse import CONFIG_VARIABLE, ParsedSettings, parse
 from narrows.settings.reload import Reload, reloaded, restarted
@@ -29,6 +29,7 @@ __all__ = [
     "Reload",
     "Setting",
     "Settings",
+    "is_listed",
     "is_loopback",
     "names_listener",
     "parse",

@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which URLs lead to what listens here."""
+"""Which hosts are this machine, which URLs lead to what listens here, and which hosts a list of them names."""
 
 from __future__ import annotations
 
@@ -23,8 +23,43 @@ def names_listener(url: str, host: str, port: int) -> bool:
     return same and url_port == port
 
 
+def is_listed(host: str, port: int, no_proxy: str) -> bool:
+    """Whether a NO_PROXY list names a host: by its name or one above it, its address, its network, or `*`; a port
+    limits an entry to itself. Commas or blanks stand between entries, which follow curl's and Go's reading."""
+    return any(_names(entry.lower(), host.lower().rstrip("."), port) for entry in no_proxy.replace(",", " ").split())
+
+
 def _is_wildcard(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    name, entry_port = _split_port(entry)
+    if entry_port is not None and entry_port != port:
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        suffix = name.removeprefix("*").strip(".")
+        return bool(suffix) and (host == suffix or host.endswith("." + suffix))
+    try:
+        return address in ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return False
+
+
+def _split_port(entry: str) -> tuple[str, int | None]:
+    """An entry without its port, and that; IPv6 addresses have one only behind brackets."""
+    if entry.startswith("["):
+        name, _, rest = entry[1:].partition("]")
+        digits = rest.removeprefix(":")
+    elif entry.count(":") == 1:
+        name, _, digits = entry.partition(":")
+    else:
+        name, digits = entry, ""
+    return name, int(digits) if digits.isascii() and digits.isdigit() else None

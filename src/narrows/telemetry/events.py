@@ -30,6 +30,8 @@ class Started(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="s
     version: Annotated[str, _is("of narrows")]
     address: Annotated[str, _is("where it listens")]
     upstream: Annotated[str, _is("where it forwards to, without credentials")]
+    proxy: Annotated[str | None, _is("host and port of the proxy on the way there, if there is one")] = None
+    keys: Annotated[int | None, _is("how many gateway keys there are, where clients need one")] = None
     policy_version: Annotated[str, _is("digest of everything an edit depends on but the conversation")]
     level: Annotated[str, _is("the policy's level")]
     scope: Annotated[str, _is("the policy's scope")]

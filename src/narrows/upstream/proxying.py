@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import ssl
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -18,6 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from narrows.core.http1 import MAX_HEAD_BYTES, FramingError, head_end, parse_response_head
 from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamUnreachable
+from narrows.settings import is_listed
 from narrows.upstream.connection import Connection
 from narrows.upstream.target import Target
 
@@ -49,12 +49,6 @@ def proxy_for(target: Target, url: str, no_proxy: str) -> Proxy | None:
         user, password = unquote_to_bytes(parts.username), unquote_to_bytes(parts.password or "")
         authorization = b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(user + b":" + password)
     return Proxy(parts.hostname or "", parts.port or _DEFAULT_PORT, authorization)
-
-
-def is_listed(host: str, port: int, no_proxy: str) -> bool:
-    """Whether a NO_PROXY list names a host: by its name or one above it, its address, its network, or `*`; a port
-    limits an entry to itself. Commas or blanks stand between entries, which follow curl's and Go's reading."""
-    return any(_names(entry.lower(), host.lower().rstrip("."), port) for entry in no_proxy.replace(",", " ").split())
 
 
 def asked_through(target: Target, proxy: Proxy | None) -> Target:
@@ -142,35 +136,6 @@ class _Asking(asyncio.Protocol):
         if not self.opened.done():
             self.opened.set_exception(error)
             self.opened.exception()  # who has stopped waiting need not hear of it from the event loop either
-
-
-def _names(entry: str, host: str, port: int) -> bool:
-    if entry == "*":
-        return True
-    name, entry_port = _split_port(entry)
-    if entry_port is not None and entry_port != port:
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        suffix = name.removeprefix("*").strip(".")
-        return bool(suffix) and (host == suffix or host.endswith("." + suffix))
-    try:
-        return address in ipaddress.ip_network(name, strict=False)
-    except ValueError:
-        return False
-
-
-def _split_port(entry: str) -> tuple[str, int | None]:
-    """An entry without its port, and that; IPv6 addresses have one only behind brackets."""
-    if entry.startswith("["):
-        name, _, rest = entry[1:].partition("]")
-        digits = rest.removeprefix(":")
-    elif entry.count(":") == 1:
-        name, _, digits = entry.partition(":")
-    else:
-        name, digits = entry, ""
-    return name, int(digits) if digits.isascii() and digits.isdigit() else None
 
 
 def _in_url(host: str) -> str:
