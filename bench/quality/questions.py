@@ -2,7 +2,7 @@
 
 A small model reads short texts only, so most are pieces of recorded ones, cut at line ends (of JSON: some rows of an
 array); tool outputs of conversations are whole. The seed of every choice is the text's name. A question is asked only
-where the text has one answer to it.
+where the text has one answer to it; for a row or a match, only where others could be mistaken for it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ QUESTIONS = 6
 PIECES = 6
 """Of one recorded text."""
 
+_COLUMN = re.compile(r"[0-9]+:")
 _RESULT = re.compile(r"([^:\n]+):([0-9]+):(.*)")
 
 
@@ -203,13 +204,16 @@ def _of_matches(text: Text, chance: random.Random) -> list[Question]:
     gold: dict[str, list[int]] = text.record.get("files", {})
     results = [result.groups() for line in text.text.split("\n") if (result := _RESULT.fullmatch(line))]
     results = [one for one in results if int(one[1]) in gold.get(one[0], ())]
+    if all(_COLUMN.match(one[2]) for one in results):
+        results = [(path, number, _COLUMN.sub("", line)) for path, number, line in results]
     texts = Counter(one[2].strip() for one in results)
     files = Counter(one[0] for one in results)
     single = [one for one in results if texts[one[2].strip()] == 1 and 12 <= len(one[2].strip()) <= 120]
     found: list[Question] = []
     for path, number, line in chance.sample(single, min(3, len(single))):
         found.append(Question("line", asked(f"On which line of {path} is: {line.strip()} ?"), f" {number}"))
-        found.append(Question("file", asked(f"Which file contains: {line.strip()} ?"), f" {path}"))
+        if len(files) > 1:
+            found.append(Question("file", asked(f"Which file contains: {line.strip()} ?"), f" {path}"))
     whole = sorted(files)[1:-1]  # the first and the last may be cut
     if whole:
         path = chance.choice(whole)
@@ -231,8 +235,8 @@ def _of_diff(text: Text, chance: random.Random) -> list[Question]:
     added, removed = visible.numstat(text.text)
     if added and removed:
         found.append(Question("lines added", asked("How many lines does this diff add?"), f" {added}"))
-    name = lines[0].rpartition(" b/")[2]
-    if name:
+    _, is_named, name = lines[0].rpartition(" b/")
+    if is_named:
         found.append(Question("file", asked("Which file does this diff change?"), f" {name}"))
     return chance.sample(found, min(QUESTIONS, len(found)))
 
