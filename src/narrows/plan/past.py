@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from narrows.compressors.registry import COMPRESSORS, Registry
 from narrows.compressors.repeats import (
     FLOOR_BYTES,
     WINDOW_BYTES,
@@ -101,7 +100,9 @@ def within_window(outputs: Sequence[Forwarded]) -> list[Forwarded]:
 
 
 def fold_part(task: PartTask, alone: PartOutcome, before: Before) -> PartOutcome:
-    """The outcome of a tool output after others; what raises is as in `decide_part`."""
+    """The outcome of a tool output after others; what raises, and what is loaded when, is as in `decide_part`."""
+    from narrows.compressors.registry import COMPRESSORS, Registry
+
     if isinstance(alone.decision.result, Kept) and shown_by(alone.decision.result) is Shown.NOTHING:
         return alone
     text = jsonstr.decode(task.literal)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from narrows.compressors.registry import compress_text
 from narrows.compressors.types import Classifier, Decision, Kept, Reason
 from narrows.core import jsonstr
 from narrows.core.digest import call_digest, part_digest
@@ -49,7 +48,12 @@ def context_of(policy: Policy, encoding: Encoding) -> bytes:
 
 def decide_part(task: PartTask, classifier: Classifier | None) -> PartOutcome:
     """The outcome of one part. Whatever the text, nothing is raised but MemoryError, which says something about the
-    machine and not about the text, and must never become a decision."""
+    machine and not about the text, and must never become a decision.
+
+    The compressors are loaded with the first part that is decided: the process that serves decides none, and its start
+    would take a third longer."""
+    from narrows.compressors.registry import compress_text
+
     try:
         text = jsonstr.decode(task.literal)
     except ValueError as error:
