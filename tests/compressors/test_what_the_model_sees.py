@@ -19,6 +19,7 @@ SECTIONS = {
     "Search results": (Kind.SEARCH, "grep -rn x src"),
     "Diffs": (Kind.DIFF, "git diff"),
     "Tables and listings": (Kind.TABLE, "ls -l"),
+    "Binary data": (Kind.BLOB, "curl -s http://localhost:8080/"),
 }
 
 
