@@ -13,15 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from narrows.compressors.json_rows import embedded, moments
+from narrows.compressors.json_rows.cursor import STRING, Cursor, NotOurs
 from narrows.compressors.json_rows.declared import Field, Header, assembled
-from narrows.compressors.json_rows.notation import BARE, BARE_KEY, NUMBER, RAW, quoted
+from narrows.compressors.json_rows.notation import BARE, NUMBER, quoted
 from narrows.compressors.json_rows.reading import MAX_DEPTH, NotExact, read
-
-MAX_CHARACTERS = 128 << 20
-
-
-class NotOurs(ValueError):
-    """The text is not in short form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +30,12 @@ class Decoded:
     strings_cut: int
 
 
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
-_PLAIN = re.compile(r'[^,{}\[\]"\n]*')
-_NAME = re.compile(r'[^,{}\[\]"\n:=]*')
-_UNSPACED_NAME = re.compile(r'[^ ,{}\[\]"\n:=]*')
 _LITERAL = re.compile(rf"(?:true|false|null|{NUMBER})\Z")
 _PIECE = re.compile(r"[0-9A-Za-z]+\Z")
-_UNSPACED = re.compile(r'[^ ,{}\[\]"\n]*')
 _TABLE = re.compile(r"\[(0|[1-9][0-9]{0,8}) (rows|lists)( ?)\{")
 _MAP = re.compile(r"\{([1-9][0-9]{0,8}) (rows)( ?)\{")
 _GAP = re.compile(r"\[narrows: rows ([1-9][0-9]{0,8})-([1-9][0-9]{0,8}) left out\]\n")
 _SUMMARY = re.compile(r"\[narrows: ([1-9][0-9]{0,8}) rows left out(?:; [^\n]*)?\]\n")
-_CUT = re.compile(r"\+<[1-9][0-9]{0,8} characters left out>")
 _NAMED = re.compile(r"&([1-9][0-9]{0,8}) ")
 _REPEATED = re.compile(r"\*([1-9][0-9]{0,8})")
 _MEMBER = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z0-9_]*")
@@ -70,17 +59,13 @@ def decode(body: str) -> Decoded:
     return Decoded(text, items, reader.rows_left_out, reader.strings_cut)
 
 
-class _Reader:
-    """A cursor over the body."""
+class _Reader(Cursor):
+    """Values, tables and rows; a cursor over the body."""
 
     def __init__(self, body: str) -> None:
-        self.body = body
-        self.position = 0
+        super().__init__(body)
         self.rows_left_out = 0
-        self.strings_cut = 0
-        self._characters = 0
         self._one_line = False
-        self._separator = ","
         self._levels = 0
         self._names = 0
         self._named: dict[int, str] = {}
@@ -93,16 +78,16 @@ class _Reader:
             case "{":
                 return self._object(depth)
             case '"':
-                return self._string()
+                return self.string()
             case "`":
-                return self._raw()
+                return self.raw()
             case "&" | "*" | "@" as sign:
                 special = self._special(sign, depth)
                 if special is not None:
                     return special
             case "j" if self.body.startswith(("json{", "json[", "json {", "json ["), self.position):
                 return self._embedded()
-        plain = self._plain()
+        plain = self.plain()
         if _LITERAL.match(plain):
             return plain
         if not BARE.match(plain):
@@ -120,35 +105,13 @@ class _Reader:
             yield from self._rows(header, count, depth) if table[2] == "rows" else self._lists(header, count, depth)
             self._end_of_table()
             return
-        self._expect("[")
-        if self._skip("]"):
+        self.expect("[")
+        if self.skip("]"):
             return
         yield self.value(depth + 1)
-        while not self._skip("]"):
-            self._expect(",")
+        while not self.skip("]"):
+            self.expect(",")
             yield self.value(depth + 1)
-
-    def _string(self) -> str:
-        """A JSON string, or what is left of one that was cut."""
-        text = self._found(_STRING)
-        cut = _CUT.match(self.body, self.position)
-        if cut is None:
-            return text
-        while cut is not None:
-            self.position = cut.end()
-            if self._skip("+"):
-                self._found(_STRING)
-            cut = _CUT.match(self.body, self.position)
-        self.strings_cut += 1
-        return text
-
-    def _raw(self) -> str:
-        end = self.body.find("`", self.position + 1)
-        text = self.body[self.position + 1 : end] if end >= 0 else ""
-        if not RAW.match(text):
-            raise NotOurs(f"not a string at {self.position}")
-        self.position = end + 1
-        return quoted(text)
 
     def _special(self, sign: str, depth: int) -> str | None:
         """A value that is named, one that is repeated, or a point in time; None for a string that begins alike."""
@@ -171,15 +134,15 @@ class _Reader:
         if int(name[1]) > self._names or int(name[1]) not in self._named:
             raise NotOurs(f"*{name[1]} names nothing")
         text = self._named[int(name[1])]
-        self._count_characters(len(text))
+        self.count_characters(len(text))
         return text
 
     def _embedded(self) -> str:
         """A string that holds JSON."""
         if self._levels == embedded.MAX_LEVELS:
             raise NotOurs("JSON in strings too deep")
-        self._expect("json")
-        spaced = self._skip(" ")
+        self.expect("json")
+        spaced = self.skip(" ")
         self._levels += 1
         text = self._one_line_value()
         self._levels -= 1
@@ -188,7 +151,7 @@ class _Reader:
                 text = embedded.plain(read(text).values[0], embedded.SPACED)
             except NotExact as fault:
                 raise NotOurs(str(fault)) from None
-        self._count_characters(len(text))
+        self.count_characters(len(text))
         return quoted(text)
 
     def _one_line_value(self) -> str:
@@ -204,16 +167,16 @@ class _Reader:
         if table is not None:
             header = self._header(table, depth)
             members = [self._keyed(header, depth) for _ in range(int(table[1]))]
-            self._expect("}")
+            self.expect("}")
             self._end_of_table()
             return "{" + ",".join(members) + "}"
-        self._expect("{")
+        self.expect("{")
         members = []
-        while not self._skip("}"):
+        while not self.skip("}"):
             if members:
-                self._expect(",")
-            name = self._key()
-            self._expect(":")
+                self.expect(",")
+            name = self.key()
+            self.expect(":")
             members.append(f"{name}:{self.value(depth + 1)}")
         return "{" + ",".join(members) + "}"
 
@@ -222,41 +185,33 @@ class _Reader:
         if not header.cells:
             raise NotOurs("an object without cells")
         name = self._row_key()
-        row = self._regular(header, depth, self._separator)
-        self._expect("\n")
+        row = self._regular(header, depth, self.separator)
+        self.expect("\n")
         return f"{name}:{row}"
 
     def _row_key(self) -> str:
-        separator, self._separator = self._separator, ","
-        name = self._key()
-        self._separator = separator
-        self._expect(":")
+        separator, self.separator = self.separator, ","
+        name = self.key()
+        self.separator = separator
+        self.expect(":")
         return name
-
-    def _key(self) -> str:
-        if self.body.startswith('"', self.position):
-            return self._found(_STRING)
-        name = self._found(_UNSPACED_NAME if self._separator == " " else _NAME)
-        if not BARE_KEY.match(name):
-            raise NotOurs(f"not a key at {self.position}")
-        return quoted(name)
 
     def _header(self, table: re.Match[str], depth: int) -> Header:
         """The declaration of a table's columns; what follows is written on lines."""
         self.position = table.end()
         self._one_line = True
-        self._separator = table[3] or ","
+        self.separator = table[3] or ","
         header = self._columns(depth)
-        self._expect("\n")
+        self.expect("\n")
         return header
 
     def _end_of_table(self) -> None:
         self._one_line = False
-        self._separator = ","
+        self.separator = ","
 
     def _columns(self, depth: int) -> Header:
         header = Header.of(self._fields(depth))
-        self._expect("}")
+        self.expect("}")
         if header is None or not header.fields:
             raise NotOurs("a column that follows from none")
         return header
@@ -265,36 +220,36 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise NotOurs("nested too deep")
         fields = [self._field(depth)]
-        while self._skip(self._separator):
+        while self.skip(self.separator):
             fields.append(self._field(depth))
         return tuple(fields)
 
     def _field(self, depth: int) -> Field:
-        name = self._key()
-        if self._skip("="):
+        name = self.key()
+        if self.skip("="):
             value = self.value(depth + 1)
-            return self._joined(name, value) if value[0] == '"' and self._skip("+") else Field(name, constant=value)
-        if self._skip("{"):
+            return self._joined(name, value) if value[0] == '"' and self.skip("+") else Field(name, constant=value)
+        if self.skip("{"):
             fields = self._fields(depth + 1)
-            self._expect("}")
+            self.expect("}")
             return Field(name, fields=fields)
-        if self._skip("[]{"):
-            separator, self._separator = self._separator, ","
+        if self.skip("[]{"):
+            separator, self.separator = self.separator, ","
             inner = self._columns(depth + 2)
-            self._separator = separator
+            self.separator = separator
             return Field(name, inner=inner)
         return Field(name)
 
     def _joined(self, name: str, prefix: str) -> Field:
-        source = self._found(_MEMBER)
-        suffix = self._found(_STRING) if self._skip("+") else '""'
+        source = self.found(_MEMBER)
+        suffix = self.found(STRING) if self.skip("+") else '""'
         return Field(name, affixes=(prefix[1:-1], suffix[1:-1]), source=None if source == "..." else quoted(source))
 
     def _rows(self, header: Header, count: int, depth: int) -> Iterator[str]:
         if not header.cells:
             row = self._row(header, depth)
-            self._count_characters(len(row) * count)
-            self._expect("]")
+            self.count_characters(len(row) * count)
+            self.expect("]")
             yield from [row] * count
             return
         index = left_out = 0
@@ -302,7 +257,7 @@ class _Reader:
             gap = _GAP.match(self.body, self.position)
             if gap is None:
                 yield self._row(header, depth)
-                self._expect("\n")
+                self.expect("\n")
                 index += 1
                 continue
             first, last = int(gap[1]), int(gap[2])
@@ -317,7 +272,7 @@ class _Reader:
                 raise NotOurs("the rows left out are not summed up")
             self.position = summary.end()
             self.rows_left_out += left_out
-        self._expect("]")
+        self.expect("]")
 
     def _lists(self, header: Header, count: int, depth: int) -> Iterator[str]:
         if not header.cells or not count:
@@ -326,8 +281,8 @@ class _Reader:
             rows: list[str] = []
             while not (self.body.startswith("-\n", self.position) or self.body.startswith("]", self.position)):
                 rows.append(self._row(header, depth))
-                self._expect("\n")
-            self._expect("-\n" if index < count - 1 else "]")
+                self.expect("\n")
+            self.expect("-\n" if index < count - 1 else "]")
             yield f"[{','.join(rows)}]"
 
     def _row(self, header: Header, depth: int) -> str:
@@ -337,19 +292,19 @@ class _Reader:
             if self.body.startswith("\n", self.position):
                 return whole
             self.position, self._names, self.strings_cut = before
-        return self._regular(header, depth, self._separator)
+        return self._regular(header, depth, self.separator)
 
     def _regular(self, header: Header, depth: int, separator: str = ",") -> str:
         """A row's cells, put under the names of its columns."""
         cells: list[str | None] = []
         for field in header.cells:
             if cells:
-                self._expect(separator)
+                self.expect(separator)
             cells.append(self._cell(field, depth))
         row = assembled(header, cells)
         if row is None:
             raise NotOurs(f"a column that follows from none at {self.position}")
-        self._count_characters(len(row))
+        self.count_characters(len(row))
         return row
 
     def _cell(self, field: Field, depth: int) -> str | None:
@@ -359,14 +314,10 @@ class _Reader:
             return self._piece()
         return self._listed(field.inner, depth + 2) if field.inner is not None else self.value(depth + 2)
 
-    def _plain(self) -> str:
-        """The letters up to a sign, and in a table whose cells are set apart by spaces up to a space."""
-        return self._found(_UNSPACED if self._separator == " " else _PLAIN)
-
     def _piece(self) -> str:
         """A part of a string."""
         start = self.position
-        text = self._plain()
+        text = self.plain()
         if _PIECE.match(text):
             return quoted(text)
         self.position = start
@@ -388,16 +339,16 @@ class _Reader:
 
     def _list_of_objects(self, header: Header, depth: int) -> str:
         items: list[str] = []
-        self._expect("[")
-        while not self._skip("]"):
+        self.expect("[")
+        while not self.skip("]"):
             if items:
-                self._expect(",")
+                self.expect(",")
             if len(header.cells) == 1:
                 items.append(self._regular(header, depth))
             else:
-                self._expect("[")
+                self.expect("[")
                 items.append(self._regular(header, depth))
-                self._expect("]")
+                self.expect("]")
         return f"[{','.join(items)}]"
 
     def _next_name(self, name: re.Match[str]) -> int:
@@ -406,25 +357,3 @@ class _Reader:
         if int(name[1]) != self._names:
             raise NotOurs(f"&{name[1]} is out of order")
         return self._names
-
-    def _count_characters(self, count: int) -> None:
-        self._characters += count
-        if self._characters > MAX_CHARACTERS:
-            raise NotOurs("expands beyond any source")
-
-    def _found(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self.body, self.position)
-        if found is None:
-            raise NotOurs(f"nothing that fits at {self.position}")
-        self.position = found.end()
-        return found[0]
-
-    def _skip(self, text: str) -> bool:
-        if self.body.startswith(text, self.position):
-            self.position += len(text)
-            return True
-        return False
-
-    def _expect(self, text: str) -> None:
-        if not self._skip(text):
-            raise NotOurs(f"{text!r} is missing at {self.position}")
