@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from dataclasses import replace
 
 import pytest
@@ -21,7 +20,6 @@ from narrows.plan import (
     PartTask,
     Plan,
     condensed,
-    decide_part,
     keys_of,
     part_key,
     plan_body,
@@ -30,25 +28,10 @@ from narrows.plan import (
 )
 from narrows.policy import Kind, Level, Policy, Scope
 from narrows.wire.openai_chat import WIRE
-from narrows.wire.types import Located, Refusal, Role
-from tests.laws.conversations import HOSTILE, SHORTENED, Message, Style, body_of, conversations, rows, styles
+from narrows.wire.types import Located, Refusal
+from tests.laws.conversations import HOSTILE, SHORTENED, Message, Style, body_of, conversations, styles
 
 O200K = Encoding("o200k_base", assumed=False)
-TASK = PartTask(json.dumps(SHORTENED).encode(), Role.TOOL, ToolCall("bash", "{}"), Policy(), O200K)
-
-
-class Names:
-    """A classifier that calls every text the same."""
-
-    version = "names-1"
-
-    def __init__(self, kind: Kind | None) -> None:
-        self.kind = kind
-        self.asked = 0
-
-    def classify(self, text: str) -> Kind | None:
-        self.asked += 1
-        return self.kind
 
 
 class Breaks:
@@ -136,54 +119,6 @@ def test_keys_are_the_tasks_keys(messages: list[Message], style: Style, policy: 
     assert keys_of(body, located(body), policy, DecisionCache(0)) == expected
 
 
-OTHERS = [
-    replace(TASK, literal=b'"x"'),
-    replace(TASK, role=Role.USER),
-    replace(TASK, tool_call=None),
-    replace(TASK, tool_call=ToolCall("bash", "{ }")),
-    replace(TASK, tool_call=ToolCall("sh", "{}")),
-    replace(TASK, policy=Policy(level=Level.LOSSLESS)),
-    replace(TASK, policy=Policy(min_saved_tokens=33)),
-    replace(TASK, policy=Policy(classifier="magika-1.0.3")),
-    replace(TASK, policy=Policy(tokenizer="other")),
-    replace(TASK, encoding=Encoding("cl100k_base", assumed=False)),
-    replace(TASK, encoding=Encoding("o200k_base", assumed=True)),
-]
-
-
-def test_a_key_names_everything_the_outcome_depends_on() -> None:
-    keys = {part_key(task) for task in [TASK, *OTHERS]}
-    assert len(keys) == 1 + len(OTHERS)
-
-
-def test_a_key_does_not_name_the_scope() -> None:
-    assert part_key(replace(TASK, policy=Policy(scope=Scope.LATEST))) == part_key(TASK)
-
-
-def test_contexts_of_many_policies_are_told_apart() -> None:
-    cache = DecisionCache(0)
-    policies = [Policy(min_saved_tokens=number) for number in range(100)]
-    contexts = [cache.context(policy, O200K) for policy in policies * 2]
-    assert len(set(contexts)) == 100
-    assert contexts[:100] == contexts[100:]
-
-
-@given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda text: json.dumps(text).encode())))
-def test_deciding_never_raises(literal: bytes) -> None:
-    policy = Policy(json_min_bytes=1)
-    outcome = decide_part(replace(TASK, literal=literal, policy=policy), None)
-    assert outcome == decide_part(replace(TASK, literal=literal, policy=policy), None)
-    assert (outcome.replacement is None) == isinstance(outcome.decision.result, Kept)
-
-
-@pytest.mark.parametrize("literal", [b'"\\ud800' + b"x" * 900 + b'"', b'"' + b"\xff" * 900 + b'"'])
-def test_a_text_that_cannot_be_read_is_kept(literal: bytes) -> None:
-    outcome = decide_part(replace(TASK, literal=literal), None)
-    assert isinstance(outcome.decision.result, Kept)
-    assert outcome.decision.result.reason is Reason.UNREADABLE
-    assert outcome.replacement is None
-
-
 def test_a_small_literal_is_not_even_decoded() -> None:
     body = body_of(['{"role":"tool","content":"\\ud800"}', '{"role":"tool","content":"' + "\\u0041" * 90 + '"}'])
     plan = plan_body(body, WIRE, Policy())
@@ -203,21 +138,6 @@ def test_what_needs_no_work() -> None:
     assert faulty.decision.result == Kept(Reason.UNREADABLE, detail="duplicate key")
     assert isinstance(small, PartOutcome)
     assert small.decision.bytes_before == small.decision.bytes_after == 1
-
-
-def test_a_person_s_text_is_never_a_matter_for_the_classifier() -> None:
-    prose = json.dumps("It was the best of times. " * 80).encode()
-    classifier = Names(Kind.JSON)
-    of_user = decide_part(replace(TASK, literal=prose, role=Role.USER), classifier)
-    assert isinstance(of_user.decision.result, Kept)
-    assert of_user.decision.result.reason is Reason.NOT_ELIGIBLE
-    assert classifier.asked == 0
-    decide_part(replace(TASK, literal=prose), classifier)
-    assert classifier.asked == 1
-
-
-def test_a_person_s_text_that_a_grammar_explains_is_shortened() -> None:
-    assert isinstance(decide_part(replace(TASK, role=Role.USER), None).decision.result, Compressed)
 
 
 @pytest.fixture
@@ -242,25 +162,6 @@ def test_what_says_nothing_about_the_text_is_no_decision(breaking: Compressor) -
     with pytest.raises((MemoryError, KeyboardInterrupt)):
         plan_body(body_of([tool(SHORTENED)]), WIRE, Policy(), cache=cache)
     assert len(cache) == 0
-
-
-def test_tasks_and_outcomes_travel_between_processes() -> None:
-    outcome = decide_part(TASK, None)
-    assert outcome.replacement is not None
-    assert pickle.loads(pickle.dumps(TASK)) == TASK
-    assert part_key(pickle.loads(pickle.dumps(TASK))) == part_key(TASK)
-    assert pickle.loads(pickle.dumps(outcome)) == outcome
-
-
-def test_the_cache_is_bounded_and_counts() -> None:
-    cache = DecisionCache(40_000)
-    for number in range(200):
-        plan_body(body_of([tool(rows(20, f"name{number}"))]), WIRE, Policy(), cache=cache)
-        assert 0 < cache.size_bytes <= 40_000
-    assert (cache.hits, cache.misses) == (0, 200)
-    assert 1 < len(cache) < 200
-    plan = plan_body(body_of([tool(rows(20, "name199"))]), WIRE, Policy(), cache=cache)
-    assert (cache.hits, plan.parts[0].replayed) == (1, True)
 
 
 def test_equal_texts_get_equal_bytes() -> None:

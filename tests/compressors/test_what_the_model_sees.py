@@ -6,10 +6,13 @@ import re
 
 import pytest
 
+from narrows.compressors import repeats
 from narrows.compressors.registry import COMPRESSORS
-from narrows.compressors.types import Compressed
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.repeats import Before, Earlier, Shelf
+from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Kind, Level
+from tests.compressors import repeats_truth
 from tests.conftest import REPOSITORY
 from tests.laws.all_kinds import KINDS
 
@@ -35,3 +38,14 @@ def test_before_becomes_after(heading: str) -> None:
     assert isinstance(result, Compressed)
     assert result.text.removesuffix("\n") == after.removesuffix("\n")
     next(one for one in KINDS if one.compressor is compressor).check_truth(before, result.text)
+
+
+def test_a_repeat_names_what_was_shown_before() -> None:
+    section = PAGE.partition("\n## Repeats\n")[2].partition("\n## ")[0]
+    earlier, before, after = re.findall(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    found = repeats.fold(
+        before, Kept(Reason.NEVER_SHORTENED), Before(Shelf([Earlier(earlier, OutputPlace(3))]), OutputPlace(4))
+    )
+    assert found is not None
+    assert found.text == after
+    repeats_truth.check_truth(before, after, {(3, 1): earlier}, 4)
