@@ -64,7 +64,8 @@ class MalformedRequest(DownstreamError):
 
 
 class InvalidKey(DownstreamError):
-    """The gateway has keys, and the request shows none of them. Status and code are those of OpenAI's own refusal."""
+    """The gateway has keys, and the request shows none of them; or it has none, and lends its upstream's key to nobody
+    but programs on its machine. Status and code are those of OpenAI's own refusal."""
 
     status = 401
     code = "invalid_api_key"

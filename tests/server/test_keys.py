@@ -81,6 +81,33 @@ def test_no_other_text_is_a_key(text: str, field: str) -> None:
         enter(keyring(), field.format(text))
 
 
+NAMES = st.sampled_from(["Authorization", "x-api-key", "X-GOOG-API-KEY", "api-key", "x-narrows-key", "X-Other", "nrw_"])
+VALUES = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "Bearer ", "bearer\t", "Basic ", "nrw_ ", "x"]),
+    st.sampled_from([ALICE, BOB, NOBODY, "sk-own", ""]),
+    st.sampled_from(["", " ", "a", " x"]),
+)
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=6))
+def test_what_shows_a_key_is_found_as_a_plain_reading_finds_it(lines: list[tuple[str, str]]) -> None:
+    shown = []
+    for name, value in lines:
+        words = value.strip(" \t").split(maxsplit=1)
+        key = words[1] if len(words) == 2 and words[0].lower() == "bearer" else value.strip(" \t")
+        if name.lower() not in {"x-other", "nrw_"} and key in {ALICE, BOB}:
+            shown.append((name.lower().encode(), "alice" if key == ALICE else "bob"))
+    fields = [f"{name}: {value}" for name, value in lines]
+    if not shown:
+        with pytest.raises(InvalidKey):
+            enter(keyring(), *fields)
+        return
+    entry = enter(keyring(), *fields)
+    assert name_of(entry) == shown[0][1]
+    assert entry.drop == {b"x-narrows-key", *(name for name, _ in shown)}
+
+
 def test_the_digest_of_a_key_is_no_key() -> None:
     digest = key_digest(ALICE.encode())
     assert digest is not None
