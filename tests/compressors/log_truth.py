@@ -49,7 +49,7 @@ CAN_BE_LEVEL = {
 }
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
 IS_LEVEL = re.compile(rf"(?:{STAMP})?(TRACE|DEBUG|INFO|NOTICE) \w")
-CAN_BE_PASSED = re.compile(r"ok|OK|[Pp]ass|PASS|[✓✔√]|Failures: 0, Errors: 0, ")
+CAN_BE_PASSED = re.compile(r"ok|OK|[Pp]ass|PASS|[✓✔√]|Failures: 0, Errors: 0, | s = \.$|\[info\] +[-+] ")
 IS_PASSED = re.compile(r"\S+::\w+ PASSED$|ok \d+ - \w+$|test_\w+ \([\w.]+\) \.\.\. ok$")
 CAN_BE_SKIPPED = re.compile(r"skip|SKIP|xfail|XFAIL|ignored|expected failure|todo|TODO|[↓﹣]")
 ALARM = re.compile(

@@ -7,6 +7,10 @@ import re
 import pytest
 
 from narrows.compressors.log.classes import Tone, judged, level
+from narrows.compressors.log.decide import without_digits
+from narrows.compressors.log.sniffing import sniff
+from narrows.compressors.types import Verdict
+from narrows.core.tool_call import ToolCall
 
 
 def key(line: str) -> str:
@@ -157,3 +161,29 @@ def test_a_long_line_is_judged_by_its_ends() -> None:
 def test_a_line_says_the_same_in_any_company() -> None:
     keys = [key(line) for line in (*ERRORS, *WARNINGS, *MENTIONS, *PASSED, *SKIPPED, *PLAIN)]
     assert {line: found.tone for line, found in judged(keys).items()} == {line: tone(line) for line in keys}
+
+
+RUNNERS = (
+    ("PASS: tests/cache.test", "FAIL: tests/cache.test"),  # automake
+    ("[ok]: cache works (7 ms)", "[err]: cache works in tests/unit/x.tcl"),  # redis
+    ("CacheTest#test_works_7 = 0.01 s = .", "CacheTest#test_works_7 = 0.01 s = F"),  # minitest
+    ("        PASS [   0.005s] crate tests::cache", "        FAIL [   0.005s] crate tests::cache"),  # nextest
+    ("Test Case '-[A.B testC]' passed (0.001 seconds).", "Test Case '-[A.B testC]' failed (0.001 seconds)."),  # XCTest
+    ("cache works ... ok (3ms)", "cache works ... FAILED (3ms)"),  # deno
+    ("(pass) cache works [1.00ms]", "(fail) cache works [1.00ms]"),  # bun
+    ("ok 3 cache works", "not ok 3 cache works"),  # bats
+    ("[info] - cache works", "[info] - cache works *** FAILED ***"),  # sbt
+    ("✓  example.com/x (0.1s)", "✖  example.com/x (0.1s)"),  # gotestsum
+    (" ✔ Cache works", " ✘ Cache works"),  # phpunit
+    ("tests/t.py::T::t SUBPASSED(i=0)", "tests/t.py::T::t SUBFAILED(i=1)"),  # pytest
+)
+
+
+@pytest.mark.parametrize(("passed", "failed"), RUNNERS)
+def test_the_verdicts_of_runners(passed: str, failed: str) -> None:
+    lines = [passed, failed, "cache works"]
+    found = judged(without_digits(lines, lines))
+    assert [one.tone for one in found.values()] == [Tone.PASSED, Tone.ERROR, Tone.PLAIN]
+    many = [*(passed.replace("works", f"works{i}") for i in range(30)), failed]
+    call = ToolCall("bash", '{"command": "./run.sh"}')
+    assert sniff("\n".join(many), call) is Verdict.YES

@@ -31,6 +31,8 @@ def reported(text: str) -> list[str]:
         ("a\n=== FAILURES ===\nx\ny\n=== short test summary info ===\nz", 3),
         ("=== ERRORS ===\nx\n=== FAILURES ===\ny\n== 1 failed in 2s ==", 4),
         ("ok\nFAIL: test_x (m.C.test_x)\n---\nx\nRan 3 tests in 0.1s\nFAILED", 3),
+        ("=====\nFAIL: m.C.test_x\n---\nx\nRan 3 tests in 0.1s\nFAILED", 3),
+        ("PASS: a.test\nFAIL: x.test\nPASS: b.test\nx", 0),
         ("test a ... ok\nfailures:\n\n---- a stdout ----\nx\n\ntest result: FAILED.", 5),
         ("✔ a\n✖ failing tests:\nx\ny", 3),
         ("  ● suite \u203a name\n\n    x\nTests: 1 failed", 3),

@@ -61,13 +61,14 @@ _LEVEL_SIGNS = (
 
 _PASSED = re.compile(
     r"\s*[✓✔√] "
-    r"|\s*ok(?:\s+-|\s*$|\s+\S+\s+(?:\(cached\)|\.?s))"
-    r"|\s*--- PASS: |PASS(?:$|:? +\S)|\s*\[\s*(?:OK|PASS|PASSED)\s*\]"
+    r"|\s*ok(?:\s+-|\s*$|\s+\S+\s+(?:\(cached\)|\.?s)|  +\S)"
+    r"|\s*--- PASS: |PASS(?:$|:? +\S)|\s+PASS +\[|\s*\[\s*(?:OK|PASS|PASSED)\s*\]|\[ok\]: |\(pass\) "
+    r"|Test Case .* passed \(|\S+#\S+ = \.? ?s = \.$|\[info\] +[-+] (?!.*\*\*\*)"
     r"|(?:.*?[\s\]:>])?(?:SUB)?PASSED(?:\s*[\[(]|\s+\S*[/:.]|\s+in\s|\s*$)"
     r"|.*(?:\.\.\.|\s\.+)\s*(?:ok|OK|Passed|passed)(?:\s+[.(\[].{0,12})?$"
     r"|.*\[OK\]\s*$|test_\w+ ok$"
 )
-_PASSED_SIGNS = ("ok", "OK", "PASS", "assed", "✓", "✔", "√")
+_PASSED_SIGNS = ("ok", "OK", "PASS", "assed", "✓", "✔", "√", "(pass)", " s = .", "[info]")
 _SKIPPED = re.compile(
     r"(?:.*?[\s\]:>])?(?:SKIPPED|XFAIL|xfail)(?:\s*[\[(]|\s|\s*$)|.*\.\.\. (?:skipped|ignored|expected failure)\b"
     r"|.*# (?:SKIP|skip|TODO|todo)\b|\s*\[ +SKIPPED +\]|\s*--- SKIP: |\s*[↓﹣] "
@@ -77,8 +78,9 @@ _FAILED = re.compile(
     r"(?:.*?[\s\]:>])?(?:(?:SUB)?FAILED|XPASS)(?:\s*[\[(]|\s+\S|\s*$)"
     r"|.*\.\.\. (?:FAIL|ERROR|FAILED|unexpected success)\b"
     r"|\s*(?:--- FAIL: |FAIL(?:$|[:\s!])|\[\s*FAIL(?:ED)?\s*\])|.*\[FAIL\]\s*$|(?:FAIL|ERROR): \S"
+    r"|\[(?:err|exception)\]: |\(fail\) |Test Case .* failed \(|\S+#\S+ = \.? ?s = [FE]$|\[info\] .*\*\*\* FAILED"
 )
-_FAILED_SIGNS = ("FAIL", "ERROR", "XPASS", "unexpected s")
+_FAILED_SIGNS = ("FAIL", "ERROR", "XPASS", "unexpected s", "[err", "[exc", "(fail)", "failed (", " s = ")
 _FAILED_MARK = re.compile(
     r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
     r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"

@@ -58,7 +58,7 @@ _DEVICE = re.compile(r"%[A-Z][A-Z_]*-[A-Z_]*-?-?[A-Z]")
 _STATUS = re.compile(r'" [45]\d\d ')
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
-_TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$")
+_TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$|Test Case .* started\.$")
 _TESTS_RUN = "Tests run: , Failures: , Errors: "
 
 

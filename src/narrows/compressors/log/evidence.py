@@ -45,13 +45,14 @@ _TESTS = (
     r"test \S+ \.\.\. |test result: |running \d+ tests?$|\s*Doc-tests ",
     r"TAP version|\s*(?:not )?ok \d+\b|\s*# (?:Subtest|tests|pass|fail|suites|cancelled|skipped|todo|duration_ms)\b",
     r"\s+duration_ms|\d+\.\.\d+$|\s+(?:---|\.\.\.)$",
-    r"\s*[✓✔✖✕✗▶\u2139●] ?\S|(?:PASS|FAIL)\s+\S+|(?:Tests?|Test Suites|Snapshots|Test Files):? +\d",
+    r"\s*[✓✔✖✕✗✘▶\u2139●] {0,2}\S|(?:PASS|FAIL)\s+\S+|(?:Tests?|Test Suites|Snapshots|Test Files):? +\d",
     r"=== (?:RUN|PAUSE|CONT|NAME) |\s*--- (?:PASS|FAIL|SKIP): |(?:ok|FAIL|\?) +\t?\S+\s+[\d.(\[]|goroutine \d+ \[",
     r"\[[ =-]+(?:RUN|OK|FAILED|PASSED|SKIPPED|DISABLED)?[ =-]*\] ?",
     r"\d+ (?:passing|failing|pending|examples?)\b|Finished in [\d.]+",
     r"\s*\d+/\d+ Test +#\d+: |\s+Start +\d+: \S|\d+% tests passed, |Test project /",
     r"\s*(?:Passed|Failed|Skipped) \S+ \[[<\d]|(?:Passed|Failed)! +- Failed: |Test [Rr]un (?:for|Successful|Failed)",
-    r"Tests run: \d| T E S T S$",
+    r"Tests run: \d| T E S T S$|(?:PASS|SKIP|XFAIL|XPASS): \S|\((?:pass|fail|skip|todo)\) |Test (?:Case|Suite) '"
+    r"|\[(?:ok|err|exception|skip|ignore)\]: |\s+(?:PASS|FAIL|SLOW|LEAK|FLAKY|SIG[A-Z]+|TRY \d \w+) \[ *>?[ \d.]+s\] ",
 )
 _BUILDS = (
     r"\s*(?:Compiling|Finished|Running|Checking|Downloading|Downloaded|Updating|Fresh|Locking|Building|Linking) \S",
@@ -65,8 +66,8 @@ _BUILDS = (
     r"OFFLOAD_TARGET_|Supported LTO compression|GNU (?:C\d|assembler version|ld )|GGC heuristics: |\tcompiled by GNU C"
     r"|ignoring (?:nonexistent|duplicate) directory |#include (?:<\.\.\.>|\"\.\.\.\") search starts|End of search list"
     r"|Compiler executable checksum: |as -v | /\S+/(?:include|lib)[\w/.+-]*$",
-    r"> Task :|> Configure project|BUILD (?:SUCCESS|FAIL)|\[INFO\]|\[ERROR\]|\[WARNING\]|\d+ actionable tasks?: "
-    r"|Starting a Gradle Daemon|Progress \(\d+\): |[ew]: file:///",
+    r"> Task :|> Configure project|BUILD (?:SUCCESS|FAIL)|\[(?:INFO|ERROR|WARNING|info|warn|error|success)\]"
+    r"|\d+ actionable tasks?: |Starting a Gradle Daemon|Progress \(\d+\): |[ew]: file:///",
     r"Step \d+/\d+ : | ---> |#\d+ (?:\[|\d|DONE|CACHED|ERROR|sha256:|transferring|resolve |exporting|naming to)"
     r"|#\d+ extracting|(?: ?=>)+ \S.* [\d.]+s$|Removing intermediate container |Sending build context "
     r"|Successfully (?:built|tagged) ",
@@ -119,8 +120,10 @@ _ANYWHERE = (
     (rf"[^\s\w]*\w\S* [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]", _LEVEL_WORDS),
     (r"(?:\S+ ){0,3}(?:level|lvl|severity)=\w", ("level=", "lvl=", "severity=")),
     (r"(?:\S+ )?(?=[FEsxX]*\.)[.FEsxX]{3,} *(?:\[ *\d+%\])?$", ("...", "..F", "F..", ".s", "s.", ".x", ".E")),
-    (r"\S+::\S.* (?:PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)\b", _VERDICTS),
-    (r".*\.\.\. (?:ok|OK|FAIL|FAILED|ERROR|ignored|skipped\b.*|expected failure)$", ("... ",)),
+    (r"\S+::\S.* (?:SUB)?(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)\b", _VERDICTS),
+    (r".*\.\.\. (?:ok|OK|FAIL|FAILED|ERROR|ignored|skipped\b.*|expected failure)(?: \([\d.]+m?s\))?$", ("... ",)),
+    (r"\S+#\S+ = [\d.]+ s = [.FES]$", (" s = ",)),
+    (r".{0,80}: Executed \d+ of \d+ ", (": Executed ",)),
     (
         r" ?(?:/\S*/)?(?:[\w-]+-)?(?:cc|gcc|g\+\+|c\+\+|clang(?:\+\+)?|gfortran|nvcc|emcc|cc1|cc1plus|collect2)"
         r"(?:-\d+)? (?:.* )?-(?:c|o|quiet|shared) ",

@@ -31,6 +31,8 @@ _REPORTS: tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...] = tuple(
     )
 )
 _OPENERS = re.compile("|".join(f"(?:{opens.pattern})" for opens, _ in _REPORTS))
+_HEADED = re.compile(r"(?:FAIL|ERROR): (?!\S+ \()")
+"""What opens a report of nose below a rule, and elsewhere is automake's verdict."""
 _FIRST_CHARACTERS = frozenset("=-FEf✖● \tpgRT⎯")
 _RUN = re.compile(r"\s*\[ RUN +\] |=== RUN ")
 _RUN_FAILED = re.compile(r"\s*\[ +FAILED +\] |\s*--- FAIL: ")
@@ -58,7 +60,7 @@ def show_reports(keys: Sequence[str], openers: Sequence[int], show: Show) -> Non
     """Show every report; `openers` are the numbers of the lines that may open one."""
     after = 0
     for start in openers:
-        if start < after:
+        if start < after or (_HEADED.match(keys[start]) is not None and not _has_rule_above(keys, start)):
             continue
         ends = next(ends for opens, ends in _REPORTS if opens.match(keys[start]))
         after = len(keys)
@@ -68,6 +70,10 @@ def show_reports(keys: Sequence[str], openers: Sequence[int], show: Show) -> Non
         show(start, after)
         if after < len(keys) and opens_report(keys[after]):
             continue
+
+
+def _has_rule_above(keys: Sequence[str], number: int) -> bool:
+    return number == 0 or keys[number - 1].startswith("=====")
 
 
 def show_traceback(lines: Sequence[str], start: int, show: Show) -> None:
