@@ -120,6 +120,25 @@ async def test_what_is_held_is_read_now_and_then_and_counted_until_it_is() -> No
     assert afterwards.held_bytes == sum(tee.held_bytes for tee in tees) == 0
 
 
+async def test_what_is_held_by_many_waits_for_what_is_left_of_each_turn() -> None:
+    told: list[str] = []
+    afterwards = Afterwards(
+        asyncio.get_running_loop(),
+        lambda story, _: told.append(story.request_id),
+        clock=count(step=TURN_S / 2).__next__,
+    )
+    tees = [tee_for(afterwards, 100) for _ in range(4)]
+    for tee in tees:
+        afterwards.observe(tee, b"x")
+    afterwards.read_held()
+    afterwards.tell(None, story("a"))
+    turns = []
+    while afterwards.held_bytes:
+        await asyncio.sleep(0)
+        turns.append((len(told), afterwards.held_bytes))
+    assert turns == [(1, 3), (1, 1), (1, 0)]
+
+
 @pytest.mark.parametrize("status", [204, 304])
 async def test_an_answer_without_a_body_is_not_observed(status: int) -> None:
     afterwards, told = started()

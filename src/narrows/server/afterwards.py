@@ -3,7 +3,8 @@
 Bytes are written to the client first. Their copies stay with the answer's tee, and are read in a later turn of the
 event loop (with uvloop, what is written leaves at the end of the turn, so reading at once would hold it back): when
 there are enough of them, when the answer is over, and a few times a second, so that a slow stream's copies do not pile
-up. A turn ends after a moment, but not before it has done half of what was there, or a busy loop would never catch up.
+up. A turn ends after a moment, but not before it has done half of what had to be done, or a busy loop would never catch
+up; the slow streams' copies, of which there may be thousands, are read in what is left of each turn.
 Where unread copies pile up all the same, an answer is no longer observed, and says so in its record; its bytes go on
 (law 8).
 """
@@ -39,6 +40,7 @@ class Afterwards:
         self._clock = clock
         self._queue: deque[tuple[ResponseTee | None, Story | None]] = deque()
         self._holding: set[ResponseTee] = set()
+        self._unhurried: deque[ResponseTee] = deque()
         self._scheduled = False
         self.held_bytes = 0
 
@@ -69,14 +71,14 @@ class Afterwards:
     def read_held(self) -> None:
         """Have everything read that is held; called a few times a second."""
         if self._holding:
-            self._queue.extend([(tee, None) for tee in self._holding])
+            self._unhurried.extend(self._holding)
             self._holding.clear()
             self._schedule()
 
     def finish(self) -> None:
         """Do everything that is left, now."""
         self.read_held()
-        while self._queue:
+        while self._queue or self._unhurried:
             self._work()
 
     def _schedule(self) -> None:
@@ -93,8 +95,12 @@ class Afterwards:
                 self._do(*self._queue.popleft())
                 if len(self._queue) <= may_wait and self._clock() >= until_s:
                     break
+            while self._unhurried:
+                self._do(self._unhurried.popleft(), None)
+                if self._clock() >= until_s:
+                    break
         finally:
-            if self._queue:
+            if self._queue or self._unhurried:
                 self._schedule()
 
     def _do(self, tee: ResponseTee | None, story: Story | None) -> None:
