@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from narrows.settings import SETTINGS, Group, ParsedSettings
 @pytest.fixture(autouse=True)
 def in_an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("NARROWS_CONFIG", "NARROWS_PORT", "NARROWS_UPSTREAM", "OPENAI_BASE_URL"):
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    for name in ("NARROWS_CONFIG", "NARROWS_PORT", "NARROWS_UPSTREAM", "OPENAI_BASE_URL", *proxies):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -27,7 +27,7 @@ UPSTREAM = ["--upstream", "https://models.example"]
 def in_an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
-        if name.startswith("NARROWS_") or name == "OPENAI_BASE_URL":
+        if name.startswith("NARROWS_") or name == "OPENAI_BASE_URL" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 

@@ -57,7 +57,9 @@ def _proxy(text: str) -> str:
     except ValueError:
         raise ValueError("not a URL") from None
     if url.scheme != "http" or not url.hostname or port == 0:
-        raise ValueError("needs http://, a host and a port, such as http://proxy.example:3128, or none to go without")
+        raise ValueError(
+            "needs http://, a host and a port, such as http://proxy.example:3128; --upstream-proxy none goes without"
+        )
     if url.path.strip("/") or "?" in text or "#" in text:
         raise ValueError("must not hold a path, a query or a fragment")
     if not text.isascii() or any(character <= " " or character == "\x7f" for character in text):
