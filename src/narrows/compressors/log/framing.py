@@ -119,6 +119,9 @@ def _sample(lines: Sequence[str]) -> list[str]:
 def _without_stamps(lines: Sequence[str], sample: list[str]) -> list[str] | None:
     if not sample or not all(map(_STAMP.match, sample)):
         return None
+    century = sample[0][:2]
+    if century.isdecimal() and any(line and not line.startswith(century) for line in lines):
+        return None
     ends = [match.end() if match is not None else 0 for match in map(_STAMP.match, lines)]
     if 0 in ends and any(line and not end for line, end in zip(lines, ends, strict=True)):
         return None

@@ -19,7 +19,9 @@ _STAMP = re.compile(
 _TIME = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?|[A-Z][a-z]{2} +\d+ (?=\d\d:)"
     r"|(?<=[a-z])\[\d+\](?=:)|^\[? *\d+\.\d{3,}\]?"
-    r'|(?<=")(?:ts|time|timestamp|pid|_PID|SYSLOG_PID|__(?:REALTIME|MONOTONIC)_TIMESTAMP|_SOURCE_REALTIME_TIMESTAMP)"'
+)
+_TIME_OF_RECORD = re.compile(
+    r'"(?:ts|time|timestamp|pid|_PID|SYSLOG_PID|__(?:REALTIME|MONOTONIC)_TIMESTAMP|_SOURCE_REALTIME_TIMESTAMP)"'
     r': ?"?\d+(?:\.\d+)?(?:[eE]\d+)?(?=[",}\s])'
 )
 
@@ -37,4 +39,5 @@ def are_stamped(lines: Sequence[str]) -> bool:
 
 def timeless(line: str) -> str:
     """The line without times, process numbers and the seconds since a start, those of JSON records included."""
-    return _TIME.sub("", line)
+    bare = _TIME.sub("", line)
+    return _TIME_OF_RECORD.sub('"', bare) if '":' in bare else bare
