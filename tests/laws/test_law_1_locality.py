@@ -47,7 +47,8 @@ def changes(before: Any, after: Any, pointer: str = "") -> Iterator[str]:
     if isinstance(before, dict):
         assert list(before) == list(after)
         for key in before:
-            yield from changes(before[key], after[key], f"{pointer}/{key}")
+            escaped = key.replace("~", "~0").replace("/", "~1")
+            yield from changes(before[key], after[key], f"{pointer}/{escaped}")
     elif isinstance(before, list):
         assert len(before) == len(after)
         for index, (one, other) in enumerate(zip(before, after, strict=True)):

@@ -96,3 +96,36 @@ def test_outputs_are_counted_and_chained() -> None:
         assert part.output is not None
         before, chain = chain, chain_digest(chain, part.digest, part.output)
         assert part.chain == (chain if before else None)
+
+
+@dataclass(slots=True)
+class Words(ConversationReader):
+    """Every item is a user's text."""
+
+    def read_item(self, start: int, stop: int) -> None:
+        self.add(f"/{self.index}", (start, stop), (Role.USER, None, None))
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("x" * 600 + "\n(Open file: n/a)\n(Current directory: /)\nbash-$", Role.OBSERVATION),
+        ("<returncode>0</returncode>\n<output>\n" + "x" * 600 + "\n</output>", Role.OBSERVATION),
+        ("Observation:\nExecution logs:\nx\nLast output from code snippet:\nNone", Role.OBSERVATION),
+        ("Observation:\nit fails", Role.USER),
+        ("why do I see bash-$", Role.USER),
+        ("a list [1]", Role.USER),
+        ("hello", Role.USER),
+    ],
+)
+def test_user_text_in_a_frame_that_no_person_types_is_an_observation(text: str, role: Role) -> None:
+    body = json.dumps([text]).encode()
+    (part,) = Words(body, None).read(jsonscan.elements(body, 0, len(body), None)).parts
+    assert part.role is role
+    assert (part.output is not None) is (role is Role.OBSERVATION and len(text) > 512)
+
+
+def test_a_literal_that_cannot_be_decoded_is_no_observation() -> None:
+    body = b'["\\ud800\\n(Current directory: /)\\nbash-$"]'
+    (part,) = Words(body, None).read(jsonscan.elements(body, 0, len(body), None)).parts
+    assert part.role is Role.USER

@@ -6,6 +6,8 @@ that two explain is kept, because a wrong kind is worse than no shortening, unle
 Where no grammar proves anything the classifier is asked: it may veto, let the only candidate try, or name a kind, whose
 compressor then re-checks its own grammar.
 
+A harness's frame around an output (`core/frames`) is taken off before, and put back after.
+
 What came out is then held against the outputs before it in the conversation, where the caller knows them: a text that
 they show already is named instead (`compressors/repeats`).
 
@@ -17,12 +19,13 @@ about the machine and not about the text; the caller must not turn it into a dec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from narrows.compressors import blob, diff, json_rows, log, marks, repeats, search, table
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
-from narrows.compressors.tools import reads_file
+from narrows.compressors.tools import reads_file, shows_a_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
+from narrows.core.frames import framed, put_back, taken_out
 from narrows.core.tokens import Encoding, gate
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Kind, Level, Policy
@@ -36,6 +39,9 @@ COMPRESSORS: tuple[Compressor, ...] = (
     blob.COMPRESSOR,
 )
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
+
+FILES_HAVE = frozenset({Kind.JSON, Kind.TABLE})
+"""Kinds that files are made of: where no call says what was run, a framed output of these may be a file."""
 
 MUCH_SAVED = 0.7
 """Where the kind that knows the text best leaves at most this share of its characters, no other is asked."""
@@ -61,7 +67,9 @@ def compress_text(  # noqa: PLR0913 -- all that a decision depends on, each by i
     if not earlier or grammar_only:
         return decision
     least = max(policy.repeat_min_bytes, repeats.FLOOR_BYTES)
-    shelf = Shelf(one for one in earlier if one.shown is not Shown.LINES or len(one.text.encode(errors="surrogatepass")) >= least)
+    shelf = Shelf(
+        one for one in earlier if one.shown is not Shown.LINES or len(one.text.encode(errors="surrogatepass")) >= least
+    )
     before = Before(shelf, OutputPlace(earlier[-1].place.number + 1))
     return registry.fold(text, decision, policy, encoding, before)
 
@@ -136,11 +144,17 @@ class Registry:
 
     def expand(self, text: str, earlier: Sequence[Earlier] = ()) -> str | None:
         """The source of a lossless output; None where `text` is not one."""
-        if not marks.is_mark(text.partition("\n")[0]):
-            return None
         if repeats.is_output(text):
             named = repeats.expand(text, earlier)
             return named if named is None or not marks.has_mark(named) else self.expand(named)
+        frame = framed(text)
+        if frame is not None and (source := self._expand_bare(taken_out(frame))) is not None:
+            return frame.before + source + frame.after
+        return self._expand_bare(text)
+
+    def _expand_bare(self, text: str) -> str | None:
+        if not marks.is_mark(text.partition("\n")[0]):
+            return None
         sources = (compressor.expand(text) for compressor in self.compressors)
         return next((source for source in sources if source is not None), None)
 
@@ -151,11 +165,30 @@ class Registry:
             return Kept(Reason.POLICY_OFF)
         if size_bytes < policy.smallest_min_bytes:
             return Kept(Reason.TOO_SMALL, detail=f"{size_bytes} of {policy.smallest_min_bytes} bytes")
+        if tool_call is not None and reads_file(tool_call) and not marks.has_mark(text):
+            return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
+        frame = framed(text, spoken=grammar_only)
+        if frame is None or repeats.is_output(text):
+            return self._shorten_bare(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+        if any(compressor.is_output(taken_out(frame)) for compressor in self.compressors):
+            return Kept(Reason.ALREADY_SHORTENED)
+        inside = frame.inside
+        if tool_call is None and shows_a_file(inside):
+            return Kept(Reason.NEVER_SHORTENED, detail="a file in a window")
+        inside_bytes = len(inside) if inside.isascii() else len(inside.encode())
+        unproven = grammar_only and not frame.sure
+        result = self._shorten_bare(inside, inside_bytes, tool_call, policy, grammar_only=unproven)
+        if isinstance(result, Compressed) and tool_call is None and result.kind in FILES_HAVE:
+            return Kept(Reason.NEVER_SHORTENED, result.kind, "it may be a file")
+        return replace(result, text=put_back(frame, result.text)) if isinstance(result, Compressed) else result
+
+    def _shorten_bare(
+        self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
+    ) -> Compressed | Kept:
+        """What becomes of a text without a frame."""
         if marks.has_mark(text):
             ours = repeats.is_output(text) or any(compressor.is_output(text) for compressor in self.compressors)
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
-        if tool_call is not None and reads_file(tool_call):
-            return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
         found = self._detect(text, tool_call, grammar_only=grammar_only)
         if isinstance(found, Kept):
             return found

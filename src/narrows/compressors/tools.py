@@ -73,6 +73,7 @@ _TAKES_VALUE = {
     "npm": _words("--prefix"),
 }
 _LOG_PATH = re.compile(r"(?:\.(?:log|out)(?:\.\d+)?|^/var/log/.*)$", re.IGNORECASE)
+_FILE_WINDOW = re.compile(r"(?:[^\n]*\n){0,2}\[File: [^\n]* \(\d+ lines total\)\]")
 _STREAMS = frozenset({"/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty", "-"})
 
 
@@ -99,6 +100,11 @@ def reads_file(tool_call: ToolCall) -> bool:
     if lines:
         return any(_pipeline_reads(pipeline) for line in lines for pipeline in _pipelines(line))
     return _names_a_file_tool(tool_call.name, arguments)
+
+
+def shows_a_file(text: str) -> bool:
+    """Whether a text begins as SWE-agent's window on a file: `[File: /path (123 lines total)]`."""
+    return _FILE_WINDOW.match(text) is not None
 
 
 def shell_commands(tool_call: ToolCall) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from sys import getsizeof
 from typing import Self
 
-from narrows.core import jsonscan
+from narrows.core import jsonscan, jsonstr
 from narrows.core.digest import call_digest, chain_digest, part_digest
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
+from narrows.core.frames import framed
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, text_at
 from narrows.wire.types import Part, Role
@@ -23,6 +24,10 @@ from narrows.wire.types import Part, Role
 DIGEST_FROM_BYTES = 512
 PART_BYTES, CALL_BYTES = 500, 400
 """About what a part and a call take in memory beside the call's texts."""
+
+_FRAME_STARTS = (b'"<returncode>', b'"Observation:', b'"Call id:', b'"EXECUTION RESULT')
+_FRAME_ENDS = (b'bash-$"', b'bash-$ "', b'bash-$\\n"', b']"', b']\\n"')
+"""How the literals of the frames in `core/frames` begin and end that agents send as user text."""
 
 Called = tuple[ToolCall, bytes]
 """A call and its digest."""
@@ -83,10 +88,13 @@ class ConversationReader(ABC):
         role, call, fault = of
         tool_call, digest_of_call = call or (None, b"")
         span = Span(*place)
+        if role is Role.USER and _is_observation(span.of(self.body)):
+            role = Role.OBSERVATION
+            self.begin_output()
         worth = fault is None and len(span) >= DIGEST_FROM_BYTES
         digest = part_digest(span.of(self.body), role, digest_of_call) if worth else None
         output = chain = None
-        if role is Role.TOOL:
+        if role is not Role.USER:
             self.output_texts += 1
             if digest is not None:
                 output = OutputPlace(self.outputs, self.output_texts)
@@ -151,3 +159,15 @@ class ConversationReader(ABC):
     def text(self, place: Place | None) -> str | None:
         """The text of a string value; None where it is absent, another type, or unreadable."""
         return text_at(self.body, place)
+
+
+def _is_observation(literal: bytes) -> bool:
+    """Whether a user's text is a tool's output in a frame that no person types. Nearly every literal is told by its
+    first and last bytes to have none, and is not decoded."""
+    if not literal.startswith(_FRAME_STARTS) and not literal.endswith(_FRAME_ENDS):
+        return False
+    try:
+        frame = framed(jsonstr.decode(literal), spoken=True)
+    except ValueError:
+        return False
+    return frame is not None and frame.sure

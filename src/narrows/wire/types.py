@@ -26,6 +26,8 @@ class Role(StrEnum):
 
     TOOL = "tool"
     USER = "user"
+    OBSERVATION = "observation"
+    """A tool's output that the client sends as a user's text, known by the frame around it (`core/frames`)."""
 
 
 class Refusal(StrEnum):

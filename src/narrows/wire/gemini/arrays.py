@@ -14,7 +14,7 @@ from narrows.wire import answers
 from narrows.wire.answers import Answer, BodyReader, Reader
 
 _SIGN = re.compile(rb'["{}\[\]]')
-_IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*', re.DOTALL)
 """What stands in a string up to its end, or to where the bytes so far end."""
 _BLANKS = b" \t\r\n"
 
