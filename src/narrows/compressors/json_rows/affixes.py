@@ -87,6 +87,8 @@ def _source(column: Column, sources: Sequence[Column]) -> Derived | None:
 def _common(column: Column) -> Column | None:
     """The column's cells without what all of its strings begin and end with."""
     strings = column.strings or ()
+    if len(_shared_start((strings[0], strings[-1]))) < MIN_COMMON:
+        return None
     ends = _PREFIX_END.match(_shared_start(strings))
     prefix = ends[0] if ends else ""
     if len(prefix) < MIN_COMMON or len(prefix) * len(strings) < MIN_GAIN or _TIME.search(prefix):

@@ -234,10 +234,9 @@ def _lists(path: Shape, entries: Sequence[Entry], kinds: set[type], cells: list[
 
 def _cells(entries: Sequence[Entry], kinds: set[type], name: str, values: Values) -> list[str]:
     if kinds == {Number}:
-        return [str(entry) for entry in entries]
+        return list(map(str, entries))
     if kinds == {str}:
-        strings = values.strings({entry for entry in entries if isinstance(entry, str)}, name)
-        return [strings[entry] for entry in entries if isinstance(entry, str)]
+        return values.strings(entries, name)  # type: ignore[arg-type] # all are strings
     if kinds <= _PLAIN:  # none of these compares equal to another kind's, so each distinct value is written once
         written = {entry: _cell(entry, name, values) for entry in set(entries)}
         return [written[entry] for entry in entries]

@@ -8,7 +8,7 @@ stands for every long value, and `resolved` puts the values in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from narrows.compressors.json_rows import embedded, moments, opaque
@@ -20,6 +20,12 @@ MIN_SHARED = 40
 MIN_GAIN = 60
 """The least number of characters that naming a value has to save."""
 
+_USUAL = re.compile(
+    r"(?:(?:[A-Za-z/][A-Za-z0-9_./:@+-]*(?: [A-Za-z0-9_./:@+-]+)*"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.Z+-]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+)\n)*\Z"
+)
+"""Lines that are words, times and identifiers: bare strings, if they are none of `_UNUSUAL`."""
+_UNUSUAL = frozenset(("true", "false", "null"))
 _PLACE = re.compile("\x00([0-9]+)\x00")
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
@@ -57,10 +63,15 @@ class Values:
             return self.shared(self.container(value))
         return _CONSTANTS[value]
 
-    def strings(self, texts: Iterable[str], name: str) -> dict[str, str]:
-        """As `inline`, of many strings at once; most are short and stand as they are."""
+    def strings(self, texts: Sequence[str], name: str) -> list[str]:
+        """As `inline`, of many strings at once. Most are short and stand as they are, which is seen at one look."""
+        if stand_as_they_are(texts):
+            return list(texts)
         stands = BARE.match
-        return {text: text if len(text) < MIN_SHARED and stands(text) else self.inline(text, name) for text in texts}
+        written = {
+            text: text if len(text) < MIN_SHARED and stands(text) else self.inline(text, name) for text in set(texts)
+        }
+        return [written[text] for text in texts]
 
     def container(self, value: embedded.Container) -> str:
         """An object or array as it stands, never named or in another form: a sign may stand right before it."""
@@ -139,3 +150,11 @@ class Values:
             self._cut_numbers.add(number)
             return f"\x00{number}\x00"
         return self.shared(string(text))
+
+
+def stand_as_they_are(texts: Sequence[str]) -> bool:
+    """Whether strings are all short and bare, by a rule that knows the usual ones only."""
+    if max(map(len, texts)) >= MIN_SHARED or not _UNUSUAL.isdisjoint(texts):
+        return False
+    lines = "\n".join(texts) + "\n"
+    return "narrows:" not in lines and lines.count("\n") == len(texts) and _USUAL.match(lines) is not None
