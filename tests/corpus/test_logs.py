@@ -21,7 +21,7 @@ O200K = Encoding("o200k_base", assumed=False)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 VISIBLE = ("failing_tests", "assertion_messages", "error_lines", "locations", "must_keep")
 TEST_RUNS = ("pytest", "unittest", "cargo-test", "node-test")
-SERVICES = ("journal-short", "kubectl", "docker-compose", "py-app")
+SERVICES = ("journal-short", "journal-json", "kubectl", "docker-compose", "docker-json-file", "py-app")
 DIAGNOSTIC = re.compile(r"^\S+?(?::\d+:(?:\d+:)?|\(\d+,\d+\):) \S", re.MULTILINE)
 
 
@@ -81,7 +81,7 @@ def test_no_diagnostic_is_left_out(logs: list[Log]) -> None:
         assert len(DIAGNOSTIC.findall(output)) >= log.diagnostics, log.name
 
 
-@pytest.mark.parametrize(("names", "share"), [(TEST_RUNS, 0.5), (SERVICES, 0.8)])
+@pytest.mark.parametrize(("names", "share"), [(TEST_RUNS, 0.7), (SERVICES, 0.9)])
 def test_the_larger_part_of_test_runs_and_service_logs_goes(
     logs: list[Log], names: tuple[str, ...], share: float
 ) -> None:
