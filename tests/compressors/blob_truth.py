@@ -52,7 +52,8 @@ def check_truth(source: str, output: str) -> None:
         data = base64.b64decode(usable + "=" * (-len(usable) % 4))
         assert len(data) == int(found[3])
         stated = re.search(r"data:([^;,]+)[^,]{0,60};base64,\Z", "".join(pieces))
-        assert stated[1] == found[2] if stated else data.startswith(BEGINNINGS[found[2]])
+        media = stated[1] if stated else next((one for one, first in BEGINNINGS.items() if data.startswith(first)), "")
+        assert media == found[2], (media, found[0])
         pieces.append(run)
         left_out += len(run)
         count += 1

@@ -70,6 +70,8 @@ def test_equal_data_have_equal_marks() -> None:
         "iVBORw0KGgo" + "A" * (LEAST - 20),
         '{"image": "' + data("image/png", 3000, 8) + '"}',
         "data:text/plain;base64," + data("", 3000, 9),
+        "data:text/plain;base64," + data("image/gif", 3000, 9),
+        "data:application/pdf;base64," + data("image/gif", 3000, 9),
         data("image/png", 900, 10) + "\n" + "one two three " * 400,
         "",
     ],

@@ -56,8 +56,9 @@ _BEGINNINGS = (
 _KNOWN = tuple((re.compile(pattern, re.DOTALL), media) for pattern, media in _BEGINNINGS)
 _ENCODERS = frozenset({"base64", "base32", "basenc", "openssl", "uuencode", "certutil"})
 _LETTERS = "[A-Za-z0-9+/]"
-_ADDRESS = re.compile(r"data:((?:image|audio|video|font)/[a-z0-9.+-]{1,60})(?:;[a-z]+=[\w.-]{1,40})?;base64,\Z")
-_ADDRESS_CHARACTERS = 120
+_ADDRESS = re.compile(r"data:([A-Za-z0-9./+-]{0,80})(?:;[A-Za-z]+=[\w.-]{1,40})?;base64,\Z")
+_UNREADABLE = re.compile(r"(?:image|audio|video|font)/[a-z0-9.+-]+\Z")
+_ADDRESS_CHARACTERS = 160
 _RUN = re.compile(
     rf"(?<!{_LETTERS}){_LETTERS}{{{LEAST},}}={{0,2}}"
     rf"|^(?:{_LETTERS}{{60,76}}\r?\n){{7,}}(?:{_LETTERS}{{1,76}}={{0,2}}(?=\r?$))?",
@@ -157,9 +158,11 @@ def _could_be(text: str) -> bool:
 
 
 def _media(text: str, start: int) -> str:
-    """What the data at this place is: as its address says, else by its first bytes; empty where neither tells."""
-    stated = _ADDRESS.search(text, max(0, start - _ADDRESS_CHARACTERS), start)
-    if stated is not None:
-        return stated[1]
+    """What the data at this place is: as its address says, which the first bytes must confirm where it may be text;
+    without an address by its first bytes; empty where it stays."""
     first = base64.b64decode(text[start : start + 24])
-    return next((media for pattern, media in _KNOWN if pattern.match(first)), "")
+    known = next((media for pattern, media in _KNOWN if pattern.match(first)), "")
+    address = _ADDRESS.search(text, max(0, start - _ADDRESS_CHARACTERS), start)
+    if address is None or address[1] == known:
+        return known
+    return address[1] if _UNREADABLE.match(address[1]) else ""

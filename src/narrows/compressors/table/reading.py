@@ -27,7 +27,7 @@ _SURE_ROWS = 20
 """So many rows of equal shape prove a table under names, even where no column is one of numbers."""
 
 _NAME = re.compile(r"(?:[A-Za-z_#%]|\d+[A-Z]?-)[A-Za-z0-9_ .()%/#-]{0,60}(?<! )\Z")
-_DIGITS = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*\Z")
+_DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 _CAPITALS = re.compile(r"[A-Z%#][A-Z0-9%#_()./-]*(?: [A-Z0-9%#_()./-]+)*\Z")
 _FIGURE = re.compile(r"[-+]?[$]?\d[\d.,:eE+\-/TZ% ]*[A-Za-z%]{0,3}\Z|\Z")
 _PSQL_RULE = re.compile(r"-{3,}(?:\+-{3,})*\Z")
@@ -182,7 +182,11 @@ def _markdown(lines: list[str]) -> Table | None:
 def _spaced_header(line: str) -> bool:
     """Whether a line could name columns: two words at least with blanks between, none of them a figure."""
     words = line.split()
-    return 2 <= len(words) <= MAX_COLUMNS and len(line) <= MAX_WIDTH and not any(map(_DIGITS.match, words))
+    return 2 <= len(words) <= MAX_COLUMNS and len(line) <= MAX_WIDTH and not any(map(_is_figure, words))
+
+
+def _is_figure(word: str) -> bool:
+    return _DIGIT.search(word) is not None and _LETTER.search(word) is None
 
 
 def _spaced(lines: list[str]) -> Table | None:
