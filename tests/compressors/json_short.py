@@ -277,12 +277,12 @@ class Short:
     def whole_row(self, cells: int) -> Any:
         if cells < 2 or not self.sees("{"):
             return None
-        start, names = self.at, list(self.names)
+        start, names, cuts = self.at, list(self.names), self.cuts
         value = self.object()
         if self.sees("\n"):
             self.whole += 1
             return value
-        self.at, self.names = start, names
+        self.at, self.names, self.cuts = start, names, cuts
         return None
 
     def row(self, columns: list[Column], separator: str = "") -> Any:
