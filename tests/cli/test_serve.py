@@ -122,12 +122,13 @@ def test_a_second_signal_ends_it_at_once(upstream: http.server.ThreadingHTTPServ
         connection.close()
 
 
-def test_a_taken_address_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_taken_address_is_said(workers: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert main(["serve", *UPSTREAM, "--port", str(port)]) == 1
+        assert main(["serve", *UPSTREAM, "--port", str(port), "--workers", workers]) == 1
     said = capsys.readouterr().err
     assert said == (
         f"narrows serve: cannot listen on 127.0.0.1 port {port}: Address already in use; --port takes another\n"
@@ -168,10 +169,11 @@ def test_what_only_the_machine_knows_is_checked_before_listening(capsys: pytest.
     assert "gone.pem" in capsys.readouterr().err
 
 
-def test_a_classifier_that_is_installed_but_broken_is_a_start_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_classifier_that_is_installed_but_broken_is_a_start_error(workers: str, tmp_path: Path) -> None:
     tmp_path.joinpath("magika.py").write_text("raise ImportError('no runtime for this machine')")
     done = subprocess.run(
-        [sys.executable, "-m", "narrows", "serve", *UPSTREAM, "--port", "0"],
+        [sys.executable, "-m", "narrows", "serve", *UPSTREAM, "--port", "0", "--workers", workers],
         env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 2

@@ -225,6 +225,27 @@ async def test_all_workers_drain(scripted_upstream: ScriptedUpstream, number: in
         assert await asyncio.wait_for(gateway.process.wait(), 20) == 0
 
 
+async def test_a_second_signal_ends_all_at_once(scripted_upstream: ScriptedUpstream) -> None:
+    scripted_upstream.otherwise = lambda asked: events(b"data: 1\n\n", asyncio.Event())
+
+    async def insist() -> None:
+        async with watched_process(scripted_upstream.url, *LOGGING) as gateway, raw_client(port_of(gateway)) as client:
+            running = await pids(gateway)
+            await client.send(request())
+            await client.reader.readuntil(b"data: 1\n\n")
+            gateway.signal(signal.SIGTERM)
+            await gateway.says(b" stopping ", 2)
+            gateway.signal(signal.SIGTERM)
+            assert await asyncio.wait_for(gateway.process.wait(), 20) == -signal.SIGTERM
+            async with asyncio.timeout(20):
+                while any(Path(f"/proc/{pid}").exists() for pid in running.values()):
+                    await asyncio.sleep(0.02)
+            assert b"stopped" in gateway.written, "of the one without an exchange"
+
+    with pytest.raises(RuntimeError, match="did not end well"):
+        await insist()
+
+
 async def test_workers_end_with_their_supervisor(scripted_upstream: ScriptedUpstream) -> None:
     async def kill_it() -> None:
         async with watched_process(scripted_upstream.url, *LOGGING) as gateway:
