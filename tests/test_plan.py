@@ -29,7 +29,7 @@ from narrows.plan import (
 from narrows.policy import Kind, Level, Policy, Scope
 from narrows.wire.openai_chat import WIRE
 from narrows.wire.types import Located, Refusal
-from tests.laws.conversations import HOSTILE, SHORTENED, Message, Style, body_of, conversations, styles
+from tests.laws.conversations import HOSTILE, SHORTENED, Message, Style, body_of, conversations, rows, styles
 
 O200K = Encoding("o200k_base", assumed=False)
 
@@ -181,3 +181,18 @@ def test_a_body_of_very_many_parts_is_condensed_to_those_that_need_work() -> Non
     assert condensed(many, Policy()) == (replace(many, parts=many.parts[-1:]), ((Reason.TOO_SMALL, MANY_PARTS),))
     off = condensed(many, Policy(level=Level.OFF))
     assert off == (replace(many, parts=()), ((Reason.POLICY_OFF, MANY_PARTS + 1),))
+
+
+def test_the_texts_of_one_output_may_name_each_other() -> None:
+    """And a small output in between counts, though it takes no part."""
+    listing = rows(40)
+    texts = [{"type": "text", "text": one} for one in ("x" * 600, "small", listing, listing)]
+    plan = plan_body(body_of([tool(texts), tool("small"), tool(listing), tool("x" * 600)]), WIRE, Policy())
+    results = [one.outcome.decision.result for one in plan.parts]
+    assert [one.text.partition(" tool output")[2] for one in results if one.kind is Kind.REPEAT] == [
+        " 1 (this one); nothing left out]",
+        " 1 (2 before this); nothing left out]",
+        " 1 (3 before this); nothing left out]",
+    ]
+    named = [one.text for one in results if one.kind is Kind.REPEAT]
+    assert ["text 3 of tool" in one for one in named] == [True, True, False]

@@ -45,9 +45,16 @@ def replay(conversation: Conversation, shortener: Shortener) -> Replay:
     for before, now in zip(found.requests, found.requests[1:], strict=False):
         found.stable = found.stable and before == now[: len(before)]
     last = found.requests[-1] if found.requests else []
+    shown: dict[tuple[int, int], str] = {}
     for index, message in enumerate(last):
+        source, text = text_of(conversation.messages[index]), text_of(message)
         if index in conversation.outputs:
-            found.false += truth.conservative(text_of(conversation.messages[index]), text_of(message))
+            found.false += truth.conservative(source, text)
+        if message["role"] in ("tool", "function"):
+            number = len(shown) + 1
+            untrue = truth.repeat(source, text, shown, number)
+            found.false += [f"output {number}: {untrue}"] if untrue else []
+            shown[number, 1] = text
     return found
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import chain, islice, pairwise
 from typing import Any
 
-from tests.compressors import blob_truth, diff_truth, json_truth, log_truth, search_truth, table_truth
+from tests.compressors import blob_truth, diff_truth, json_truth, log_truth, repeats_truth, search_truth, table_truth
 
 _NUMBER = re.compile(r"([:-])(\d+)\1")
 _UNDER = re.compile(r"\s*(?P<lines>\d+(?:,\s?\d+)*)(?P<sep>[:-]) ?(?P<text>.*)")
@@ -39,6 +39,19 @@ def strict(kind: str, source: str, output: str) -> str | None:
     try:
         STRICT[kind](source, output)
     except (AssertionError, IndexError, KeyError, ValueError) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {str(error) or where.line}"[:300]
+    return None
+
+
+def repeat(source: str, output: str, earlier: dict[tuple[int, int], str], own: int) -> str | None:
+    """What is false about an output of ours that names lines of earlier ones, as they were forwarded; None where
+    nothing is, or where it names none. What names a short form as a whole is not looked at here."""
+    if not repeats_truth.names_lines(output):
+        return None
+    try:
+        repeats_truth.check_truth(source, output, earlier, own)
+    except (AssertionError, IndexError, KeyError, ValueError, StopIteration) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {str(error) or where.line}"[:300]
     return None

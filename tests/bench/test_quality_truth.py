@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.quality.truth import conservative, false_places, false_rows, paths_of, places, strict
+from bench.quality.truth import conservative, false_places, false_rows, paths_of, places, repeat, strict
 
 RG = "src/a.py:1:import os\nsrc/a.py:7:    return os\nsrc/b.py:7:    return None\n"
 HEADINGS = "src/a.py\n1:import os\n7:    return os\n\nsrc/b.py\n7:    return None\n"
@@ -69,3 +69,13 @@ def test_the_reader_is_chosen_by_the_source() -> None:
 def test_the_strict_reader_objects_to_a_text_that_is_no_output() -> None:
     assert strict("json", ROWS, "[narrows: JSON, lossless]\n[1,2]") is not None
     assert strict("search", RG, RG) is not None
+
+
+def test_a_repeat_is_held_against_what_was_forwarded_before() -> None:
+    lines = [f"value_{number} = compute({number})" for number in range(20)]
+    whole = "[narrows: 20 lines, all as in tool output 1 (1 before this); nothing left out]"
+    source = "\n".join(lines)
+    assert repeat(source, whole, {(1, 1): source}, 2) is None
+    assert repeat(source, whole, {(1, 1): source + "x"}, 2) is not None
+    assert repeat(source, whole, {}, 2) is not None
+    assert repeat(source, source, {}, 2) is None

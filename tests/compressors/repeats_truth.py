@@ -31,6 +31,15 @@ Outputs = Mapping[tuple[int, int], str]
 """Forwarded texts by number of output and of text."""
 
 
+def names_lines(output: str) -> bool:
+    """Whether an output says of itself that it names lines of earlier ones."""
+    head, line_end, _ = output.partition("\n")
+    if line_end:
+        return _HEAD.fullmatch(head) is not None
+    whole = _WHOLE.fullmatch(output)
+    return whole is not None and whole[1] is not None
+
+
 def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened: str | None = None) -> None:
     """Raises AssertionError for anything that `output` says of `source` and that is not so. `shortened`: what the
     source is as a text of its own kind, where that was shortened."""
