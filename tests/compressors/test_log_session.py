@@ -32,6 +32,12 @@ def test_of_a_command_without_errors_the_beginning_and_the_end_are_shown(before:
     assert sum(line.startswith(before) for line in found) == 3
 
 
+def test_what_a_command_printed_in_a_few_lines_is_shown() -> None:
+    found = shown("+ cd x", "+ python count.py", *WORDS[:11], "+ cd y", *WORDS[::-1], "+ cd z")
+    assert found[2:13] == WORDS[:11]
+    assert len(found) < 25
+
+
 @pytest.mark.parametrize("before", ["+ words ", "+word", "- make ", "    + make "])
 def test_a_plus_alone_makes_no_session(before: str) -> None:
     lines = "\n".join(f"{before}{n}\n" + "\n".join(WORDS) for n in ("one", "two", "three")).split("\n")

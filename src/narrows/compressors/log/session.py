@@ -20,7 +20,9 @@ FEWEST_COMMANDS = 3
 FIRST_LINES = 2
 LAST_LINES = 3
 """So many lines of a command without errors are shown where nothing else calls for them; the command is the first."""
-LONGEST_PATCH = 40
+LONGEST_IN_FULL = 12
+"""A command that printed no more lines than this is shown as any other lines are."""
+LONGEST_PATCH = 20
 """A longer output of git is named file by file."""
 LONGEST_MESSAGE = 12
 
@@ -61,7 +63,7 @@ def session(lines: Sequence[str], keys: Sequence[str], tones: Sequence[Tone], co
         if TRACE_OF_GIT.match(lines[start]) is not None:
             if stop - start > LONGEST_PATCH:
                 hidden += _patches(lines, start, stop)
-        elif max(tones[start:stop]) < Tone.ERROR:
+        elif stop - start > LONGEST_IN_FULL and max(tones[start:stop]) < Tone.ERROR:
             calm.update(range(start + FIRST_LINES, _last_lines(tones, start, stop)))
     return Session(calm, hidden)
 
