@@ -74,7 +74,9 @@ def test_on_loopback_a_foreign_name_is_shown_nothing(prefix: str, listens_on: st
             assert status(own, prefix + path, f"Host: {host}\r\n") == (200 if path == HEALTH else 404), host
     answer = own.find(parse_request_head(f"GET {prefix}/metrics HTTP/1.0\r\n\r\n".encode()))
     assert answer is not None
-    assert answer().status == 200
+    reply = answer()
+    assert isinstance(reply, Reply)
+    assert reply.status == 200
 
 
 def test_a_gateway_for_others_answers_under_any_name() -> None:

@@ -62,7 +62,8 @@ def test_every_metric_of_the_table_is_shown_as_it_says_and_no_other() -> None:
 
 def test_every_reading_is_shown() -> None:
     names = [field.name for field in fields(Readings) if field.name != "draining"]
-    readings = Readings(**{name: 100 + place for place, name in enumerate(names)})
+    counts: dict[str, Any] = {name: 100 + place for place, name in enumerate(names)}
+    readings = Readings(**counts)
     shown = scraped(Metrics(), readings).values()
     assert {100.0 + place for place in range(len(names))} <= set(shown)
 
