@@ -13,6 +13,7 @@ from bench.quality.shorteners import Shortener
 from bench.quality.texts import share
 from bench.quality.visible import shows
 from bench.quality.vocabularies import Vocabulary
+from narrows.core.frames import framed
 
 PER_MESSAGE = 4
 """Tokens of a message's frame: role and separators, as OpenAI counts them."""
@@ -50,7 +51,8 @@ def replay(conversation: Conversation, shortener: Shortener) -> Replay:
         source, text = text_of(conversation.messages[index]), text_of(message)
         if index in conversation.outputs:
             found.false += truth.conservative(source, text)
-        if message["role"] in ("tool", "function"):
+        frame = framed(source, spoken=True) if message["role"] == "user" else None
+        if message["role"] in ("tool", "function") or (frame is not None and frame.sure):
             number = len(shown) + 1
             untrue = truth.repeat(source, text, shown, number)
             found.false += [f"output {number}: {untrue}"] if untrue else []

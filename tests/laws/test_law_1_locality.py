@@ -96,8 +96,8 @@ def test_hostile_messages_stay_as_they_came(hostile: list[str], order: list[int]
     plan = plan_body(body, WIRE, Policy())
     new = apply_edits(body, plan.edits)
     assert plan.untouched is None
-    for message in hostile:
-        assert body.count(message.encode()) == new.count(message.encode()) or '"\\u0063ontent"' in message
+    for message in hostile:  # one that stands twice may be named the second time
+        assert (message.encode() in body) == (message.encode() in new) or '"\\u0063ontent"' in message
     assert (good.encode() in body) <= (good.encode() not in new)
 
 
