@@ -17,8 +17,8 @@
     |-- Overloaded        we are out of a bounded resource                 (503, Retry-After)
     `-- SettingsError     the gateway was started with settings that cannot work (never on the wire)
 
-Expected outcomes are values (`Kept(reason)`), not errors. The wire shape of an error is OpenAI's four-key
-object, `{"error": {"message", "type", "param", "code"}}`.
+Expected outcomes are values (`Kept(reason)`), not errors. How an error is said follows from the wire
+(`wire/failures`): OpenAI's four-key object, `{"error": {"message", "type", "param", "code"}}`, where none is known.
 """
 
 from __future__ import annotations

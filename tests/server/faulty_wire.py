@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from narrows.errors import GatewayError
 from narrows.policy import Scope
+from narrows.wire.failures import openai_error
 from narrows.wire.types import Located, Refusal, ResponseObserver, ResponseRecord, Untouched
 
 STEPS = ("observer", "receive_data", "receive_eof", "record")
@@ -51,3 +53,6 @@ class FaultyWire:
         if self.step == "observer":
             raise self.error
         return FaultyObserver(self.step, self.error)
+
+    def error_body(self, error: GatewayError) -> dict[str, object]:
+        return openai_error(error)

@@ -30,6 +30,7 @@ from narrows.server.rates import Allowance, refusal
 from narrows.server.replies import CONTINUE, Reply, error_reply
 from narrows.server.request_body import HeldBody, PassedBody
 from narrows.server.story import Story
+from narrows.wire.registry import wire_for
 
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
@@ -206,7 +207,8 @@ class Exchange(Forwarding):
             return
         self.story.error_code = error.code
         self.story.status = error.status
-        self._answer(error_reply(error), Outcome.REFUSED)
+        wire = self._wire or wire_for(self._prepared.method, self._prepared.path)
+        self._answer(error_reply(error, wire), Outcome.REFUSED)
 
     def client_stuck(self) -> None:
         if self.answering:

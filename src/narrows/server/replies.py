@@ -1,7 +1,8 @@
-"""Answers that the gateway gives itself: errors in OpenAI's shape, and its own routes.
+"""Answers that the gateway gives itself: errors in the shape of the wire, and its own routes.
 
-An error says in `x-narrows-error` that we made it, so that nobody looks for it at the provider; its body is OpenAI's
-four-key object, its status the one that makes official SDKs do the right thing (retry on 5xx and 408, not on 4xx).
+An error says in `x-narrows-error` that we made it, so that nobody looks for it at the provider; its body has the shape
+that the wire's clients read, its status the one that makes official SDKs do the right thing (retry on 5xx and 408, not
+on 4xx).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from http import HTTPStatus
 import msgspec
 
 from narrows.errors import GatewayError
+from narrows.wire.failures import openai_error
+from narrows.wire.types import Wire
 
 REQUEST_ID_FIELD = b"x-narrows-request-id"
 ERROR_FIELD = b"x-narrows-error"
@@ -40,11 +43,9 @@ class Reply:
         return head + own + connection + (b"" if head_only else self.body)
 
 
-def error_reply(error: GatewayError) -> Reply:
-    """The answer that tells a client of `error`."""
-    body = _ENCODER.encode(
-        {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
-    )
+def error_reply(error: GatewayError, wire: Wire | None = None) -> Reply:
+    """The answer that tells a client of `error`, in the shape of its wire where that is known."""
+    body = _ENCODER.encode(openai_error(error) if wire is None else wire.error_body(error))
     extra = b"%b: %b\r\n" % (ERROR_FIELD, error.code.encode())
     if error.status == HTTPStatus.UNAUTHORIZED:
         extra += b"WWW-Authenticate: Bearer\r\n"  # RFC 9110 section 15.5.2 asks for it

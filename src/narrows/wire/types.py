@@ -17,6 +17,7 @@ from msgspec import Struct
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
 from narrows.core.tool_call import OutputPlace, ToolCall
+from narrows.errors import GatewayError
 from narrows.policy import Scope
 from narrows.wire.reading import ReadingMemory
 
@@ -173,4 +174,8 @@ class Wire(Protocol):
 
     def observer(self, content_type: str) -> ResponseObserver:
         """An observer for a response of this media type (event stream or whole JSON body)."""
+        ...
+
+    def error_body(self, error: GatewayError) -> dict[str, object]:
+        """An error of ours as this wire's clients read errors: a JSON object."""
         ...

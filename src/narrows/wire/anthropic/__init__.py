@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from narrows.core.effort import Effort
+from narrows.errors import GatewayError
 from narrows.policy import Scope
 from narrows.wire.anthropic import request, response
+from narrows.wire.failures import ErrorBody, anthropic_error
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, ResponseObserver, Untouched, Wire
 
@@ -25,6 +27,9 @@ class AnthropicMessages:
 
     def observer(self, content_type: str) -> ResponseObserver:
         return response.observer(content_type)
+
+    def error_body(self, error: GatewayError) -> ErrorBody:
+        return anthropic_error(error)
 
 
 WIRE: Wire = AnthropicMessages()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from narrows.core.effort import Effort
+from narrows.errors import GatewayError
 from narrows.policy import Scope
+from narrows.wire.failures import ErrorBody, openai_error
 from narrows.wire.openai_chat import request, response
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, ResponseObserver, Untouched, Wire
@@ -24,6 +26,9 @@ class OpenAIChat:
 
     def observer(self, content_type: str) -> ResponseObserver:
         return response.observer(content_type)
+
+    def error_body(self, error: GatewayError) -> ErrorBody:
+        return openai_error(error)
 
 
 WIRE: Wire = OpenAIChat()
