@@ -15,8 +15,8 @@ COMPRESSORS_VERSION = "1"
 
 
 class Kind(StrEnum):
-    """What a text is. JSON, logs, search results, diffs, tables and binary data can be shortened, and `REPEAT` is any text that
-    earlier outputs of the same conversation show already; the others are always kept."""
+    """What a text is. JSON, logs, search results, diffs, tables and binary data can be shortened, and `REPEAT` is any
+    text that earlier outputs of the same conversation show already; the others are always kept."""
 
     REPEAT = "repeat"
     JSON = "json"
