@@ -33,6 +33,8 @@ class Ending(Enum):
     KEEP = auto()
     CLOSE = auto()
     RESET = auto()
+    HALF_CLOSE = auto()
+    """Nothing more is sent, which the client is told; what it sends is still read."""
     STALL = auto()
     """Nothing more is sent; the connection stays until the client closes it."""
 
@@ -372,6 +374,8 @@ class _Connection(asyncio.Protocol):
         request.answered.set()
         if answer.ending is Ending.CLOSE:
             self._transport.close()
+        elif answer.ending is Ending.HALF_CLOSE:
+            self._transport.write_eof()
         elif answer.ending is Ending.RESET:
             peer: socket.socket | None = self._transport.get_extra_info("socket")
             if peer is not None:

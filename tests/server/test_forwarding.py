@@ -206,6 +206,8 @@ async def test_a_client_that_reads_slowly_holds_up_the_upstream(stage: Stage) ->
     assert (len(answer.raw_body), answer.complete) == (size, True)
     whole_and_in_order = answer.raw_body == block * (size // len(block))
     assert whole_and_in_order
+    record = await stage.record(gateway)
+    assert (record.outcome, record.response_bytes) == (Outcome.ANSWERED, size)
 
 
 async def test_a_client_that_reads_slowly_holds_up_nobody_else(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from narrows.errors import Overloaded
 from narrows.plan import Plan, plan_body
 from narrows.policy import Kind, Policy
 from narrows.records.figures import plan_figures
+from narrows.records.types import Outcome
 from narrows.server.plan_pool import STUCK_S, PlanPool
 from narrows.server.planner import RUN_PARTS, Planner, Unfinished
 from narrows.wire.registry import wire_named
@@ -347,6 +348,7 @@ async def test_through_the_gateway_a_dead_process_shows_in_nothing(stage: Stage)
     signal_all(ids, signal.SIGKILL)
     assert (await client.answer()).status == 200
     assert stage.upstream.requests[-1].body == expected(conversation(3))
+    assert (await stage.record(gateway)).outcome is Outcome.ANSWERED
     await stage.logged(b'"event":"planning_worker_lost","lost":1')
 
 
@@ -359,6 +361,9 @@ async def test_through_the_gateway_a_full_queue_is_503(stage: Stage) -> None:
     await second.send(request("POST", "/v1/chat/completions", body=conversation(2, 50)))
     answer = await second.answer()
     assert (answer.status, answer.error_code, answer.values(b"retry-after")) == (503, "overloaded", [b"1"])
+    record = await stage.record(gateway)
+    assert (record.outcome, record.error_code) == (Outcome.REFUSED, "overloaded")
+    assert stage.upstream.requests == []
     await third.send(request(target="/readyz") + request())
     assert [(await third.answer()).status for _ in range(2)] == [503, 200]
     signal_all(ids, signal.SIGCONT)

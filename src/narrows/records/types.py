@@ -57,7 +57,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     """The client left before the end."""
     TRUNCATED = "truncated"
-    """The upstream's answer broke off, and was passed on broken off."""
+    """The upstream's answer broke off, and was passed on broken off; or the gateway had to stop before its end."""
 
 
 def _is(meaning: str) -> Meta:

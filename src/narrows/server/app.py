@@ -117,7 +117,7 @@ class RunningGateway:
             await asyncio.sleep(_DRAIN_STEP_S)
         aborted = gateway.in_flight
         for downstream in tuple(gateway.downstreams):
-            downstream.abort()
+            downstream.end()
         await asyncio.sleep(0)
         gateway.planner.close()
         self._deadlines.stop()

@@ -1,9 +1,9 @@
 """Clients that leave while nothing is read from them.
 
 A connection that is held up is not watched by the event loop, so its end goes unseen for as long as the upstream takes
-nothing. The system is asked about all of them at once, a few times a second, without reading from any. A close that is
-queued behind bytes for which there is no room has not arrived, and nobody can see it; the idle limit ends that one, as
-it ends all of them where the system has no `poll`.
+nothing. The system is asked about all of them at once, without reading from any, forty times a second for as long as
+there are any. A close that is queued behind bytes for which there is no room has not arrived, and nobody can see it:
+the idle limit ends that one, as it ends all of them where the system has no `poll`.
 """
 
 from __future__ import annotations

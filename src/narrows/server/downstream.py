@@ -173,7 +173,7 @@ class Downstream(asyncio.Protocol):
             self._gateway.unread.discard(self)
             self._transport.resume_reading()
         else:
-            self._gateway.unread.add(self)
+            self._gateway.hold_up(self)
             self._transport.pause_reading()
 
     @property
@@ -226,6 +226,12 @@ class Downstream(asyncio.Protocol):
         self._stage = _Stage.CLOSING
         if self._transport is not None:
             self._transport.abort()
+
+    def end(self) -> None:
+        """The time to drain is over: cut what is in progress short, and close at once."""
+        if self._exchange is not None:
+            self._exchange.lose()
+        self.abort()
 
     def drain(self) -> None:
         """The gateway drains: what is idle is closed, now or after the grace it is given, all others after their

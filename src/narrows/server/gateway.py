@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from narrows.server.downstream import Downstream
 
 _OURS = str(Path(__file__).resolve().parent.parent)
+_LOOK_S = 0.025
+"""Between two looks after clients that are held up: one that leaves is noticed within this."""
 
 
 class Fallible(Protocol):
@@ -64,12 +66,14 @@ class Telling:
 class Life:
     """Where a gateway stands, whatever its settings. `draining`: no connection is taken, and answers say that theirs
     closes. `idle_grace_s`: for how long a connection without an exchange stays open then. `stopping`: there will be
-    nobody to take over. `former`: pools of former settings, for their counts."""
+    nobody to take over. `former`: pools of former settings, for their counts. `looking`: clients that are held up are
+    looked after."""
 
     draining: bool = False
     idle_grace_s: float = float("inf")
     stopping: bool = False
     faults: int = 0
+    looking: bool = False
     former: list[Pool] = field(default_factory=list)
 
 
@@ -157,12 +161,24 @@ class Gateway:
         """Exchanges in progress."""
         return sum(downstream.busy for downstream in self.downstreams)
 
-    def each_tick(self, now_s: float) -> None:
-        """What is looked after a few times a second."""
+    def hold_up(self, downstream: Downstream) -> None:
+        """Look after a client from which nothing is read, until `unread` has it no more."""
+        self.unread.add(downstream)
+        if not self.life.looking:
+            self.life.looking = True
+            self.loop.call_later(_LOOK_S, self._look_for_departed)
+
+    def _look_for_departed(self) -> None:
         held_up = {downstream.descriptor: downstream for downstream in self.unread}
         held_up.pop(-1, None)
         for descriptor in departed(held_up):
             held_up[descriptor].departed()
+        self.life.looking = bool(self.unread)
+        if self.unread:
+            self.loop.call_later(_LOOK_S, self._look_for_departed)
+
+    def each_tick(self, now_s: float) -> None:
+        """What is looked after a few times a second."""
         self.afterwards.read_held()
         self.pool.close_stale(now_s)
         self.planner.pool.check(now_s)
