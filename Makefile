@@ -6,6 +6,7 @@
 #   make tests            the tests alone; TESTS=tests/laws picks some of them
 #   make format           put the code in shape
 #   make docs             write the generated tables in docs/ anew
+#   make e2e-clients      real clients and agents through a running gateway, as docs/clients.md says
 #   make lock             pin what a deployment installs in requirements.lock, by hash (needs the network)
 #   make audit            look up known vulnerabilities of what is pinned (needs the network, and says so without it)
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
@@ -31,7 +32,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests format-check lint types imports dead format docs demo lock audit clean
+.PHONY: test check tests format-check lint types imports dead format docs demo e2e-clients lock audit clean
 
 test: check
 check: format-check lint types imports dead tests
@@ -78,6 +79,10 @@ bench-%: bench/%.py $(DEV)
 
 bench-%: bench/%/__main__.py $(DEV)
 	$(BIN)/python -m bench.$* $(ARGS)
+
+# Clients are installed into build/clients once; those that cannot be are skipped by name.
+e2e-clients: $(DEV)
+	$(BIN)/python -m tests.clients $(CLIENTS)
 
 clean:
 	rm -rf $(VENV) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

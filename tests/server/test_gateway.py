@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.raw_client import chat, request, rows, tool_turn
+from tests.scripted_upstream import whole
 from tests.stage import Stage
 
 
@@ -61,3 +62,17 @@ async def test_figures_of_all_parts_are_read_when_asked_for(stage: Stage) -> Non
     assert figures["narrows_upstream_connections_reused_total"] == 2
     assert figures['narrows_errors_total{code="malformed_request"}'] == 1
     assert figures["narrows_exchanges_in_flight"] == 1, "the scrape itself"
+
+
+async def test_a_conversation_that_was_joined_late_is_told_what_to_do(stage: Stage) -> None:
+    """Models that check the prefix of replayed thinking refuse it behind other bytes than it was made behind."""
+    refused = {"type": "invalid_request_error", "message": "the block is bound to a different conversation"}
+    stage.upstream.play(whole(json.dumps({"type": "error", "error": refused}).encode(), status=400))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("POST", "/v1/messages", body=b'{"messages": []}'))
+    assert (await client.answer()).status == 400
+    await stage.logged(b"prefix_refused")
+    (line,) = [json.loads(line) for line in stage.log.written.splitlines() if b"prefix_refused" in line]
+    assert line["request_id"] == (await stage.record(gateway)).request_id
+    assert "x-narrows-policy: off" in line["note"]

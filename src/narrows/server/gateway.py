@@ -30,12 +30,12 @@ from narrows.server.own_routes import OwnRoutes, Together
 from narrows.server.planner import Planner
 from narrows.server.story import Story
 from narrows.settings import Settings
-from narrows.telemetry.events import InternalError, PlanningWorkerLost
+from narrows.telemetry.events import AFRESH, InternalError, PlanningWorkerLost, PrefixRefused
 from narrows.telemetry.log import EventLog
 from narrows.telemetry.metrics import Metrics, Readings
 from narrows.telemetry.sheets import Sheet
 from narrows.upstream.pool import Pool
-from narrows.wire.types import ResponseRecord
+from narrows.wire.types import PREFIX_MISMATCH, ResponseRecord
 
 if TYPE_CHECKING:
     from narrows.server.downstream import Downstream
@@ -238,6 +238,8 @@ class Gateway:
         decisions = () if story.plan is None else first_time_decisions(story.plan, story.request_id)
         self.telling.metrics.observe_exchange(record, decisions)
         self.telling.log.exchange(record, decisions)
+        if response is not None and PREFIX_MISMATCH in response.errors:
+            self.telling.log.event(PrefixRefused(request_id=record.request_id, note=AFRESH))
         self.telling.ring.append(record)
 
     def readings(self) -> Readings:

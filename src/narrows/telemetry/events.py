@@ -119,6 +119,19 @@ class InternalError(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, 
     place: Annotated[str, _is("innermost file, line and function of ours")]
 
 
+class PrefixRefused(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="prefix_refused"):
+    """The model's server found another conversation before a replayed thinking block than the one it was made in. That
+    comes of a gateway that joined a conversation which was under way, or of another policy since: what was forwarded
+    before is forwarded otherwise now."""
+
+    request_id: Annotated[str, _is("the request at hand")]
+    note: Annotated[str, _is("what to do")]
+
+
+AFRESH = "start a new conversation, or send `x-narrows-policy: off` with every request of this one"
+"""What helps where a prefix was refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """A row of the table."""
@@ -145,6 +158,7 @@ EVENTS: tuple[EventRow, ...] = (
     EventRow(WorkerLost, LogLevel.ERROR),
     EventRow(WorkerReplaced, LogLevel.INFO),
     EventRow(PlanningWorkerLost, LogLevel.WARNING),
+    EventRow(PrefixRefused, LogLevel.WARNING),
     EventRow(InternalError, LogLevel.ERROR),
 )
 """Every event; an exchange that was refused, cancelled or truncated is a warning."""

@@ -31,6 +31,10 @@ class Role(StrEnum):
     """A tool's output that the client sends as a user's text, known by the frame around it (`core/frames`)."""
 
 
+PREFIX_MISMATCH = "prefix_mismatch"
+"""How a record names the refusal of a replayed block whose conversation is not the one it was made in."""
+
+
 class Refusal(StrEnum):
     """Why a whole body is forwarded untouched. DESIGN section 3: few, and each as small as the fault."""
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.wire.anthropic.response import MAX_BLOCKS, observer
-from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
+from narrows.wire.types import PREFIX_MISMATCH, Choice, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import cut, raw_streams, single_bytes
 
 STREAM = "text/event-stream"
@@ -152,3 +152,9 @@ def test_blocks_are_bounded() -> None:
 def test_what_cannot_be_read_is_counted() -> None:
     odd = [delta(7, text="no block"), {"type": "message_start", "message": 7}, {"type": "content_block_delta"}]
     assert observed([stream(*odd) + b"data: {\n\n"]).unparsed == 3
+
+
+def test_a_thinking_block_behind_another_prefix_has_a_name_of_its_own() -> None:
+    message = "messages.3.content.0: The block is bound to a different conversation."
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
+    assert observed([json.dumps(error).encode()], "application/json").errors == (PREFIX_MISMATCH,)

@@ -18,9 +18,13 @@ from msgspec import Struct
 
 from narrows.core.sse import ServerSentEvent
 from narrows.wire.answers import AnswerObserver, CallParts, Tally, count_of, name_of
-from narrows.wire.types import Choice, ResponseObserver, ResponseRecord, Usage
+from narrows.wire.types import PREFIX_MISMATCH, Choice, ResponseObserver, ResponseRecord, Usage
 
 MAX_BLOCKS = 1024
+MAX_SAID_CHARACTERS = 4096
+"""Of an error's message, which is looked at and never kept."""
+_BOUND = "bound to a different conversation"
+"""How Anthropic refuses a thinking block that is replayed behind another prefix than it was made behind."""
 
 
 class Block(Struct, frozen=True, gc=False):
@@ -158,8 +162,10 @@ class MessageAnswer:
         return self.tally.record([choice] if self._role or blocks or self._stop_reason else [])
 
     def _fail(self, found: Event) -> None:
-        error = found.error
-        self.tally.failed(error.get("type") if isinstance(error, dict) else None)
+        error = found.error if isinstance(found.error, dict) else {}
+        said = error.get("message")
+        bound = isinstance(said, str) and _BOUND in said[:MAX_SAID_CHARACTERS]
+        self.tally.failed(PREFIX_MISMATCH if bound else error.get("type"))
 
     def _start(self, found: Event) -> None:
         try:
