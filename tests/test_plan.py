@@ -189,10 +189,10 @@ def test_the_texts_of_one_output_may_name_each_other() -> None:
     texts = [{"type": "text", "text": one} for one in ("x" * 600, "small", listing, listing)]
     plan = plan_body(body_of([tool(texts), tool("small"), tool(listing), tool("x" * 600)]), WIRE, Policy())
     results = [one.outcome.decision.result for one in plan.parts]
-    assert [one.text.partition(" tool output")[2] for one in results if one.kind is Kind.REPEAT] == [
+    named = [one.text for one in results if isinstance(one, Compressed) and one.kind is Kind.REPEAT]
+    assert [one.partition(" tool output")[2] for one in named] == [
         " 1 (this one); nothing left out]",
         " 1 (2 before this); nothing left out]",
         " 1 (3 before this); nothing left out]",
     ]
-    named = [one.text for one in results if one.kind is Kind.REPEAT]
     assert ["text 3 of tool" in one for one in named] == [True, True, False]
