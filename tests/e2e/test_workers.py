@@ -9,7 +9,7 @@ import os
 import re
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,23 @@ async def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(scripted_ups
         assert after[1] != before[1]
         assert await figure(gateway, "narrows_workers_lost_total") == 1
         assert await figure(gateway, 'narrows_workers{state="serving"}') == 2
+
+
+async def test_answers_of_a_worker_that_dies_are_cut(scripted_upstream: ScriptedUpstream) -> None:
+    """And those of the others are not; no cut looks like an end."""
+    gate = asyncio.Event()
+    scripted_upstream.otherwise = lambda asked: events(b"data: 1\n\n", gate, b"data: 2\n\n")
+    async with watched_process(scripted_upstream.url, *LOGGING) as gateway, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(raw_client(port_of(gateway))) for _ in range(16)]
+        for client in clients:
+            await client.send(request("GET", "/v1/stream", "Connection: close"))
+            await client.reader.readuntil(b"data: 1\n\n\r\n")
+        os.kill((await pids(gateway))[1], signal.SIGKILL)
+        await gateway.says(b" worker_lost ")
+        gate.set()
+        ends = [await client.rest() for client in clients]
+        assert set(ends) == {b"", b"9\r\ndata: 2\n\n\r\n0\r\n\r\n"}
+        await gateway.says(b" worker_replaced ")
 
 
 async def test_a_worker_that_does_not_answer_is_said_so(scripted_upstream: ScriptedUpstream) -> None:
