@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from narrows.compressors.bulky_rows import Bulk
 from narrows.compressors.json_rows import COMPRESSOR, JsonRows
-from narrows.compressors.json_rows.omission import Bulk
 from narrows.compressors.registry import Registry
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict
 from narrows.core.tokens import Encoding

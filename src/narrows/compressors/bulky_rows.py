@@ -94,10 +94,10 @@ def shortened(
     columns: Sequence[Column],
     whole: Collection[int],
     kept: Sequence[bool],
-    say: Callable[[str], str],
+    say: Callable[[str], str | None],
 ) -> list[str]:
     """The lines that stay, a mark for each gap, and the mark that sums up what is missing; `say` writes a cell as
-    a mark shows it."""
+    a mark shows it, None where it is too much for one."""
     output: list[str] = []
     position = 0
     for stays, run in groupby(kept):
@@ -151,13 +151,13 @@ def _number(cell: str) -> Decimal | None:
     return Decimal(cell) if _COMPARABLE.match(cell) else None
 
 
-def _statement(column: Column, cells: Sequence[str], say: Callable[[str], str]) -> str:
+def _statement(column: Column, cells: Sequence[str], say: Callable[[str], str | None]) -> str:
     """What the cells of the rows left out held: counts of few values, or the range of numbers; else nothing."""
     counts = Counter(cells)
-    if len(counts) <= _FEW_VALUES and not any(
-        len(cell) > _LONG_VALUE or cell.startswith(("{", "[")) for cell in counts
-    ):
-        return f"{column.label}: " + ", ".join(f"{times} {say(cell)}" for cell, times in counts.most_common())
+    if len(counts) <= _FEW_VALUES and max(map(len, counts), default=0) <= _LONG_VALUE:
+        said = [(times, say(cell)) for cell, times in counts.most_common()]
+        if all(words is not None for _, words in said):
+            return f"{column.label}: " + ", ".join(f"{times} {words}" for times, words in said)
     numbers = [(value, cell) for cell in counts if (value := _number(cell)) is not None]
     if len(numbers) == len(counts):
         ordered = sorted(numbers)

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from narrows.compressors import marks
+from narrows.compressors.bulky_rows import DEFAULT_BULK, Bulk
 from narrows.compressors.json_rows.cursor import NotOurs
 from narrows.compressors.json_rows.decoding import Decoded, decode
-from narrows.compressors.json_rows.omission import DEFAULT_BULK, Bulk
 from narrows.compressors.json_rows.reading import Documents, NotExact, looks_whole, read
 from narrows.compressors.json_rows.tables import Notes, Writer
 from narrows.compressors.types import Compressed, Kept, Reason, Verdict

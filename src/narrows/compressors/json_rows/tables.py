@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
+from narrows.compressors.bulky_rows import Bulk
 from narrows.compressors.json_rows import affixes, omission
 from narrows.compressors.json_rows.columns import (
     MIN_FILLED,
@@ -92,7 +93,7 @@ class Writer:
     """Writes one document; `notes` afterwards says what was done. `bulk`: from where on rows are left out, and that
     what nobody can read in a string may be cut."""
 
-    def __init__(self, bulk: omission.Bulk | None) -> None:
+    def __init__(self, bulk: Bulk | None) -> None:
         self.notes = Notes()
         self._bulk = bulk
         self._choices = 0

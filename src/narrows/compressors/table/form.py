@@ -166,10 +166,12 @@ def _label(name: str) -> str:
     return name if _PLAIN_NAME.match(name) else json.dumps(name)
 
 
-def _said(cell: str) -> str:
-    """A cell as a mark shows it."""
+def _said(cell: str) -> str | None:
+    """A cell as a mark shows it, unless it is a document of its own."""
     if not cell:
         return "empty"
+    if cell.startswith(("{", "[")):
+        return None
     return cell if _NUMBER.match(cell) else json.dumps(cell)
 
 
