@@ -120,12 +120,19 @@ class Words(ConversationReader):
 )
 def test_user_text_in_a_frame_that_no_person_types_is_an_observation(text: str, role: Role) -> None:
     body = json.dumps([text]).encode()
-    (part,) = Words(body, None).read(jsonscan.elements(body, 0, len(body), None)).parts
+    (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is role
     assert (part.output is not None) is (role is Role.OBSERVATION and len(text) > 512)
 
 
+def test_before_the_model_has_spoken_there_is_nothing_to_observe() -> None:
+    task = "ISSUE: it fails" + " so often" * 80 + "\n(Open file: n/a)\n(Current directory: /)\nbash-$"
+    body = json.dumps([task]).encode()
+    (part,) = Words(body, None).read(jsonscan.elements(body, 0, len(body), None)).parts
+    assert part.role is Role.USER
+
+
 def test_a_literal_that_cannot_be_decoded_is_no_observation() -> None:
     body = b'["\\ud800\\n(Current directory: /)\\nbash-$"]'
-    (part,) = Words(body, None).read(jsonscan.elements(body, 0, len(body), None)).parts
+    (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is Role.USER

@@ -54,6 +54,8 @@ class ConversationReader(ABC):
     """About what the calls take in memory."""
     index: int = -1
     """Of the item that was read last."""
+    acted: bool = False
+    """The model has spoken: what it did can be observed from here on. A task in a harness's frame stays a person's."""
     latest_tool: int = -1
     latest_user: int = -1
     outputs: int = 0
@@ -88,7 +90,7 @@ class ConversationReader(ABC):
         role, call, fault = of
         tool_call, digest_of_call = call or (None, b"")
         span = Span(*place)
-        if role is Role.USER and _is_observation(span.of(self.body)):
+        if role is Role.USER and self.acted and _is_observation(span.of(self.body)):
             role = Role.OBSERVATION
             self.begin_output()
         worth = fault is None and len(span) >= DIGEST_FROM_BYTES

@@ -304,3 +304,9 @@ def test_the_rest_of_a_request(head: str, model: str | None, stream: bool) -> No
 def test_it_never_raises(body: bytes) -> None:
     for scope in Scope:
         assert locate(body, scope) == locate(body, scope, ReadingMemory(10_000))
+
+
+def test_an_observation_in_a_users_words_comes_after_the_models() -> None:
+    framed = "x" * 600 + "\n(Open file: n/a)\n(Current directory: /)\nbash-$"
+    roles = [part.role for part in parts_of(user(framed), {"role": "assistant", "content": "ls"}, user(framed))]
+    assert roles == [Role.USER, Role.OBSERVATION]

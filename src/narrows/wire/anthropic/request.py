@@ -73,6 +73,7 @@ class _Reader(ConversationReader):
         if content is None or role not in ("user", "assistant"):
             return
         if role == "assistant":
+            self.acted = True
             self._read_calls(content)
             return
         self.latest_user = self.index

@@ -85,6 +85,7 @@ class _Reader(ConversationReader):
         places = [parts] if one else jsonscan.elements(self.body, *parts, self.effort)
         role = self.text(fields.get("role")) if "role" in fields else "user"
         if role == "model":
+            self.acted = True
             self.waiting = {}
             for place in places:
                 self._read_call(self.object(place))

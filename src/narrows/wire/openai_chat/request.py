@@ -112,6 +112,7 @@ class _Reader(ConversationReader):
     def _read_message(self, fields: Fields, fault: str | None) -> None:
         name = self.text(fields.get("role")) or ""
         if name == "assistant":
+            self.acted = True
             self._read_calls(fields)
             return
         role = _ROLES.get(name)

@@ -106,7 +106,9 @@ class _Reader(ConversationReader):
         return [part for part in self.parts if part.message_index == (tool if part.role is Role.TOOL else user)]
 
     def _read_message(self, fields: Fields, fault: str | None) -> None:
-        if self.text(fields.get("role")) == "user":
+        role = self.text(fields.get("role"))
+        self.acted = self.acted or role == "assistant"
+        if role == "user":
             self.latest_user = self.index
             if "content" in fields:
                 pointer = f"/input/{self.index}/content"
