@@ -1,35 +1,20 @@
-"""OpenAI's Responses format."""
+"""OpenAI's Responses format.
+
+Requests to any path that ends in `/responses` are its own, and those to `/responses/input_tokens`: what a client counts
+must be what it will be billed. Compaction (`/responses/compact`) reads the conversation whole, and is left alone.
+"""
 
 from __future__ import annotations
 
-from narrows.core.effort import Effort
-from narrows.errors import GatewayError
-from narrows.policy import Scope
-from narrows.wire.failures import ErrorBody, openai_error
+from narrows.wire.failures import openai_error
+from narrows.wire.format import Format, ends_with
 from narrows.wire.openai_responses import request, response
-from narrows.wire.reading import ReadingMemory
-from narrows.wire.types import Located, ResponseObserver, Untouched, Wire
+from narrows.wire.types import Wire
 
-
-class OpenAIResponses:
-    """Requests to any path that ends in `/responses`, or in `/responses/input_tokens`: what a client counts must be
-    what it will be billed. Compaction (`/responses/compact`) reads the conversation whole, and is left alone."""
-
-    name = "openai_responses"
-
-    def matches(self, method: str, path: str) -> bool:
-        return method == "POST" and path.removesuffix("/").endswith(("/responses", "/responses/input_tokens"))
-
-    def locate(
-        self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
-    ) -> Located | Untouched:
-        return request.locate(body, scope, memory, effort)
-
-    def observer(self, content_type: str) -> ResponseObserver:
-        return response.observer(content_type)
-
-    def error_body(self, error: GatewayError) -> ErrorBody:
-        return openai_error(error)
-
-
-WIRE: Wire = OpenAIResponses()
+WIRE: Wire = Format(
+    "openai_responses",
+    ends_with("/responses", "/responses/input_tokens"),
+    request.locate,
+    response.observer,
+    openai_error,
+)

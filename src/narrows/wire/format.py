@@ -1,0 +1,56 @@
+"""A wire made of its pieces: which paths are its own, how requests are read, answers observed, errors said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from narrows.core.effort import Effort
+from narrows.errors import GatewayError
+from narrows.policy import Scope
+from narrows.wire.failures import ErrorBody
+from narrows.wire.reading import ReadingMemory
+from narrows.wire.types import Located, ResponseObserver, Untouched
+
+
+class Locate(Protocol):
+    """Finds the parts of a request body; as `Wire.locate`."""
+
+    def __call__(
+        self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+    ) -> Located | Untouched: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A `Wire`. Its requests are POSTs to paths that `takes` says are its own."""
+
+    name: str
+    takes: Callable[[str], bool]
+    find: Locate
+    observe: Callable[[str], ResponseObserver]
+    say: Callable[[GatewayError], ErrorBody]
+
+    def matches(self, method: str, path: str) -> bool:
+        """As `Wire.matches`."""
+        return method == "POST" and self.takes(path)
+
+    def locate(
+        self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+    ) -> Located | Untouched:
+        """As `Wire.locate`."""
+        return self.find(body, scope, memory, effort)
+
+    def observer(self, content_type: str) -> ResponseObserver:
+        """As `Wire.observer`."""
+        return self.observe(content_type)
+
+    def error_body(self, error: GatewayError) -> ErrorBody:
+        """As `Wire.error_body`."""
+        return self.say(error)
+
+
+def ends_with(*ends: str) -> Callable[[str], bool]:
+    """Paths with one of these ends, whatever stands before; a last slash does not count."""
+    return lambda path: path.removesuffix("/").endswith(ends)
