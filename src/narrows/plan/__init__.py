@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import Struct
+
 from narrows.compressors.types import Classifier, Kept, Reason
 from narrows.core.digest import call_digest, part_digest
 from narrows.core.edits import Edit
@@ -61,8 +63,7 @@ Settled = tuple[tuple[Reason, int], ...]
 """How many parts stay without work, by why."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPart:
+class PlannedPart(Struct, frozen=True, gc=False):
     """A part with its outcome. `replayed`: the outcome was remembered, not computed for this body."""
 
     part: Part

@@ -26,14 +26,19 @@ class DecisionCache:
         self._outcomes: BoundedMemory[PartOutcome] = BoundedMemory(limit_bytes - limit_bytes // 4)
         self.readings = ReadingMemory(limit_bytes // 4)
         self._contexts: dict[tuple[Policy, Encoding], bytes] = {}
+        self._last: tuple[Policy, Encoding, bytes] | None = None
 
     def context(self, policy: Policy, encoding: Encoding) -> bytes:
         """The part of a key that all parts of a body share."""
+        last = self._last
+        if last is not None and last[0] is policy and last[1] is encoding:  # to look it up, all of a policy is hashed
+            return last[2]
         known = self._contexts.get((policy, encoding))
         if known is None:
             if len(self._contexts) >= CONTEXTS:
                 self._contexts.clear()
             known = self._contexts[policy, encoding] = context_of(policy, encoding)
+        self._last = policy, encoding, known
         return known
 
     def get(self, key: bytes) -> PartOutcome | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec import Struct
 
 from narrows.compressors.types import Classifier, Decision, Kept, Reason
 from narrows.core import jsonstr
@@ -26,8 +27,7 @@ class PartTask:
     encoding: Encoding
 
 
-@dataclass(frozen=True, slots=True)
-class PartOutcome:
+class PartOutcome(Struct, frozen=True, gc=False):
     """What was decided, and the JSON literal to put in the old one's place (None: the part stays)."""
 
     decision: Decision

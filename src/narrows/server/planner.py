@@ -26,6 +26,7 @@ from narrows.plan import (
     DecisionCache,
     PartOutcome,
     Plan,
+    PlannedPart,
     Settled,
     assemble,
     condensed,
@@ -99,7 +100,10 @@ class _Work:
         parts = enumerate(made.plan.parts)
         return replace(
             made.plan,
-            parts=tuple(replace(part, replayed=True) if index in made.fresh else part for index, part in parts),
+            parts=tuple(
+                PlannedPart(part.part, part.outcome, replayed=True) if index in made.fresh else part
+                for index, part in parts
+            ),
         )
 
 
