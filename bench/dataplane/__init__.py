@@ -1,4 +1,4 @@
-"""What the gateway costs between client and upstream, beside nginx and a direct connection: `make bench-dataplane`.
+"""What the gateway costs between client and upstream, beside other proxies and no proxy: `make bench-dataplane`.
 
 Client and upstream are one process on one core (`loop`, `upstream`, `client`); the proxy under test is alone on another
 (`processes`, `proxies`). Proxies take turns, slice by slice, so that a slow moment of the machine hits all of them; a

@@ -8,11 +8,13 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from bench.dataplane import first_time, memory, report, requests, streams, workers
+from bench.dataplane import beside, first_time, kept, memory, report, requests, streams, workers
 from bench.dataplane.client import Failed
 from bench.dataplane.figures import Figure
-from bench.dataplane.proxies import DIRECT, HAPROXY, LITELLM, NGINX, available
+from bench.dataplane.gateways import PEERS
+from bench.dataplane.proxies import DIRECT, EVERYONE, HAPROXY, LITELLM, NGINX, available
 from bench.dataplane.stage import FULL, QUICK, Stage, staged
 
 SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
@@ -28,19 +30,29 @@ SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
     "in-flight": memory.in_flight,
     "start": memory.starts,
     "workers": workers.two_workers,
+    "kept": kept.kept,
+    "alone": beside.alone,
+    "held": beside.held,
 }
 
-NOT_MEASURED = ("mitmproxy, Portkey and headroom: not part of this bench yet",)
+QUICK_PEERS = (NGINX, HAPROXY, LITELLM)
+"""Those that a quick run has the time for."""
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-dataplane", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds; figures to develop by")
     parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario (again for more)")
-    parser.add_argument(
-        "--peers", default=f"{NGINX},{HAPROXY},{LITELLM}", help="which peers to measure beside narrows, by comma"
-    )
-    return parser.parse_args(words)
+    parser.add_argument("--peers", help=f"which to measure beside narrows, by comma, of {', '.join(EVERYONE)}")
+    parser.add_argument("--output", type=Path, help="the file to write, if not the usual one")
+    arguments = parser.parse_args(words)
+    usual = QUICK_PEERS if arguments.quick else EVERYONE
+    arguments.whole = not (arguments.quick or arguments.only or arguments.peers)
+    arguments.peers = arguments.peers.split(",") if arguments.peers else list(usual)
+    unknown = set(arguments.peers) - set(EVERYONE)
+    if unknown:
+        parser.error(f"no such peers: {', '.join(sorted(unknown))}; there are {', '.join(EVERYONE)}")
+    return arguments
 
 
 def measure(stage: Stage, names: Sequence[str], shown: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
@@ -70,7 +82,7 @@ def main(words: Sequence[str]) -> int:
     arguments = parsed(words)
     chosen = [name for name in SCENARIOS if not arguments.only or name in arguments.only]
     _raise_descriptor_limit()
-    names, skipped = available(arguments.peers.split(","))
+    names, skipped = available(arguments.peers)
     load_before = os.getloadavg()
     shown = [*names, DIRECT]
     print(f"load average {load_before[0]:.1f}, {os.cpu_count()} CPUs; medians; lower is better but for rates\n")
@@ -80,19 +92,16 @@ def main(words: Sequence[str]) -> int:
         figures, failed = measure(stage, chosen, shown)
     for name, reason in {**skipped, **failed}.items():
         print(f"without {name}: {reason}")
-    for missing in NOT_MEASURED:
-        print(f"not measured: {missing}")
     about: dict[str, object] = {
         "machine": report.machine(),
         "versions": report.versions(names),
         "load_average": {"before": load_before, "after": os.getloadavg()},
         "quick": arguments.quick,
-        "not_measured": NOT_MEASURED,
+        "about": {name: PEERS[name].about for name in names if name in PEERS},
     }
-    whole = not (arguments.quick or arguments.only)
-    file = report.RESULTS / ("dataplane.json" if whole else "local/dataplane.json")
+    file = arguments.output or report.RESULTS / ("dataplane.json" if arguments.whole else "local/dataplane.json")
     report.store(report.record(figures, {**skipped, **failed}, about), file)
-    print(f"\nload average after {os.getloadavg()[0]:.1f}; written to {file.relative_to(report.RESULTS.parents[1])}")
+    print(f"\nload average after {os.getloadavg()[0]:.1f}; written to {file}")
     return 0 if all(figure.met() is not False for figure in figures) else 1
 
 

@@ -139,8 +139,11 @@ def first_time(number: int, tool_bytes: int, other_bytes: int) -> tuple[str, byt
     return kind.name, chat(messages + called(f"call_{number}", kind.command, kind.text(tool_bytes, 1 + number)))
 
 
+ANSWER_TEXT = _words(122, 3)
+
+
 def _answer() -> bytes:
-    message = {"role": "assistant", "content": _words(122, 3)}
+    message = {"role": "assistant", "content": ANSWER_TEXT}
     usage = {"prompt_tokens": 212, "completion_tokens": 98, "total_tokens": 310}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
     named = {"id": "chatcmpl-0123456789", "object": "chat.completion", "created": 1_760_000_000, "model": MODEL}

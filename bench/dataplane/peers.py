@@ -21,6 +21,9 @@ HAPROXY_PACKAGES = ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libo
 """Debian's, with the libraries that a plain system lacks; unpacked and not installed."""
 
 
+PIP_WORDS = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+
+
 class Unavailable(Exception):
     """This peer cannot be measured here; the message says why."""
 
@@ -34,9 +37,8 @@ def install_litellm() -> None:
     """Raises Unavailable."""
     folder = folder_of("litellm")
     if not (folder / ".made").exists():
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, *LITELLM])
+        run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        run([str(folder / "bin" / "python"), *PIP_WORDS, *LITELLM])
         (folder / ".made").touch()
 
 
@@ -56,9 +58,9 @@ def install_haproxy() -> None:
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise Unavailable("not on the PATH, and this is no Debian to fetch it from")
     folder.mkdir(exist_ok=True)
-    _run(["apt-get", "download", *HAPROXY_PACKAGES], folder)
+    run(["apt-get", "download", *HAPROXY_PACKAGES], folder)
     for package in folder.glob("*.deb"):
-        _run(["dpkg-deb", "-x", str(package), str(folder)])
+        run(["dpkg-deb", "-x", str(package), str(folder)])
     (folder / ".made").touch()
 
 
@@ -71,7 +73,8 @@ def haproxy_environment() -> tuple[Path, dict[str, str]]:
     return folder_of("haproxy") / "usr" / "sbin" / "haproxy", {**os.environ, "LD_LIBRARY_PATH": libraries}
 
 
-def _run(words: list[str], folder: Path | None = None) -> None:
+def run(words: list[str], folder: Path | None = None) -> None:
+    """Run a command; raises Unavailable, with the last line that it said, where that fails."""
     try:
         done = subprocess.run(words, cwd=folder, check=False, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,14 +77,17 @@ class Memory:
 
 @dataclass(frozen=True)
 class Command:
-    """How a proxy is started. `cores` are those it may run on."""
+    """How a proxy is started. `cores` are those it may run on; `ready` is a path that it answers by itself, or None
+    where it is ready as soon as it accepts a connection; `fields` are header fields that its requests have to carry."""
 
     name: str
     words: Sequence[str]
     port: int
     cores: frozenset[int]
     folder: Path
-    env: dict[str, str] | None = None
+    env: Mapping[str, str] | None = None
+    ready: str | None = "/healthz"
+    fields: bytes = b""
 
 
 class Process:
@@ -93,6 +96,8 @@ class Process:
     def __init__(self, command: Command) -> None:
         self.name = command.name
         self.port = command.port
+        self.fields = command.fields
+        self._ready = command.ready
         self._log = command.folder / f"{command.name}-{command.port}.log"
         started_s = time.perf_counter()
         with self._log.open("wb") as stream:
@@ -156,12 +161,15 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
             self._popen.wait(STOP_TIMEOUT_S)
 
+    def said(self) -> str:
+        """The line of its log that most likely says what went wrong."""
+        return telling_line(self._log.read_text(encoding="utf-8", errors="replace"))
+
     def _wait_until_ready(self, until_s: float) -> None:
-        while not _answers(self.port):
+        while not _answers(self.port, self._ready):
             if self._popen.poll() is not None or time.perf_counter() > until_s:
                 self.stop()
-                said = telling_line(self._log.read_text(encoding="utf-8", errors="replace"))
-                raise RuntimeError(f"{self.name} did not start: {said}")
+                raise RuntimeError(f"{self.name} did not start: {self.said()}")
             time.sleep(0.005)
 
 
@@ -172,10 +180,12 @@ def telling_line(log: str) -> str:
     return telling[0][:300]
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str | None) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
-            asking.sendall(b"GET /healthz HTTP/1.1\r\nHost: bench.test\r\n\r\n")
+            if path is None:
+                return True
+            asking.sendall(f"GET {path} HTTP/1.1\r\nHost: bench.test\r\n\r\n".encode())
             return bool(asking.recv(64))
     except OSError:
         return False

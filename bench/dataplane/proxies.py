@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.dataplane.bodies import CLIENT_KEY
+from bench.dataplane.gateways import PEERS
 from bench.dataplane.loop import free_port
 from bench.dataplane.peers import Unavailable, haproxy_environment, install_haproxy, install_litellm, litellm_command
 from bench.dataplane.processes import Command, Process
@@ -43,7 +44,7 @@ class Place:
 
 def start(name: str, place: Place) -> Process:
     """A proxy that answers; raises RuntimeError where it does not start."""
-    return Process(_COMMANDS[name](place))
+    return Process(_COMMANDS[name](place) if name in _COMMANDS else _gateway(name, place))
 
 
 def _narrows(place: Place) -> Command:
@@ -143,11 +144,18 @@ def _litellm(place: Place) -> Command:
     )  # fmt: skip
 
 
+def _gateway(name: str, place: Place) -> Command:
+    port = free_port()
+    how = PEERS[name].started(place.upstream, port, place.folder)
+    return Command(name, how.words, port, place.cores, place.folder, how.env, how.ready, how.fields)
+
+
 def _nginx_path() -> str | None:
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 _COMMANDS = {NARROWS: _narrows, NGINX: _nginx, HAPROXY: _haproxy, LITELLM: _litellm}
+EVERYONE = (NGINX, HAPROXY, LITELLM, *PEERS)
 
 
 def available(wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -157,7 +165,10 @@ def available(wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         skipped[NGINX] = "not installed (on Debian: apt install nginx-light); there are no ratios without it"
     elif NGINX in wanted:
         names.append(NGINX)
-    for name, install in ((HAPROXY, install_haproxy), (LITELLM, install_litellm)):
+    installs = {HAPROXY: install_haproxy, LITELLM: install_litellm} | {
+        peer.name: peer.install for peer in PEERS.values()
+    }
+    for name, install in installs.items():
         if name in wanted:
             try:
                 install()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.dataplane.figures import REFERENCE, SUBJECT, Figure
+from bench.dataplane.gateways import PEERS
 from bench.dataplane.peers import LITELLM, haproxy_environment
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -19,18 +20,22 @@ _NAME, _CELL, _TARGET = 40, 10, 15
 
 
 def heading(proxies: Sequence[str]) -> str:
-    cells = "".join(f"{name:>{_CELL}}" for name in proxies)
+    cells = "".join(f"{name:>{_width(name)}}" for name in proxies)
     return f"{'':{_NAME}}{'':>6}{cells}{'/ ' + REFERENCE:>{_CELL}}  {'target':<{_TARGET}}"
 
 
 def line(figure: Figure, proxies: Sequence[str]) -> str:
     """One figure: the medians of every proxy, our ratio to nginx, the target and whether it is met."""
-    cells = "".join(f"{_shown(figure.value(name)):>{_CELL}}" for name in proxies)
+    cells = "".join(f"{_shown(figure.value(name)):>{_width(name)}}" for name in proxies)
     target = "" if figure.target is None else str(figure.target)
     verdict = {True: "met", False: "MISSED", None: ""}[figure.met()]
     name = f"  {figure.name}"[:_NAME]
     shown = f"{name:{_NAME}}{figure.unit:>6}{cells}{_shown(figure.ratio()):>{_CELL}}  {target:<{_TARGET}}{verdict:<7}"
     return (shown + figure.note).rstrip()
+
+
+def _width(name: str) -> int:
+    return max(_CELL, len(name) + 2)
 
 
 def _shown(value: float | None) -> str:
@@ -63,6 +68,7 @@ def versions(proxies: Iterable[str]) -> dict[str, str]:
     haproxy, environment = haproxy_environment()
     asked = {"nginx": (["/usr/sbin/nginx", "-v"], None), "haproxy": ([str(haproxy), "-v"], environment)}
     found |= {name: _first_line(*how) for name, how in asked.items() if name in proxies}
+    found |= {name: peer.version for name, peer in PEERS.items() if name in proxies}
     return found | ({"litellm": LITELLM[0]} if "litellm" in proxies else {})
 
 

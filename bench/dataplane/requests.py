@@ -72,7 +72,8 @@ def tls(stage: Stage) -> list[Figure]:
 
 
 def _slice(stage: Stage, name: str, load: Sequence[Sequence[bytes]]) -> dict[str, float]:
-    return request_slice(stage, stage.port(name), load, lambda: stage.cpu_s(name))
+    dressed = [stage.dressed(name, requests) for requests in load]
+    return request_slice(stage, stage.port(name), dressed, lambda: stage.cpu_s(name))
 
 
 def request_slice(
@@ -95,7 +96,7 @@ def request_slice(
             link.close()
     if not done:
         raise Failed(f"no request to port {port} was answered within {stage.effort.slice_s} s")
-    return {"cpu": cpu / done * 1e6, "rate": done / elapsed_s}
+    return {"cpu": cpu / done * 1e6, "rate": done / elapsed_s, "count": done}
 
 
 def _warm(loop: Loop, tally: Tally, links: int) -> None:
@@ -116,6 +117,7 @@ def _figures(group: str, samples: Samples, cpu_limit: float, rate_limit: float |
         samples["rate"],
         None if rate_limit is None else Target(Measure.RATIO, rate_limit, at_least=True),
         _saturation(samples["rate"]),
+        {f"{name}: requests measured": sum(counts) for name, counts in samples["count"].items()},
     )
     return [Figure(group, "CPU a request", "us", cpu, Target(Measure.RATIO, cpu_limit)), rate]
 

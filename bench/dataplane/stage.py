@@ -7,7 +7,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -36,6 +36,10 @@ class Effort:
     idle_streams: int
     hold_s: float
     starts: int
+
+    def once(self) -> Effort:
+        """The same in a single round, for what is the same in every round."""
+        return replace(self, rounds=1)
 
 
 FULL = Effort(rounds=5, slice_s=2.0, first_times=200, idle_streams=2000, hold_s=20.0, starts=5)
@@ -95,6 +99,11 @@ class Stage:
     def port(self, name: str) -> int:
         return self.upstream.port if name == DIRECT else self.proxy(name).port
 
+    def dressed(self, name: str, requests: Sequence[bytes]) -> Sequence[bytes]:
+        """The requests with the header fields that this proxy needs of its clients."""
+        fields = b"" if name == DIRECT else self.proxy(name).fields
+        return [request.replace(b"\r\n", b"\r\n" + fields, 1) for request in requests] if fields else requests
+
     def cpu_s(self, name: str) -> float:
         return 0.0 if name == DIRECT else self.proxy(name).cpu_s()
 
@@ -120,11 +129,15 @@ class Stage:
                         measured = slice_of(name)
                         self.settle(name)
                 except (Failed, OSError, RuntimeError) as error:
-                    self.failed[name] = str(error)
+                    self.failed[name] = self._why(name, error)
                     continue
                 for figure, value in measured.items():
                     samples[figure].setdefault(name, []).append(value)
         return samples
+
+    def _why(self, name: str, error: Exception) -> str:
+        """What went wrong, and what the proxy's own log says of it."""
+        return f"{error} (its log: {self._running[name].said()})" if name in self._running else str(error)
 
     def close(self) -> None:
         for process in self._running.values():

@@ -29,8 +29,9 @@ def paced(stage: Stage) -> list[Figure]:
     samples = stage.rounds([*stage.names, DIRECT], lambda name: _paced_slice(stage, name))
     group = f"{STREAMS} streams, a chunk each {PERIOD_S * _MS:g} ms"
     cpu = {name: values for name, values in samples["cpu"].items() if name != DIRECT}
+    counts = {f"{name}: chunks measured": sum(values) for name, values in samples["count"].items()}
     return [
-        Figure(group, "CPU a chunk", "us", cpu, Target(Measure.RATIO, 1.5)),
+        Figure(group, "CPU a chunk", "us", cpu, Target(Measure.RATIO, 1.5), detail=counts),
         Figure(group, "chunk lag p50", "ms", samples["p50"]),
         Figure(group, "chunk lag p99", "ms", samples["p99"], Target(Measure.EXCESS, 1.0)),
     ]
@@ -39,7 +40,8 @@ def paced(stage: Stage) -> list[Figure]:
 def _paced_slice(stage: Stage, name: str) -> dict[str, float]:
     stage.upstream.pace = Pace(PERIOD_S, _ENDLESS)
     heard = Heard()
-    links = _opened(stage.loop, stage.port(name), STREAMS, heard)
+    (request,) = stage.dressed(name, [small(stream=True)])
+    links = _opened(stage.loop, stage.port(name), STREAMS, heard, request)
     try:
         chunks, cpu = heard.chunks, stage.cpu_s(name)
         heard.counting = True
@@ -54,12 +56,12 @@ def _paced_slice(stage: Stage, name: str) -> dict[str, float]:
     if not chunks:
         raise Failed(f"{name}: no chunk of {STREAMS} streams arrived within {stage.effort.slice_s} s")
     lags = heard.lags_s
-    return {"cpu": cpu / chunks * 1e6, "p50": percentile(lags, 0.5) * _MS, "p99": percentile(lags, 0.99) * _MS}
+    lag = {"p50": percentile(lags, 0.5) * _MS, "p99": percentile(lags, 0.99) * _MS}
+    return {"cpu": cpu / chunks * 1e6, "count": chunks, **lag}
 
 
-def _opened(loop: Loop, port: int, count: int, heard: Heard) -> list[Listening]:
+def _opened(loop: Loop, port: int, count: int, heard: Heard, request: bytes) -> list[Listening]:
     """Streams that have all begun, spread over time so that their chunks are."""
-    request = small(stream=True)
     links = []
     for opened in range(count):
         links.append(Listening(loop, port, request, heard))
@@ -92,7 +94,8 @@ def first_byte(stage: Stage) -> list[Figure]:
 def _first_byte_slice(stage: Stage, name: str) -> dict[str, float]:
     stage.upstream.pace = Pace(0.002, 2)
     heard = Heard()
-    link = Listening(stage.loop, stage.port(name), small(stream=True), heard, FIRST_BYTES)
+    (request,) = stage.dressed(name, [small(stream=True)])
+    link = Listening(stage.loop, stage.port(name), request, heard, FIRST_BYTES)
     try:
         if not stage.loop.run(_OPEN_LIMIT_S):
             raise Failed(f"{name}: {FIRST_BYTES} streams did not end within {_OPEN_LIMIT_S:g} s")
@@ -122,7 +125,7 @@ def idle(stage: Stage) -> list[Figure]:
 def _held(stage: Stage, process: Process, count: int, held_s: float) -> dict[str, float]:
     heard = Heard()
     before = process.memory().pss
-    links = _opened(stage.loop, process.port, count, heard)
+    links = _opened(stage.loop, process.port, count, heard, small(stream=True))
     try:
         stage.loop.run(held_s / 4)
         begun = process.memory().pss

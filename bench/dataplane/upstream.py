@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import cast
@@ -29,12 +30,14 @@ class Pace:
 
 class Upstream:
     """Listens on `port`. `pace` may be changed at any time, for the streams that begin after it. While `withheld` is a
-    list, requests that are complete are put there and not answered."""
+    list, requests that are complete are put there and not answered. While there is a `reader`, it gets every byte that
+    comes, and has to answer itself."""
 
     def __init__(self, loop: Loop, tls: ssl.SSLContext | None = None) -> None:
         self.loop = loop
         self.pace = Pace()
         self.withheld: list[Answering] | None = None
+        self.reader: Callable[[Answering, bytes], None] | None = None
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         self._listening.setblocking(False)
@@ -82,6 +85,9 @@ class Answering(Link):
         self._left = 0
 
     def received(self, data: bytes) -> None:
+        if self._upstream.reader is not None:
+            self._upstream.reader(self, data)
+            return
         if not self._left:
             data = self._head + data if self._head else data
             end = data.find(b"\r\n\r\n") + 4

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.dataplane.__main__ import QUICK_PEERS, parsed
+from bench.dataplane.beside import added
+from bench.dataplane.gateways import HEADROOM_OFF, HEADROOM_ON, MITMPROXY, PEERS, PORTKEY
+from bench.dataplane.peers import REPOSITORY
+from bench.dataplane.proxies import DIRECT, EVERYONE
+
+UPSTREAM = "http://127.0.0.1:7001"
+
+
+@pytest.mark.parametrize("name", sorted(PEERS))
+def test_every_peer_is_pinned_and_told_its_upstream_and_its_port(name: str, tmp_path: Path) -> None:
+    peer = PEERS[name]
+    how = peer.started(UPSTREAM, 7002, tmp_path)
+    told = " ".join([*how.words, how.fields.decode()])
+    assert UPSTREAM in told
+    assert "7002" in told
+    assert peer.version.rpartition("@")[2].rpartition("==")[2][0].isdigit()
+    assert f"{REPOSITORY}/.venv-bench-" in told
+    assert not {key for key in how.env if "KEY" in key or "TOKEN" in key} - {"TIKTOKEN_CACHE_DIR"}
+
+
+def test_what_each_is_set_to(tmp_path: Path) -> None:
+    words = {name: PEERS[name].started(UPSTREAM, 7002, tmp_path).words for name in PEERS}
+    assert "stream_large_bodies=1" in words[MITMPROXY]
+    assert {"--no-rate-limit", "--no-cache"} <= set(words[HEADROOM_ON])
+    assert [*words[HEADROOM_ON], "--no-optimize"] == words[HEADROOM_OFF]
+    fields = PEERS[PORTKEY].started(UPSTREAM, 7002, tmp_path).fields
+    assert fields.endswith(b"\r\n")
+    assert b"x-portkey-custom-host: http://127.0.0.1:7001/v1\r\n" in fields
+
+
+def test_a_whole_run_has_everyone_and_only_a_whole_run_is_one() -> None:
+    whole = parsed([])
+    assert (whole.whole, whole.peers) == (True, list(EVERYONE))
+    quick = parsed(["--quick"])
+    assert (quick.whole, quick.peers) == (False, list(QUICK_PEERS))
+    some = parsed(["--peers", "nginx,mitmproxy"])
+    assert (some.whole, some.peers) == (False, ["nginx", "mitmproxy"])
+
+
+def test_a_peer_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(["--peers", "nginx,squid"])
+    assert "no such peers: squid" in capsys.readouterr().err
+
+
+def test_what_a_proxy_adds_is_taken_round_by_round() -> None:
+    samples = {DIRECT: [10.0, 20.0], "narrows": [15.0, 30.0], "nginx": [12.0]}
+    assert added(samples) == {"narrows": [5.0, 10.0], "nginx": [2.0]}
