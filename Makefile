@@ -9,6 +9,8 @@
 #   make e2e-clients      real clients and agents through a running gateway, as docs/clients.md says
 #   make lock             pin what a deployment installs in requirements.lock, by hash (needs the network)
 #   make audit            look up known vulnerabilities of what is pinned (needs the network, and says so without it)
+#   make fuzz             any bytes into the parsers and the planner, by coverage; FUZZ_SECONDS for each (2 in a check)
+#   make soak             five minutes of mixed load with faults, every byte compared; SOAK_SECONDS, ARGS='--workers 2'
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
 #   make bench-quality    what shortening saves, keeps and costs, beside others; ARGS=--quick for a sample
 #   make bench-dataplane  what the gateway costs beside nginx, haproxy, LiteLLM and a direct connection; ARGS=--quick
@@ -17,6 +19,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
 WORKERS ?= 2
+FUZZ_SECONDS ?= 2
 
 # The first Python that can make an environment; one that is only a name on the PATH does not count.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -32,10 +35,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests format-check lint types imports dead format docs demo e2e-clients lock audit clean
+.PHONY: test check tests format-check lint types imports dead format docs demo fuzz soak e2e-clients lock audit clean
 
 test: check
-check: format-check lint types imports dead tests
+check: format-check lint types imports dead fuzz tests
 
 format-check: $(DEV)
 	$(BIN)/ruff format --check --quiet .
@@ -73,6 +76,13 @@ audit: $(AUDIT)/.installed
 
 demo: $(DEMO)
 	$(BIN)/narrows demo
+
+# Coverage-guided, in the seconds that a check has; what it cannot run it skips by name.
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+
+soak: $(DEV)
+	$(BIN)/python -m bench.soak $(ARGS)
 
 bench-%: bench/%.py $(DEV)
 	$(BIN)/python $<

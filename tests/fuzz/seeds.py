@@ -1,0 +1,59 @@
+"""Where fuzzing begins: small messages, bodies, streams and outputs, and what is small of the shared corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conftest import CORPUS
+from tests.core.test_http1_differential import BASES
+from tests.fuzz.targets import LONGEST
+from tests.laws.conversations import TEXTS
+from tests.raw_client import chat, rows, tool_turn
+
+MOST = 25
+"""Seeds of one folder of the corpus."""
+_STREAM = (
+    b'data: {"a":"\xc3\xa9"}\n\n: ping\r\nid: 7\r\nevent: error\rdata: a\rdata: b\n\nretry: 10\n\ndata: [DONE]\n\n'
+)
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """What the target is given first, in the same order on every machine."""
+    made = {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner}[target]
+    yield from (seed[: LONGEST[target]] for seed in made())
+
+
+def _http1() -> Iterator[bytes]:
+    for message, method in BASES:
+        yield (b"\x00" if method is None else b"\x04" if method == b"HEAD" else b"\x03") + message
+    yield b"\x02" + b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n"
+
+
+def _jsonscan() -> Iterator[bytes]:
+    yield b' {"a" : [ ] , "b":{ "c":1.0e5 } , "a":"\\ud83d\\u00e9/" , "\xc3\xa9":null}'
+    yield chat(*tool_turn("list", rows(3)))
+    yield from _corpus("bodies", "*.json")
+
+
+def _sse() -> Iterator[bytes]:
+    for bound in (b"\x00", b"\x10"):
+        yield bound + _STREAM
+    yield from (b"\x00" + stream for stream in _corpus("streams", "*.sse"))
+
+
+def _planner() -> Iterator[bytes]:
+    for policy in (0, 4, 8):
+        yield from (bytes([policy]) + text.encode() for text in TEXTS)
+    yield b"\x40" + chat(*tool_turn("list", rows(12)))
+    yield from (b"\x44" + body for body in _corpus("bodies", "*.json"))
+    for folder in ("logs", "search", "diffs", "json"):
+        yield from (b"\x04" + text for text in _corpus(folder, "*"))
+
+
+def _corpus(folder: str, pattern: str) -> Iterator[bytes]:
+    """The fronts of a folder's files; nothing where there is no corpus."""
+    files = sorted(path for path in Path(CORPUS, folder).rglob(pattern) if path.is_file())
+    for path in files[:: len(files) // MOST + 1]:
+        with path.open("rb") as file:
+            yield file.read(max(LONGEST.values()))
