@@ -92,6 +92,20 @@ def test_the_scope_is_a_flag(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert [part["shortened"] for part in latest["parts"]].count(True) == 1
 
 
+def test_a_body_of_another_wire_is_read_as_the_gateway_would_read_it(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    call = {"type": "function_call", "call_id": "a", "name": "list_users", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "a", "output": ROWS}
+    body = json.dumps({"model": "gpt-5", "input": [call, output]}).encode()
+    text = explained(capfdbinary, body)
+    assert text.startswith("wire openai_responses, by the body's keys; --wire names another\n")
+    assert "@@ /input/1/output @@ tool list_users {}\n  json, shortened" in text
+    report = json.loads(explained(capfdbinary, body, "--json"))
+    assert (report["wire"], report["untouched"]) == ("openai_responses", None)
+    other = json.loads(explained(capfdbinary, body, "--json", "--wire", "openai_chat"))
+    assert (other["wire"], other["untouched"]["reason"]) == ("openai_chat", "no_messages")
+    assert explained(capfdbinary, body, "--wire", "gemini").startswith("wire gemini\n")
+
+
 def test_an_unknown_wire_lists_the_known_ones(capsys: Captured) -> None:
     Path("body.json").write_bytes(b"{}")
     assert main(["explain", "body.json", "--wire", "telegraph"]) == 2

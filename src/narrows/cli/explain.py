@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 
 from narrows import plan
+from narrows.cli.body_shape import wire_of
 from narrows.cli.configuration import add_setting_flags
 from narrows.cli.failure import OK, UNUSABLE, Failure
 from narrows.cli.plan_view import print_plan
@@ -31,9 +32,8 @@ from narrows.wire.types import Untouched, Wire
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `narrows explain`."""
     parser.add_argument("file", metavar="BODY.json", help="the body of a request; - for standard input")
-    parser.add_argument(
-        "--wire", metavar="NAME", default=WIRES[0].name, help=f"its format: {', '.join(wire.name for wire in WIRES)}"
-    )
+    names = ", ".join(wire.name for wire in WIRES)
+    parser.add_argument("--wire", metavar="NAME", help=f"its format: {names} (default: what its keys look like)")
     parser.add_argument("--model", metavar="NAME", help="count tokens as for this model, not the body's own")
     parser.add_argument("--json", action="store_true", help="for machines: one JSON document, without the texts")
     parser.add_argument("--lines", metavar="N", type=_lines, default=6, help="lines to show of each text [6]")
@@ -43,18 +43,18 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """`narrows explain`."""
     policy, classifier = policy_of(arguments)
-    try:
-        wire = wire_named(arguments.wire)
-    except ValueError as error:
-        raise Failure(f"--wire: {error}", UNUSABLE) from None
+    named = _named_wire(arguments.wire) if arguments.wire else None
     body = read_bytes(arguments.file)
+    wire = named or wire_of(body)
     planned = plan_as_model(body, wire, policy, classifier, arguments.model)
     if arguments.json:
         sys.stdout.buffer.write(
-            msgspec.json.format(msgspec.json.encode(report(body, planned, policy)), indent=2) + b"\n"
+            msgspec.json.format(msgspec.json.encode(report(body, wire, planned, policy)), indent=2) + b"\n"
         )
     else:
         console = Console(highlight=False, soft_wrap=True, markup=False)
+        told = "" if named else ", by the body's keys; --wire names another"
+        console.print(f"wire {wire.name}{told}", style="dim")
         print_plan(console, body, planned, policy, lines=arguments.lines)
     return OK
 
@@ -68,11 +68,12 @@ def plan_as_model(body: bytes, wire: Wire, policy: Policy, classifier: Classifie
     return plan.plan_located(body, located, policy, classifier)
 
 
-def report(body: bytes, planned: Plan, policy: Policy) -> dict[str, object]:
+def report(body: bytes, wire: Wire, planned: Plan, policy: Policy) -> dict[str, object]:
     """The plan for machines; docs/cli.md describes it. An unknown number is null, never zero."""
     saved = sum(len(edit.span) - len(edit.replacement) for edit in planned.edits)
     located, untouched = planned.located, planned.untouched
     return {
+        "wire": wire.name,
         "model": located.model if located else None,
         "messages": located.message_count if located else None,
         "encoding": planned.encoding.name if planned.encoding else None,
@@ -102,6 +103,13 @@ def _part(one: PlannedPart) -> dict[str, object]:
         "tokens_before": decision.tokens_before,
         "tokens_after": decision.tokens_after,
     }
+
+
+def _named_wire(name: str) -> Wire:
+    try:
+        return wire_named(name)
+    except ValueError as error:
+        raise Failure(f"--wire: {error}", UNUSABLE) from None
 
 
 def _lines(text: str) -> int:
