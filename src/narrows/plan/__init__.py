@@ -132,7 +132,7 @@ def _alone(task: PartTask, key: bytes, classifier: Classifier | None, cache: Dec
     if cache is None:
         return decide_part(task, classifier)
     own = part_key(task)
-    outcome = cache.alone(own) or decide_part(task, classifier)
+    outcome = cache.peek(own) or decide_part(task, classifier)
     if own != key:
         cache.put(own, outcome)
     return outcome

@@ -45,8 +45,8 @@ class DecisionCache:
         """The remembered outcome of the task with this key."""
         return self._outcomes.get(key)
 
-    def alone(self, key: bytes) -> PartOutcome | None:
-        """The same for what was decided of a part before it was held against earlier ones; it counts as no hit."""
+    def peek(self, key: bytes) -> PartOutcome | None:
+        """The same, counted neither as a hit nor as a miss: for what is needed on the way to an outcome."""
         return self._outcomes.peek(key)
 
     def put(self, key: bytes, outcome: PartOutcome) -> None:

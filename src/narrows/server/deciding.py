@@ -147,12 +147,12 @@ class Deciding:
     ) -> tuple[Decided, AbstractSet[bytes]]:
         """The outcomes of tool outputs after others, each held against those before it; and those of them that were
         decided for no other body."""
-        found = await self._landed(missing.keys() & self._in_flight.keys())
-        alone = {one.own: outcome for one in missing.values() if (outcome := self._cache.alone(one.own)) is not None}
+        found = await self._elsewhere(missing.keys())
+        alone = {one.own: outcome for one in missing.values() if (outcome := self._cache.peek(one.own)) is not None}
         first = {one.own: one.task for key, one in missing.items() if key not in found and one.own not in alone}
         if self._worth_sharing_out(first):
             alone |= await self._alone(first)
-            found |= await self._landed((missing.keys() - found.keys()) & self._in_flight.keys())
+            found |= await self._elsewhere(missing.keys() - found.keys())
         folds = {
             key: (one.own, FoldTask(one.task, one.place, alone.get(one.own)))
             for key, one in missing.items()
@@ -164,6 +164,15 @@ class Deciding:
             self._begin(self._folded(items, [(own, key) for key, (own, _) in folds.items()]), begun)
             found |= await self._landed(folds)
         return found, folds.keys()
+
+    async def _elsewhere(self, missing: AbstractSet[bytes]) -> Decided:
+        """What other bodies' jobs decide of the missing. Meanwhile more may have been begun or ended, so it is looked
+        again until nothing that is missing is in flight."""
+        found: Decided = {}
+        while waiting := (missing - found.keys()) & self._in_flight.keys():
+            found |= await self._landed(waiting)
+            found |= {key: known for key in missing - found.keys() if (known := self._cache.peek(key)) is not None}
+        return found
 
     def _worth_sharing_out(self, tasks: dict[bytes, PartTask]) -> bool:
         """Whether these are decided first, by several processes or by whoever has begun, and not where they are held
