@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.dataplane import beside, first_time, kept, memory, report, requests, streams, workers
@@ -44,10 +45,13 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds; figures to develop by")
     parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario (again for more)")
     parser.add_argument("--peers", help=f"which to measure beside narrows, by comma, of {', '.join(EVERYONE)}")
+    parser.add_argument("--rounds", type=int, help="how often each slice is measured, if not as often as usual")
     parser.add_argument("--output", type=Path, help="the file to write, if not the usual one")
     arguments = parser.parse_args(words)
     usual = QUICK_PEERS if arguments.quick else EVERYONE
-    arguments.whole = not (arguments.quick or arguments.only or arguments.peers)
+    arguments.whole = not (arguments.quick or arguments.only or arguments.peers or arguments.rounds)
+    effort = QUICK if arguments.quick else FULL
+    arguments.effort = replace(effort, rounds=arguments.rounds or effort.rounds)
     arguments.peers = arguments.peers.split(",") if arguments.peers else list(usual)
     unknown = set(arguments.peers) - set(EVERYONE)
     if unknown:
@@ -88,7 +92,7 @@ def main(words: Sequence[str]) -> int:
     print(f"load average {load_before[0]:.1f}, {os.cpu_count()} CPUs; medians; lower is better but for rates\n")
     print(report.heading(shown))
     gc.disable()
-    with staged(names, QUICK if arguments.quick else FULL) as stage:
+    with staged(names, arguments.effort) as stage:
         figures, failed = measure(stage, chosen, shown)
     for name, reason in {**skipped, **failed}.items():
         print(f"without {name}: {reason}")
@@ -97,6 +101,7 @@ def main(words: Sequence[str]) -> int:
         "versions": report.versions(names),
         "load_average": {"before": load_before, "after": os.getloadavg()},
         "quick": arguments.quick,
+        "rounds": arguments.effort.rounds,
         "about": {name: PEERS[name].about for name in names if name in PEERS},
     }
     file = arguments.output or report.RESULTS / ("dataplane.json" if arguments.whole else "local/dataplane.json")

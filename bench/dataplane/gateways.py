@@ -115,12 +115,20 @@ def install_headroom() -> None:
         (folder / ".made").touch()
 
 
+_HEADROOM_SETTINGS = {
+    "HF_HUB_OFFLINE": "1",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "HEADROOM_HARD_WATCHDOG_SECS": "0",
+}
+"""No look-ups in the network; and a process that has been paused must not take itself for one that hangs, and exit."""
+
+
 def _headroom(*more: str) -> Callable[[str, int, Path], Started]:
     def started(upstream: str, port: int, folder: Path) -> Started:
         home = folder / f"headroom-{port}"
         home.mkdir(exist_ok=True)
         own = folder_of("headroom")
-        env = _plain_environment(home) | {"TIKTOKEN_CACHE_DIR": str(own / "tiktoken"), "HF_HUB_OFFLINE": "1"}
+        env = _plain_environment(home) | {"TIKTOKEN_CACHE_DIR": str(own / "tiktoken"), **_HEADROOM_SETTINGS}
         words = [str(own / "bin" / "headroom"), "proxy", "--host", "127.0.0.1", "--port", str(port)]
         words += ["--openai-api-url", upstream, "--no-rate-limit", "--no-cache", "--no-http2", "--no-telemetry"]
         return Started([*words, "--no-subscription-tracking", *more], env, "/livez")

@@ -163,7 +163,15 @@ class Process:
 
     def said(self) -> str:
         """The line of its log that most likely says what went wrong."""
-        return telling_line(self._log.read_text(encoding="utf-8", errors="replace"))
+        return telling_line(self._log_text())
+
+    def complained(self) -> str:
+        """The first line of its log that calls itself an error; empty where there is none."""
+        lines = (line.strip() for line in self._log_text().splitlines())
+        return next((line[:300] for line in lines if _TELLING.search(line)), "")
+
+    def _log_text(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def _wait_until_ready(self, until_s: float) -> None:
         while not _answers(self.port, self._ready):

@@ -137,7 +137,8 @@ class Stage:
 
     def _why(self, name: str, error: Exception) -> str:
         """What went wrong, and what the proxy's own log says of it."""
-        return f"{error} (its log: {self._running[name].said()})" if name in self._running else str(error)
+        complained = self._running[name].complained() if name in self._running else ""
+        return f"{error} (its log: {complained})" if complained else str(error)
 
     def close(self) -> None:
         for process in self._running.values():

@@ -40,6 +40,7 @@ def test_the_clock_of_a_process_that_is_gone() -> None:
 
 SERVER = """
 import http.server, subprocess, sys
+print("one line", "OSError: a second", sep="\\n", flush=True)
 child = subprocess.Popen([sys.executable, "-c", "sum(range(10_000_000)); input()"], stdin=subprocess.PIPE)
 class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -61,6 +62,7 @@ def test_a_process_is_measured_paused_and_ended_with_its_children(tmp_path: Path
     try:
         tree = process.tree()
         assert len(tree) == 2
+        assert process.complained() == process.said() == "OSError: a second"
         alone, whole = process.memory(of_tree=False), process.memory()
         assert 0 < alone.pss < whole.pss
         assert whole.pss <= whole.rss
