@@ -1,6 +1,7 @@
 """`make bench-quality`: every figure of quality, ours beside the targets and the rivals.
 
-Prints tables and writes bench/results/quality.json. With `--quick` a sample, written to bench/results/local. It
+Prints tables and writes bench/results/quality.json; `--only speed --update` measures one section of it anew. With
+`--quick` a sample, written to bench/results/local. It
 measures and does not judge: a missed target is printed as missed, and the exit status stays 0.
 """
 
@@ -74,6 +75,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--generated", type=int, default=100_000, metavar="N", help="generated inputs (100,000)")
     parser.add_argument("--no-rivals", action="store_true", help="ours and the naive peer only")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="some sections only")
+    parser.add_argument("--update", action="store_true", help="with --only: put these sections into the stored result")
     return parser.parse_args()
 
 
@@ -97,27 +99,38 @@ def prepared(arguments: argparse.Namespace) -> sections.Bench:
     return sections.Bench(ours, lossless, rivals, counts, every, generated, progress, skipped)
 
 
+def updated(stored: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """A stored result in which the sections of this record stand in the place of its own. `runs` says when, from which
+    commit and under which load each section was measured."""
+    return stored | record | {"runs": stored.get("runs", {}) | record["runs"]}
+
+
 def main() -> int:
     """Measure, print, write."""
     if not CORPUS.is_dir():
         print("skipped: shared corpus not found at ../shared/corpus")
         return 0
     arguments = options()
-    record = environment()
+    record = environment() | {"runs": {}}
     bench = prepared(arguments)
     try:
         for name in arguments.only or SECTIONS:
             progress(name)
             started = time.perf_counter()
+            load = os.getloadavg()[0]
             record[name] = SECTIONS[name](bench)
+            record["runs"][name] = {key: record[key] for key in ("date", "commit", "source_changed")} | {"load": load}
             progress(f"  {time.perf_counter() - started:.0f} s")
     finally:
         for rival in bench.rivals:
             rival.close()
     record["skipped"] = bench.skipped
     partial = arguments.quick or arguments.only or arguments.no_rivals
-    path = RESULTS / "local" / "quality.json" if partial else RESULTS / "quality.json"
+    updates = arguments.update and not arguments.quick and not arguments.no_rivals
+    path = RESULTS / "local" / "quality.json" if partial and not updates else RESULTS / "quality.json"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if updates and path.exists():
+        record = updated(json.loads(path.read_text()), record)
     path.write_text(json.dumps(record, indent=1) + "\n")
     print(report.tables(record))
     print(f"written to {path.relative_to(ROOT)}")
