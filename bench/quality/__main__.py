@@ -1,8 +1,8 @@
 """`make bench-quality`: every figure of quality, ours beside the targets and the rivals.
 
 Prints tables and writes bench/results/quality.json; `--only speed --update` measures one section of it anew. With
-`--quick` a sample, written to bench/results/local. It
-measures and does not judge: a missed target is printed as missed, and the exit status stays 0.
+`--quick` a sample, written to bench/results/local. It measures and does not judge: a missed target is printed as
+missed, and the exit status stays 0.
 """
 
 from __future__ import annotations
