@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 
 from narrows.compressors.types import Compressed, Reason
@@ -69,6 +70,18 @@ def test_replayed_decisions_are_hits_and_count_alike() -> None:
     assert (again.cache_hits, again.cache_misses) == (1, 0)
     assert (again.shortened, again.kept) == (first.shortened, first.kept) == ({Kind.JSON: 1}, {Reason.TOO_SMALL: 1})
     assert (again.tokens_before, again.tokens_after) == (first.tokens_before, first.tokens_after)
+
+
+def test_tokens_that_nobody_counted_are_unknown_and_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = rows(40), rows(80)
+    alone = plan_figures(planned(small))
+    monkeypatch.setattr("narrows.core.tokens.EXACT_UP_TO_CHARACTERS", len(small))
+    uncounted = plan_figures(planned(large))
+    assert uncounted.shortened == {Kind.JSON: 1}
+    assert (uncounted.tokens_before, uncounted.tokens_after, uncounted.encoding) == (None, None, None)
+    both = plan_figures(planned(small, large))
+    assert both.shortened == {Kind.JSON: 2}
+    assert (both.tokens_before, both.tokens_after) == (alone.tokens_before, alone.tokens_after)
 
 
 def test_an_untouched_body_says_why() -> None:

@@ -30,14 +30,15 @@ def plan_figures(plan: Plan) -> PlanFigures:
         return PlanFigures(decision=BodyDecision.UNTOUCHED, reason=plan.untouched.reason)
     shortened: dict[Kind, int] = {}
     kept: dict[Reason, int] = dict(plan.settled)
-    before = after = hits = misses = 0
+    hits = misses = 0
+    counted: list[tuple[int, int]] = []
     for planned in plan.parts:
         decision = planned.outcome.decision
         result = decision.result
         if isinstance(result, Compressed):
             shortened[result.kind] = shortened.get(result.kind, 0) + 1
-            before += decision.tokens_before or 0
-            after += decision.tokens_after or 0
+            if decision.tokens_before is not None and decision.tokens_after is not None:
+                counted.append((decision.tokens_before, decision.tokens_after))
         else:
             kept[result.reason] = kept.get(result.reason, 0) + 1
         if planned.replayed:
@@ -45,14 +46,14 @@ def plan_figures(plan: Plan) -> PlanFigures:
         elif _took_work(result):
             misses += 1
     edited = bool(shortened)
-    encoding = plan.encoding if edited else None
+    encoding = plan.encoding if counted else None
     return PlanFigures(
         decision=BodyDecision.EDITED if edited else BodyDecision.UNCHANGED,
         parts=len(plan.parts) + sum(count for _, count in plan.settled),
         shortened=shortened,
         kept=kept,
-        tokens_before=before if edited else None,
-        tokens_after=after if edited else None,
+        tokens_before=sum(before for before, _ in counted) if counted else None,
+        tokens_after=sum(after for _, after in counted) if counted else None,
         encoding=encoding.name if encoding is not None else None,
         encoding_assumed=encoding.assumed if encoding is not None else None,
         cache_hits=hits,

@@ -79,7 +79,7 @@ class DecisionRecord(
     tokens_after: Annotated[int | None, _is("its tokens after")] = None
     encoding: Annotated[str | None, _is("the token encoding that counted")] = None
     encoding_assumed: Annotated[bool | None, _is("true where that encoding stands in for an unknown one")] = None
-    role: Annotated[Role, _is("`tool` or `user`")]
+    role: Annotated[Role, _is("`tool`, `user`, or `observation` (a tool's output in a user's message)")]
     pointer: Annotated[str, _is("RFC 6901 JSON pointer of the part in the request's body")]
     request_id: Annotated[str, _is("the request that brought the part")]
 
@@ -98,7 +98,10 @@ class PlanFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kept: Annotated[Mapping[Reason, int], _is("kept parts by reason, replayed ones included")] = field(
         default_factory=dict
     )
-    tokens_before: Annotated[int | None, _is("tokens of the shortened parts before, as the gateway counts")] = None
+    tokens_before: Annotated[
+        int | None,
+        _is("tokens of the shortened parts before, as the gateway counts; without those over 4,000,000 characters"),
+    ] = None
     tokens_after: Annotated[int | None, _is("the same parts' tokens as forwarded")] = None
     encoding: Annotated[str | None, _is("the token encoding that counted them")] = None
     encoding_assumed: Annotated[bool | None, _is("true where that encoding stands in for an unknown one")] = None

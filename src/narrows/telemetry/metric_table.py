@@ -95,8 +95,8 @@ REQUEST_BYTES = _counter(
 RESPONSE_BYTES = _counter("narrows_response_body_bytes_total", "Bytes of response bodies passed on.", "wire")
 SHORTENED_TOKENS = _counter(
     "narrows_shortened_tokens_total",
-    "Tokens of the shortened parts, before and after, as counted by the gateway; `assumed` says that the model's own"
-    " encoding is not known and another stood in.",
+    "Tokens of the shortened parts, before and after, as counted by the gateway, without those over 4,000,000"
+    " characters; `assumed` says that the model's own encoding is not known and another stood in.",
     "stage",
     "assumed",
 )
