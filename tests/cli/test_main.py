@@ -62,6 +62,14 @@ def test_an_unknown_argument_is_answered_with_its_commands_usage(capsys: pytest.
     assert "narrows expand: error: unrecognized arguments: --nothing" in said
 
 
+def test_a_flag_that_is_nearly_one_names_it_below_a_short_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--upstrem=http://127.0.0.1:9000"])
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage == "usage: narrows serve --upstream URL [options]"
+    assert error.endswith("unrecognized arguments: --upstrem=http://127.0.0.1:9000; did you mean --upstream?")
+
+
 def test_an_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["sevre"])

@@ -70,6 +70,14 @@ def test_every_problem_is_reported_at_once() -> None:
     assert "no upstream" in text
 
 
+def test_settings_under_a_heading_are_told_where_they_stand() -> None:
+    (problem,) = problems_of({"upstream": "http://127.0.0.1:9000"}, toml={"serve": {"port": 1}})
+    assert problem == (
+        "serve in narrows.toml: there is no such table; settings stand at the top of the file,"
+        " under no heading like [serve]"
+    )
+
+
 def test_a_missing_upstream_shows_an_example() -> None:
     (problem,) = problems_of()
     assert "narrows serve --upstream https://api.openai.com" in problem

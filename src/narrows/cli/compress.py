@@ -21,6 +21,7 @@ from narrows.settings import Group
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `narrows compress`."""
+    parser.usage = "narrows compress [options] FILE"
     parser.add_argument("file", metavar="FILE", help="the text; - for standard input")
     parser.add_argument("--tool", metavar="NAME", help="the tool that wrote it, such as bash: evidence for its kind")
     parser.add_argument("--arguments", metavar="JSON", default="", help="what the tool was called with")

@@ -38,7 +38,7 @@ def _add_flag(section: _ArgumentGroup, setting: Setting) -> None:
     section.add_argument(
         setting.flag,
         dest=setting.name,
-        metavar=None if switch else setting.about.form.metavar,
+        metavar="true|false" if switch else setting.about.form.metavar,
         help=help_text,
         default=SUPPRESS,
         nargs="?" if switch else None,

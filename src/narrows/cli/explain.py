@@ -31,6 +31,7 @@ from narrows.wire.types import Untouched, Wire
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `narrows explain`."""
+    parser.usage = "narrows explain [options] BODY.json"
     parser.add_argument("file", metavar="BODY.json", help="the body of a request; - for standard input")
     names = ", ".join(wire.name for wire in WIRES)
     parser.add_argument("--wire", metavar="NAME", help=f"its format: {names} (default: what its keys look like)")

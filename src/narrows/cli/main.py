@@ -8,10 +8,12 @@ nothing to do for a command that was asked to say so.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from typing import Protocol, cast
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     row = next((row for row in COMMANDS if words[:1] == [row.name]), None)
     arguments, unknown = _parser(row).parse_known_args(words)
     if unknown:
-        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], arguments.parser)}")
     if row is None:
         _parser(None).print_help(sys.stderr)
         return UNUSABLE
@@ -82,6 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _meant(unknown: str, parser: ArgumentParser) -> str:
+    """The flag that an unknown one may stand for."""
+    flags = re.findall(r"--[a-z][a-z-]+", parser.format_help())
+    near = get_close_matches(unknown.partition("=")[0], flags, n=1, cutoff=0.8)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _parser(chosen: Row | None) -> ArgumentParser:

@@ -48,6 +48,7 @@ class _Way(Protocol):
 
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of `narrows serve`."""
+    parser.usage = "narrows serve --upstream URL [options]"
     parser.add_argument(
         "--print-settings", action="store_true", help="show each setting, and where it came from, and end"
     )

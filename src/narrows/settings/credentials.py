@@ -42,7 +42,7 @@ def key_problems(settings: Settings, sources: Mapping[str, str]) -> list[str]:
             problems.append(
                 f"host {settings.host!r} ({sources['host']}) can be reached from other machines, and no client would"
                 " need a key: make one with `narrows key new NAME` and add it under [keys], listen on 127.0.0.1, or"
-                " say --allow-open if something in front of the gateway decides who may"
+                " say --allow-open if something in front of the gateway decides who may use it"
             )
         problems += [
             f"{name} ({sources[name]}) is about gateway keys, and there are none: add a table [keys] to the TOML file"

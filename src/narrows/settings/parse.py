@@ -173,7 +173,7 @@ def _unknown_names(
     asked += [(name, f"{name} in {file}", {setting.name for setting in SETTINGS if setting.in_file}) for name in toml]
     elsewhere = {word: setting for setting in SETTINGS for word in (setting.name, setting.variable)}
     return [
-        f"{place}: {_belongs(elsewhere.get(name)) or 'there is no such setting' + _nearest(name, known)}"
+        f"{place}: {_belongs(elsewhere.get(name)) or _no_such(name, known, toml.get(name))}"
         for name, place, known in asked
         if name not in known
     ]
@@ -188,9 +188,14 @@ def _belongs(setting: Setting | None) -> str:
     return f"this is a secret, and can be given by the variable {setting.variable} only"
 
 
-def _nearest(name: str, known: set[str]) -> str:
+def _no_such(name: str, known: set[str], value: object) -> str:
+    """That a name is no setting, and what may have been meant; `value` is what the TOML file has under it."""
+    if isinstance(value, dict):
+        return f"there is no such table; settings stand at the top of the file, under no heading like [{name}]"
     near = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else "; `narrows serve --help` lists them"
+    return "there is no such setting" + (
+        f"; did you mean {near[0]}?" if near else "; `narrows serve --help` lists them"
+    )
 
 
 def _conflicts(settings: Settings, sources: Mapping[str, str], unreadable: set[str]) -> list[str]:

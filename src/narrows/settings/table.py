@@ -202,19 +202,24 @@ class Settings:
     upstream_key_env: Annotated[
         str,
         About(
-            Group.KEYS, VARIABLE, "The name of the environment variable with that key, if not `NARROWS_UPSTREAM_KEY`."
+            Group.KEYS,
+            VARIABLE,
+            "The environment variable that holds the upstream's key, if not `NARROWS_UPSTREAM_KEY`.",
         ),
     ] = ""
     upstream_key_file: Annotated[
-        str, About(Group.KEYS, FILE, "The file with that key alone, as secrets are mounted into containers.")
+        str,
+        About(
+            Group.KEYS, FILE, "The file that holds the upstream's key, alone, as secrets are mounted into containers."
+        ),
     ] = ""
     upstream_key_header: Annotated[
         KeyField,
         About(
             Group.KEYS,
             one_of(KeyField),
-            "The header that carries it; `auto` is `x-api-key` for Anthropic's host, `x-goog-api-key` for Gemini's,"
-            " `api-key` for Azure OpenAI's, and `authorization` with `Bearer` for all others.",
+            "The header that carries the upstream's key; `auto` is `x-api-key` for Anthropic's host, `x-goog-api-key`"
+            " for Gemini's, `api-key` for Azure OpenAI's, and `authorization` with `Bearer` for all others.",
         ),
     ] = KeyField.AUTO
 
