@@ -10,6 +10,7 @@
 #   make lock             pin what a deployment installs in requirements.lock, by hash (needs the network)
 #   make audit            look up known vulnerabilities of what is pinned (needs the network, and says so without it)
 #   make fuzz             any bytes into the parsers and the planner, by coverage; FUZZ_SECONDS for each (2 in a check)
+#   make conformance      openai-python's own API tests and schemathesis through a gateway (needs the network)
 #   make soak             five minutes of mixed load with faults, every byte compared; SOAK_SECONDS, ARGS='--workers 2'
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
 #   make bench-quality    what shortening saves, keeps and costs, beside others; ARGS=--quick for a sample
@@ -35,7 +36,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests format-check lint types imports dead format docs demo fuzz soak e2e-clients lock audit clean
+.PHONY: test check tests format-check lint types imports dead format docs demo fuzz conformance soak e2e-clients lock audit clean
 
 test: check
 check: format-check lint types imports dead fuzz tests
@@ -80,6 +81,10 @@ demo: $(DEMO)
 # Coverage-guided, in the seconds that a check has; what it cannot run it skips by name.
 fuzz: $(DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+
+# Fetched into build/conformance, and skipped by name where it cannot be.
+conformance: $(DEV)
+	$(BIN)/python -m tests.conformance $(ARGS)
 
 soak: $(DEV)
 	$(BIN)/python -m bench.soak $(ARGS)
