@@ -191,6 +191,20 @@ def test_the_start_lines_say_where_whereto_and_how() -> None:
     assert "Warning" not in text
 
 
+@pytest.mark.parametrize(
+    ("upstream", "variable"),
+    [
+        ("https://api.anthropic.com", "ANTHROPIC_BASE_URL=http://127.0.0.1:8787"),
+        ("https://generativelanguage.googleapis.com", "GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8787"),
+        ("https://api.openai.com/v1", "OPENAI_BASE_URL=http://127.0.0.1:8787/v1"),
+    ],
+)
+def test_the_start_lines_point_the_providers_own_client(upstream: str, variable: str) -> None:
+    settings = Settings(upstream=upstream)
+    text = start_lines(settings, settings.policy("none", ""), 8787)
+    assert text.endswith(f"export {variable}")
+
+
 def test_the_start_lines_name_the_proxy_and_ask_for_keys() -> None:
     settings = Settings(
         upstream="https://models.example",

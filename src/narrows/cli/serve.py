@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from typing import Protocol, cast
+from urllib.parse import urlsplit
 
 from narrows.classifiers import Proof, check_loadable
 from narrows.cli.configuration import add_setting_flags, read_settings
@@ -119,13 +120,24 @@ def start_lines(settings: Settings, policy: Policy, port: int) -> str:
     lines = [
         f"narrows {version('narrows')} listens on {here}{by} and forwards to {settings.upstream}{through}"
         f" (policy {policy.version}: {policy.level}, {policy.scope}, classifier {policy.classifier})",
-        f"Point a client at it: OpenAI(base_url='{client}/v1'), or export OPENAI_BASE_URL={client}/v1",
+        f"Point a client at it: {_pointing(settings.upstream, client)}",
     ]
     if settings.keys:
         lines.append(f"Every client needs a gateway key as its API key; there are {len(settings.keys)}.")
     elif not is_loopback(settings.host):
         lines.append("Warning: other machines can reach this address, and the gateway asks them for no key of its own.")
     return "\n".join(lines)
+
+
+def _pointing(upstream: str, client: str) -> str:
+    """How a client of the upstream's provider finds the gateway; what is no known provider speaks OpenAI's formats."""
+    match urlsplit(upstream).hostname:
+        case "api.anthropic.com":
+            return f"Anthropic(base_url='{client}'), or export ANTHROPIC_BASE_URL={client}"
+        case "generativelanguage.googleapis.com":
+            return f"genai.Client(http_options={{'base_url': '{client}'}}), or export GOOGLE_GEMINI_BASE_URL={client}"
+        case _:
+            return f"OpenAI(base_url='{client}/v1'), or export OPENAI_BASE_URL={client}/v1"
 
 
 def _in_urls(host: str) -> tuple[str, str]:
