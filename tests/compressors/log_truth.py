@@ -25,8 +25,8 @@ ANSI = re.compile(
 )
 HEAD = re.compile(
     r"\[narrows: log of (?P<total>\d+) lines(?:, (?P<shown>\d+) shown here; (?P<left>\d+) left out in (?P<places>\d+)"
-    r" places, each marked; (?P<trouble>none|\d+) of those, passed and repeated ones aside, mentions? an error, failure"
-    r" or warning|; nothing left out)(?P<repeats>; lines that repeat earlier ones are named by line number)?"
+    r" places?, each marked; (?P<trouble>none|\d+) of those, passed and repeated ones aside, mentions? an error,"
+    r" failure or warning|; nothing left out)(?P<repeats>; lines that repeat earlier ones are named by line number)?"
     r"(?P<colours>; terminal control codes removed)?(?P<redrawn>; lines redrawn in place shown in their last state)?"
     r"(?P<crlf>; CRLF line ends written as LF)?\]"
 )

@@ -27,6 +27,11 @@ def shortened(text: str, level: Level = Level.BALANCED) -> Compressed:
     return result
 
 
+def test_one_place_is_not_called_places() -> None:
+    source = "".join(f"2026-11-21 10:00:{second:02d} INFO job {second} done\n" for second in range(60))
+    assert " left out in 1 place, each marked; " in shortened(source).text
+
+
 def test_a_log_of_nothing_but_information_yields_its_templates() -> None:
     result = shortened(INFO)
     assert result.text.split("\n")[1] == "INFO worker-0 processed job id=0 in 0 ms"
@@ -170,7 +175,7 @@ LIES = (
     (r"(\d+) INFO, (\d+) DEBUG", r"\2 INFO, \1 DEBUG"),
     (r"none of those", "12345 of those"),
     (r"log of (\d+) lines", "log of 99999 lines"),
-    (r"(\d+) left out in (\d+) places", r"\2 left out in \1 places"),
+    (r"(\d+) left out in (\d+) place", r"\2 left out in \1 place"),
     (r"\n2024[^\n]*ERROR[^\n]*", ""),
     (r"(\n2024[^\n]*)(\n2024[^\n]*)", r"\2\1"),
     (r"job 3 of", "job 4 of"),

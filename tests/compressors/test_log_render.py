@@ -76,7 +76,7 @@ def test_the_lossy_form_counts_what_is_left_out() -> None:
         ("log of 9", "log of 10"),
         ("3 shown", "4 shown"),
         ("6 left", "5 left"),
-        ("2 places", "1 places"),
+        ("2 places", "1 place"),
         ("2-6", "2-7"),
         ("2-6", "3-6"),
         ("4 INFO", "5 INFO"),

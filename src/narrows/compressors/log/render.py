@@ -16,7 +16,7 @@ from narrows.compressors.log.terminal import Screen
 
 _COUNT = r"([1-9]\d*)"
 _HEAD = re.compile(
-    rf"\[narrows: log of {_COUNT} lines(?:, {_COUNT} shown here; {_COUNT} left out in {_COUNT} places, each marked"
+    rf"\[narrows: log of {_COUNT} lines(?:, {_COUNT} shown here; {_COUNT} left out in {_COUNT} places?, each marked"
     r"; (?:none|[1-9]\d*) of those, passed and repeated ones aside, mentions? an error, failure or warning"
     r"|; nothing left out)"
     r"(?:; lines that repeat earlier ones are named by line number)?"
@@ -58,7 +58,8 @@ def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:
         missing = sum(sum(gap.classes.values()) for gap in left_out)
         trouble = sum(gap.trouble for gap in left_out)
         words += (
-            f", {total - missing} shown here; {missing} left out in {len(left_out)} places, each marked"
+            f", {total - missing} shown here; {missing} left out in {len(left_out)}"
+            f" {'place' if len(left_out) == 1 else 'places'}, each marked"
             f"; {trouble or 'none'} of those, passed and repeated ones aside,"
             f" {'mentions' if trouble < 2 else 'mention'} an error, failure or warning"
         )
