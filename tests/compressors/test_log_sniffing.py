@@ -129,6 +129,8 @@ def test_what_only_looks_like_a_log(text: str, call: ToolCall | None) -> None:
         "I0501 12:00:00.000000 1 file.cc:12] started",
         "- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.36 R02-M1 RAS KERNEL INFO corrected",
         "[    0.123456] pci 0000:00:1f.0: started",
+        "nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 25746 nova.wsgi [req-38] started",
+        "134681 node-246 unix.hw state_change.unavailable 1077804742 1 Component State Change",
         "web-1     | whatever it says",
         "npm http fetch GET 200 https://x.org 5ms",
         "tests/test_x.py::test_y PASSED [ 10%]",

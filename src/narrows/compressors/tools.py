@@ -72,7 +72,10 @@ _TAKES_VALUE = {
     "bat": _words("-l -r --language --line-range"),
     "npm": _words("--prefix"),
 }
-_LOG_PATH = re.compile(r"(?:\.(?:log|out)(?:\.\d+)?|^/var/log/.*)$", re.IGNORECASE)
+_LOG_PATH = re.compile(
+    r"(?:\.(?:log|out)(?:[.-]\d[\w.:-]*)?|[_-]log(?:\.\d+)?|^/var/log/.*|(?:^|/)(?:syslog|dmesg|maillog)(?:\.\d+)?)$",
+    re.IGNORECASE,
+)
 _FILE_WINDOW = re.compile(r"(?:[^\n]*\n){0,2}\[File: [^\n]* \(\d+ lines total\)\]")
 _STREAMS = frozenset({"/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty", "-"})
 

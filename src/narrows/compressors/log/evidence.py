@@ -114,7 +114,8 @@ _TRACES = (
     r"Exception in thread |thread '.*' panicked|stack backtrace:|panic: |\s+\d+: +\S+::|\s+#\d+ 0x",
 )
 _ANYWHERE = (
-    (rf"(?:[\w.-]+ ){{1,3}}{_ISO} \S", ("-",)),
+    (rf"(?:[\w.-]+(?:_\d\d:\d\d:\d\d)? ){{1,3}}{_ISO} \S", ("-",)),
+    (r"(?:[\w.-]+ ){3,5}1\d{9} \d+ [A-Za-z]", (" 1",)),
     (r"\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d", (" [",)),
     (r"\S+ \d{10} \d{4}\.\d\d\.\d\d ", (".",)),
     (rf"[^\s\w]*\w\S* [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]", _LEVEL_WORDS),
