@@ -49,6 +49,12 @@ def test_names_that_are_rare_in_a_frequent_sentence_are_values() -> None:
     assert len(set(shapes_of(*(f"Unpacking {name} over old" for name in names)))) == 1
 
 
+def test_what_digits_leave_of_hexadecimal_numbers_is_no_word() -> None:
+    mixed = [number * 2654435761 % 2**32 for number in range(1, 400)]
+    found = shapes_of(*(f"RAS KERNEL INFO iar {one:08x} dear {one * 40503 % 2**32:08x}" for one in mixed))
+    assert sum(one == "~ RAS KERNEL INFO iar * dear *" for one in found) > 0.9 * len(found)
+
+
 def test_a_family_must_be_large_enough() -> None:
     names = ["zlib", "curl", "gcc", "make", "bash", "perl"][: SMALLEST_FAMILY - 1]
     found = shapes_of(*(f"Unpacking {name} now" for name in names))

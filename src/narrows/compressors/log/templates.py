@@ -20,7 +20,9 @@ _LETTER = re.compile(r"[^\W\d_]")
 RARE = 3
 """A shape with fewer lines than this is a candidate for the second step."""
 FREQUENT_WORD = 5
-"""A word in at least so many lines is constant in the second step."""
+"""A word in at least so many lines is constant in the second step, unless it is what digits leave of a hexadecimal
+number: few letters, so that equal ones are chance."""
+_OF_HEXADECIMAL = re.compile(r"[a-f]{1,9}\Z")
 SMALLEST_FAMILY = 5
 """So many lines must share a second-step shape, or the step is undone for them."""
 _LONG = 1000
@@ -63,6 +65,8 @@ def _families(rare: list[str], lines: Mapping[str, int]) -> dict[str, str]:
     for found, count in lines.items():
         for word in set(found.split()):
             frequency[word] += count
+    for word in [word for word in frequency if _OF_HEXADECIMAL.match(word) is not None]:
+        del frequency[word]
     families: defaultdict[str, list[str]] = defaultdict(list)
     for found in rare:
         words = found.split()
