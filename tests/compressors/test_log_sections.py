@@ -10,6 +10,7 @@ from narrows.compressors.log.sections import (
     opens_report,
     passes,
     show_assertions,
+    show_backtrace,
     show_failed_runs,
     show_reports,
     show_traceback,
@@ -99,6 +100,31 @@ def test_of_a_long_function_its_head_and_the_lines_above_the_failure_are_shown(a
 )
 def test_what_quotes_no_function_is_no_quotation(text: str) -> None:
     assert list(long_quotations(text.split("\n"))) == []
+
+
+FRAMES = [
+    line
+    for number, name in enumerate(("rust_begin_unwind", "core::panicking::panic_fmt", "demo::tests::case"))
+    for line in (f"   {number}: {name}", f"             at ./src/lib{number}.rs:{number}{number}:23")
+]
+
+
+def test_a_backtrace_is_shown_whole_though_other_tests_print_between_its_frames() -> None:
+    passed = [f"test tests::case_{number} ... ok" for number in range(60)]
+    between = [line for number, frame in enumerate(FRAMES) for line in (*passed[10 * number : 10 * number + 9], frame)]
+    lines = [*passed, "thread 'tests::case' (1) panicked at src/lib.rs:2:3:", "stack backtrace:", *between, *passed]
+    shown = decide(lines).show
+    assert [line for line, show in zip(lines, shown, strict=True) if show and line in FRAMES] == FRAMES
+    assert sum(shown) < 20
+
+
+def test_a_backtrace_ends_where_another_begins() -> None:
+    lines = ["stack backtrace:", *FRAMES[:2], "stack backtrace:", *FRAMES[2:], *["words"] * 50, "   9: far::away"]
+    shown: set[int] = set()
+    show_backtrace(lines, 0, lambda start, stop: shown.update(range(start, stop)))
+    assert shown == {0, 1, 2}
+    show_backtrace(lines, 3, lambda start, stop: shown.update(range(start, stop)))
+    assert shown == set(range(8))
 
 
 def test_what_passed_tests_printed_is_known_by_its_heading() -> None:

@@ -220,6 +220,10 @@ def _show_reports(log: _Log) -> None:
         for number, line in enumerate(log.lines):
             if "Traceback (" in line:
                 sections.show_traceback(log.lines, number, log.show)
+    if any(map(sections.opens_backtrace, log.counts)):
+        for number, line in enumerate(log.lines):
+            if sections.opens_backtrace(line):
+                sections.show_backtrace(log.lines, number, log.show)
     sections.show_failed_runs(log.keys, [i for i, found in enumerate(log.tones) if found is _ERROR], log.show)
 
 

@@ -46,6 +46,10 @@ _QUOTED_ABOVE = 8
 _SMALLEST_QUOTATION = 5
 _LONGEST_HEAD = 12
 _LONGEST_TRACEBACK = 2000
+_BACKTRACE = re.compile(r"\s*stack backtrace:$")
+_BACKTRACE_FRAME = re.compile(r" +\d+: +\S| {8,}at \S")
+_BETWEEN_FRAMES = 40
+"""So many lines of other tests may stand between two frames of one backtrace."""
 
 Show = Callable[[int, int], None]
 """Marks the lines `start <= i < stop` as shown."""
@@ -85,6 +89,24 @@ def show_traceback(lines: Sequence[str], start: int, show: Show) -> None:
     while number < stop and lines[number][column : column + 1] in (" ", "\t", "|"):
         number += 1
     show(start, min(number + 1, len(lines)))
+
+
+def show_backtrace(lines: Sequence[str], start: int, show: Show) -> None:
+    """Show the frames below a `stack backtrace:` of Rust. Tests run side by side, so that lines of others may stand
+    between them: those are not shown for its sake."""
+    show(start, start + 1)
+    last = start
+    for number in range(start + 1, min(len(lines), start + _LONGEST_TRACEBACK)):
+        if _BACKTRACE_FRAME.match(lines[number]) is not None:
+            show(number, number + 1)
+            last = number
+        elif number - last > _BETWEEN_FRAMES or _BACKTRACE.match(lines[number]) is not None:
+            break
+
+
+def opens_backtrace(key: str) -> bool:
+    """Whether a Rust program's frames follow."""
+    return _BACKTRACE.match(key) is not None
 
 
 def opens_passes(key: str) -> bool:
