@@ -82,6 +82,14 @@ def test_what_may_be_something_else_is_refused(text: str) -> None:
     assert unnumbered.parse(text) is None
 
 
+def test_notices_are_no_reason_to_refuse_a_search() -> None:
+    notices = "".join(f"grep: src/app/__pycache__/module_{i}.pyc: binary file matches\n" for i in range(12))
+    assert compressed(MATCHES + notices).endswith(notices)
+    numbered = "".join(f"src/app/module_{i // 6}.py:{i + 1}:    value_{i} = compute({i})\n" for i in range(30))
+    assert COMPRESSOR.sniff(numbered + notices * 2, RG) is Verdict.YES
+    assert COMPRESSOR.sniff(numbered + "words of no sort\n" * 24, RG) is Verdict.NO
+
+
 def test_a_line_that_would_not_come_back_keeps_the_text() -> None:
     source = "src/a.py:x\nsrc/a.py--\n" * 20 + "--\n" + MATCHES
     blocks = unnumbered.parse("src/a.py:x\nsrc/a.py--\n--\n" * 9)

@@ -15,7 +15,8 @@ from narrows.compressors.search.trimmed import LONG_CHARACTERS
 from narrows.compressors.types import Verdict
 
 MAX_OTHER_SHARE = 0.2
-"""More lines than this outside the groups, and the text is not ours to group."""
+"""More lines than this outside the groups, and the text is not ours to group. Of a search the notices do not count:
+`grep -r` says of every compiled file that its match is binary."""
 
 _MAYBE_OTHER_SHARE = 0.05
 _MAX_ENVELOPE_LINES = 6
@@ -44,9 +45,10 @@ def judge(results: Results, *, called_for_search: bool) -> Verdict:
     if found < (1 if called_for_search else 2):
         return Verdict.NO
     total = found + len(results.other_lines)
-    if len(results.other_lines) > MAX_OTHER_SHARE * total + _MAX_ENVELOPE_LINES:
-        return Verdict.NO
     unexplained = _unexplained(results)
+    others = unexplained + results.doubtful if called_for_search else len(results.other_lines)
+    if others > MAX_OTHER_SHARE * total + _MAX_ENVELOPE_LINES:
+        return Verdict.NO
     groups = _first(groups)
     if _messages_share(groups) > (_MOST_MESSAGES if called_for_search else 0.6):
         return Verdict.NO

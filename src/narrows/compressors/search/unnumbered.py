@@ -42,7 +42,7 @@ _HEAD = re.compile(
 
 
 def parse(text: str) -> list[Block] | None:
-    """The results in `text`; None where it holds other lines than a few notices."""
+    """The results in `text`; None where it holds other lines than notices, but for a few."""
     lines, _ = split_lines(text)
     read = _block if SEPARATOR in lines else _lines
     blocks: list[Block] = []
@@ -51,7 +51,8 @@ def parse(text: str) -> list[Block] | None:
         if line != SEPARATOR:
             continue
         found = read(lines[start:i])
-        others += sum(len(block.lines) for block in found if isinstance(block, AsTheyWere))
+        unread = (line for block in found if isinstance(block, AsTheyWere) for line in block.lines)
+        others += sum(1 for line in unread if not _NOTICE.match(line))
         if others > _MAX_OTHER_LINES:
             return None
         blocks += found
@@ -82,8 +83,9 @@ def _lines(lines: list[str]) -> list[Block]:
         path, colon, _ = line.partition(":")
         if path not in paths:
             paths[path] = bool(colon) and is_path(path)
-        if not paths[path] or _NOTICE.match(line):
-            others += 1
+        notice = _NOTICE.match(line) is not None
+        if not paths[path] or notice:
+            others += not notice
             blocks.append(AsTheyWere([line]))
             if others > _MAX_OTHER_LINES:
                 break
