@@ -39,7 +39,7 @@ def test_shares() -> None:
 def test_a_run_without_a_fault_of_ours_has_no_problems() -> None:
     tally = Tally()
     tally.outcomes.update(answered=3, cancelled=1)
-    tally.cancels_s.append(0.064)
+    tally.cancels_s.append(0.084)
     tally.direct_s.append(0.02)
     assert problems(tally, levels(FLAT), {"answered": 3.0, "cancelled": 1.0}, {"held": 0.0}) == []
 

@@ -1,6 +1,6 @@
 """`python -m tests.fuzz`: every target for some seconds, by atheris, which looks for inputs that take other ways.
 
-Each target runs in a process of its own, with its own seeds and the same seed of chance. An input that fails is kept in
+Each target runs in a process of its own, with its own first inputs. An input that fails is kept in
 build/fuzz, and `python -m tests.fuzz.target TARGET FILE` runs it again.
 """
 
@@ -24,12 +24,12 @@ _GRACE_S = 120
 AT_ONCE = 2
 
 
-def fuzzed(name: str, seconds: int) -> bool:
+def fuzzed(name: str, seconds: int, seed: int) -> bool:
     """Run one target; whether nothing was found."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         options = [
             f"-max_total_time={seconds}",
-            "-seed=1",
+            f"-seed={seed}",
             f"-max_len={LONGEST[name]}",
             "-timeout=30",
             "-rss_limit_mb=4096",
@@ -50,6 +50,7 @@ def fuzzed(name: str, seconds: int) -> bool:
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=2, help="for each target")
+    parser.add_argument("--seed", type=int, default=1, help="of chance; another one looks elsewhere")
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(MODULES)}; all if none is named")
     arguments = parser.parse_args(words)
     if importlib.util.find_spec("atheris") is None:
@@ -58,7 +59,7 @@ def main(words: list[str]) -> int:
         return 0
     BUILD.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(AT_ONCE) as running:
-        clean = running.map(lambda name: fuzzed(name, arguments.seconds), arguments.targets or MODULES)
+        clean = running.map(lambda name: fuzzed(name, arguments.seconds, arguments.seed), arguments.targets or MODULES)
         return 0 if all([*clean]) else 1
 
 

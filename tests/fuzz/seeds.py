@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.conftest import CORPUS
 from tests.core.test_http1_differential import BASES
 from tests.fuzz.targets import LONGEST
+from tests.laws.all_kinds import KINDS
 from tests.laws.conversations import TEXTS
 from tests.raw_client import chat, rows, tool_turn
 
@@ -20,8 +21,8 @@ _STREAM = (
 
 def seeds(target: str) -> Iterator[bytes]:
     """What the target is given first, in the same order on every machine."""
-    made = {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner}[target]
-    yield from (seed[: LONGEST[target]] for seed in made())
+    made = {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner, "compressors": _compressors}
+    yield from (seed[: LONGEST[target]] for seed in made[target]())
 
 
 def _http1() -> Iterator[bytes]:
@@ -47,8 +48,19 @@ def _planner() -> Iterator[bytes]:
         yield from (bytes([policy]) + text.encode() for text in TEXTS)
     yield b"\x40" + chat(*tool_turn("list", rows(12)))
     yield from (b"\x44" + body for body in _corpus("bodies", "*.json"))
+    yield from (b"\x04" + text for text in _outputs())
+
+
+def _compressors() -> Iterator[bytes]:
+    for kind in KINDS:
+        yield from (b"\x00" + source.encode(errors="replace") for source, _ in kind.examples)
+    yield from (bytes([number % 4]) + text.encode() for number, text in enumerate(TEXTS))
+    yield from (b"\x00" + text for text in _outputs())
+
+
+def _outputs() -> Iterator[bytes]:
     for folder in ("logs", "search", "diffs", "json"):
-        yield from (b"\x04" + text for text in _corpus(folder, "*"))
+        yield from _corpus(folder, "*")
 
 
 def _corpus(folder: str, pattern: str) -> Iterator[bytes]:

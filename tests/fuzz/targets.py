@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 Target = Callable[[bytes], None]
@@ -18,15 +19,17 @@ MODULES = {
     "jsonscan": ("narrows.core",),
     "sse": ("narrows.core",),
     "planner": ("narrows",),
+    "compressors": ("narrows",),
 }
 """The targets, and the packages in which each looks for new ways."""
-LONGEST = {"http1": 2048, "jsonscan": 2048, "sse": 512, "planner": 2048}
+LONGEST = {"http1": 2048, "jsonscan": 2048, "sse": 512, "planner": 2048, "compressors": 3072}
 """Bytes of an input. Longer ones teach a fuzzer little and cost it much."""
 
 
 def make_target(name: str) -> Target:
     """The target of this name; it may remember what it has seen."""
-    return {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner}[name]()
+    made = {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner, "compressors": _compressors}
+    return made[name]()
 
 
 def _http1() -> Target:
@@ -122,6 +125,42 @@ def _planner() -> Target:
         json.loads(edited)
 
     return planner
+
+
+def _compressors() -> Target:
+    """Laws 3, 6 and 7 over a tool's output: what is shortened is known again as ours, says only what its source says,
+    and decodes to it where it calls itself lossless. The first byte chooses the level and the call."""
+    from narrows.compressors import marks
+    from narrows.compressors.registry import COMPRESSORS, Registry, expand
+    from narrows.compressors.types import Compressed
+    from narrows.core.tokens import Encoding
+    from narrows.core.tool_call import ToolCall
+    from narrows.policy import Level
+    from tests.laws.all_kinds import KINDS
+    from tests.laws.kinds import EVERY_SIZE, NeverVetoes
+
+    registry = Registry(COMPRESSORS, NeverVetoes(), strict=True)
+    encoding = Encoding("o200k_base", assumed=False)
+    policies = [replace(EVERY_SIZE, level=level) for level in (Level.BALANCED, Level.LOSSLESS)]
+    calls = (None, *(kind.tool_call for kind in KINDS), ToolCall("bash", '{"cmd":"pytest -q"}'))
+    kinds = {kind.compressor.kind: kind for kind in KINDS}
+
+    def compressors(data: bytes) -> None:
+        choice, source = (data[0], data[1:].decode(errors="replace")) if data else (0, "")
+        policy, call = policies[choice & 1], calls[(choice >> 1) % len(calls)]
+        first = registry.compress_text(source, call, policy, encoding).result
+        if not isinstance(first, Compressed):
+            return
+        kind = kinds[first.kind]
+        assert kind.compressor.is_output(first.text), "ours is not known again"
+        assert not isinstance(registry.compress_text(first.text, call, policy, encoding).result, Compressed)
+        assert marks.is_mark(first.text.partition("\n")[0])
+        kind.check_truth(source, first.text)
+        expanded = expand(first.text)
+        assert (expanded is not None) is first.lossless
+        assert expanded is None or kind.same(source, expanded)
+
+    return compressors
 
 
 def said_by_a_tool(text: str) -> bytes:

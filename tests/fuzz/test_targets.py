@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from narrows.compressors import marks
 from narrows.core import jsonscan, sse
 from narrows.core.http1 import ChunkDecoder
 from narrows.plan import DecisionCache
@@ -15,6 +16,7 @@ BROKEN = {
     "jsonscan": (jsonscan, "document", lambda body: [("a", 0, 1)]),
     "sse": (sse.EventStreamDecoder, "receive_data", lambda decoder, data: []),
     "planner": (DecisionCache, "__init__", lambda cache, size: 1 / 0),
+    "compressors": (marks, "is_mark", lambda line: False),
 }
 
 
