@@ -7,10 +7,11 @@ work than the others stays on: a cache of whole answers is off, or repeated requ
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,20 +82,30 @@ def _plain_environment(home: Path) -> dict[str, str]:
     }
 
 
-def _install_from_pypi(name: str) -> bool:
-    """Whether it has been installed just now."""
+def is_made(folder: Path, what: Sequence[str]) -> bool:
+    """Whether this environment holds just that; one made for other versions is made anew."""
+    made = folder / ".made"
+    return made.is_file() and made.read_text(encoding="utf-8").splitlines() == list(what)
+
+
+def _mark(folder: Path, what: Sequence[str]) -> None:
+    (folder / ".made").write_text("\n".join(what), encoding="utf-8")
+
+
+def _install_python(name: str) -> Path:
+    """A new environment with a peer's packages; the interpreter in it."""
     folder = folder_of(name)
-    if (folder / ".made").exists():
-        return False
     run([sys.executable, "-m", "venv", "--clear", str(folder)])
     run([str(folder / "bin" / "python"), *PIP_WORDS, *REQUIREMENTS[name]])
-    return True
+    return folder / "bin" / "python"
 
 
 def install_mitmproxy() -> None:
     """Raises Unavailable."""
-    if _install_from_pypi(MITMPROXY):
-        (folder_of(MITMPROXY) / ".made").touch()
+    folder = folder_of(MITMPROXY)
+    if not is_made(folder, REQUIREMENTS[MITMPROXY]):
+        _install_python(MITMPROXY)
+        _mark(folder, REQUIREMENTS[MITMPROXY])
 
 
 def _mitmproxy(upstream: str, port: int, folder: Path) -> Started:
@@ -109,10 +120,10 @@ def _mitmproxy(upstream: str, port: int, folder: Path) -> Started:
 def install_headroom() -> None:
     """Raises Unavailable."""
     folder = folder_of("headroom")
-    if _install_from_pypi("headroom"):
-        names = "{" + ", ".join(f'"{name}": "{file}"' for name, file in TIKTOKEN_FILES.items()) + "}"
-        run([str(folder / "bin" / "python"), "-c", _UNPACK, str(folder / "tiktoken"), names])
-        (folder / ".made").touch()
+    if not is_made(folder, REQUIREMENTS["headroom"]):
+        python = _install_python("headroom")
+        run([str(python), "-c", _UNPACK, str(folder / "tiktoken"), json.dumps(TIKTOKEN_FILES)])
+        _mark(folder, REQUIREMENTS["headroom"])
 
 
 _HEADROOM_SETTINGS = {
@@ -139,13 +150,13 @@ def _headroom(*more: str) -> Callable[[str, int, Path], Started]:
 def install_portkey() -> None:
     """Raises Unavailable."""
     folder = folder_of(PORTKEY)
-    if (folder / ".made").exists():
+    if is_made(folder, (PORTKEY_PACKAGE,)):
         return
     if not (shutil.which("node") and shutil.which("npm")):
         raise Unavailable("needs node and npm, which are not on the PATH")
     folder.mkdir(exist_ok=True)
     run(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", PORTKEY_PACKAGE])
-    (folder / ".made").touch()
+    _mark(folder, (PORTKEY_PACKAGE,))
 
 
 def _portkey(upstream: str, port: int, folder: Path) -> Started:

@@ -6,7 +6,7 @@ import pytest
 
 from bench.dataplane.__main__ import QUICK_PEERS, parsed
 from bench.dataplane.beside import added
-from bench.dataplane.gateways import HEADROOM_OFF, HEADROOM_ON, MITMPROXY, PEERS, PORTKEY
+from bench.dataplane.gateways import HEADROOM_OFF, HEADROOM_ON, MITMPROXY, PEERS, PORTKEY, is_made
 from bench.dataplane.peers import REPOSITORY
 from bench.dataplane.proxies import DIRECT, EVERYONE
 
@@ -53,3 +53,11 @@ def test_a_peer_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str
 def test_what_a_proxy_adds_is_taken_round_by_round() -> None:
     samples = {DIRECT: [10.0, 20.0], "narrows": [15.0, 30.0], "nginx": [12.0]}
     assert added(samples) == {"narrows": [5.0, 10.0], "nginx": [2.0]}
+
+
+def test_an_environment_made_for_other_versions_is_not_made(tmp_path: Path) -> None:
+    assert not is_made(tmp_path, ["a==1"])
+    (tmp_path / ".made").write_text("a==1\nb==2", encoding="utf-8")
+    assert is_made(tmp_path, ("a==1", "b==2"))
+    assert not is_made(tmp_path, ("a==1", "b==3"))
+    assert not is_made(tmp_path, ("a==1",))
