@@ -136,3 +136,13 @@ def test_a_literal_that_cannot_be_decoded_is_no_observation() -> None:
     body = b'["\\ud800\\n(Current directory: /)\\nbash-$"]'
     (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is Role.USER
+
+
+def test_the_same_message_again_takes_no_part_in_repeats() -> None:
+    """Equal texts of one call are the same message twice, and go out as the same bytes."""
+    body = json.dumps(["x" * 600] * 3).encode()
+    elements = jsonscan.elements(body, 0, len(body), None)
+    notes = Notes(body, None)
+    for number, place in zip(("a", "a", "b"), elements, strict=True):
+        notes.add_texts(f"/{number}", place, (Role.TOOL, None, None), identity=number)
+    assert [part.output.number if part.output else None for part in notes.parts] == [1, None, 3]

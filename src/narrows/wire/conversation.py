@@ -22,8 +22,8 @@ from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, te
 from narrows.wire.types import Part, Role
 
 DIGEST_FROM_BYTES = 512
-PART_BYTES, CALL_BYTES = 500, 400
-"""About what a part and a call take in memory beside the call's texts."""
+PART_BYTES, CALL_BYTES, ANSWER_BYTES = 500, 400, 250
+"""About what a part, a call and the note of an answer take in memory beside the call's texts."""
 
 _FRAME_STARTS = (b'"<returncode>', b'"Observation:', b'"Call id:', b'"EXECUTION RESULT')
 _FRAME_ENDS = (b'bash-$"', b'bash-$ "', b'bash-$\\n"', b']"', b']\\n"')
@@ -60,6 +60,11 @@ class ConversationReader(ABC):
     latest_user: int = -1
     outputs: int = 0
     """Tool outputs so far."""
+    answers: set[tuple[str, bytes]] = field(default_factory=set)
+    """The call's id and the digest of each output's text. One that stands here already is the same message again: it
+    goes out as that did, and takes no part in repeats."""
+    identity: str | None = None
+    """Of the call that the present output answers."""
     output_texts: int = 0
     """Texts of the latest of them so far."""
     chain: bytes = b""
@@ -71,7 +76,8 @@ class ConversationReader(ABC):
 
     def copy(self, body: bytes, effort: Effort | None) -> Self:
         """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
-        return replace(self, body=body, effort=effort, parts=self.parts.copy(), calls=self.calls.copy())
+        parts, calls, answers = self.parts.copy(), self.calls.copy(), self.answers.copy()
+        return replace(self, body=body, effort=effort, parts=parts, calls=calls, answers=answers)
 
     @property
     def size_bytes(self) -> int:
@@ -98,22 +104,36 @@ class ConversationReader(ABC):
         output = chain = None
         if role is not Role.USER:
             self.output_texts += 1
-            if digest is not None:
+            if digest is not None and not self._said_again(digest):
                 output = OutputPlace(self.outputs, self.output_texts)
                 before, self.chain = self.chain, chain_digest(self.chain, digest, output)
                 chain = self.chain if before else None
         self.parts.append(Part(pointer, self.index, role, span, tool_call, fault, digest, output, chain))
 
-    def begin_output(self) -> None:
-        """Another tool output: the parts of that role which are added from here on are its texts."""
+    def _said_again(self, digest: bytes) -> bool:
+        if self.identity is None:
+            return False
+        answer = self.identity, digest
+        if answer in self.answers:
+            return True
+        self.answers.add(answer)
+        self.calls_bytes += ANSWER_BYTES
+        return False
+
+    def begin_output(self, identity: str | None = None) -> None:
+        """Another tool output, of the call with this id: the parts of that role which are added from here on are its
+        texts."""
         self.outputs += 1
         self.output_texts = 0
+        self.identity = identity
 
-    def add_texts(self, pointer: str, place: Place, of: Of, kinds: Sequence[str] = ("text",)) -> None:
+    def add_texts(
+        self, pointer: str, place: Place, of: Of, kinds: Sequence[str] = ("text",), identity: str | None = None
+    ) -> None:
         """The parts of a content: a string, or an array whose elements of these types carry a `text`. A tool's content
-        is an output of its own."""
+        is an output of its own; `identity` is its call's."""
         if of[0] is Role.TOOL:
-            self.begin_output()
+            self.begin_output(identity)
         opening = self.body[place[0]]
         if opening == b'"'[0]:
             self.add(pointer, place, of)

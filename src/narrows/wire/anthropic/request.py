@@ -103,7 +103,8 @@ class _Reader(ConversationReader):
             self.begin_output()
         else:
             of = (Role.TOOL, self._call_of(fields), fault or repeated(members, fields))
-            self.add_texts(f"{pointer}/content", content, of)
+            identity = self.text(fields.get("tool_use_id"))
+            self.add_texts(f"{pointer}/content", content, of, identity=identity)
 
     def _call_of(self, fields: Fields) -> Called | None:
         identity = self.text(fields.get("tool_use_id"))

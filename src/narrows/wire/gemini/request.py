@@ -69,8 +69,7 @@ class _Reader(ConversationReader):
 
     def copy(self, body: bytes, effort: Effort | None) -> _Reader:
         """The same knowledge, about to read on in `body`."""
-        parts, calls, waiting = self.parts.copy(), self.calls.copy(), self.waiting.copy()
-        return replace(self, body=body, effort=effort, parts=parts, calls=calls, waiting=waiting)
+        return replace(ConversationReader.copy(self, body, effort), waiting=self.waiting.copy())
 
     def read_item(self, start: int, stop: int) -> None:
         """A content."""
@@ -120,7 +119,7 @@ class _Reader(ConversationReader):
         members = jsonscan.members(self.body, *place, self.effort)
         fields = fields_of(members)
         self.latest_tool = self.index
-        self.begin_output()
+        self.begin_output(self.text(fields.get("id")))
         call = self._call_of(fields)
         if "response" in fields:
             of = (Role.TOOL, call, fault or repeated(members, fields))

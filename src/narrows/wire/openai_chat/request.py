@@ -91,8 +91,7 @@ class _Reader(ConversationReader):
 
     def copy(self, body: bytes, effort: Effort | None) -> _Reader:
         """The same knowledge, about to read on in `body`."""
-        parts, calls, functions = self.parts.copy(), self.calls.copy(), self.functions.copy()
-        return replace(self, body=body, effort=effort, parts=parts, calls=calls, functions=functions)
+        return replace(ConversationReader.copy(self, body, effort), functions=self.functions.copy())
 
     def read_item(self, start: int, stop: int) -> None:
         """A message."""
@@ -124,7 +123,9 @@ class _Reader(ConversationReader):
             self.latest_tool = self.index
         if "content" in fields:
             call = self._call_of(name, fields) if role is Role.TOOL else None
-            self.add_texts(f"/messages/{self.index}/content", fields["content"], (role, call, fault))
+            identity = self.text(fields.get("tool_call_id")) if role is Role.TOOL else None
+            pointer = f"/messages/{self.index}/content"
+            self.add_texts(pointer, fields["content"], (role, call, fault), identity=identity)
 
     def latest_parts(self) -> Sequence[Part]:
         tool, user = f"/messages/{self.latest_tool}/content", self.latest_user

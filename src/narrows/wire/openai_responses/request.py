@@ -96,7 +96,8 @@ class _Reader(ConversationReader):
             self.latest_tool = self.index
             of = (Role.TOOL, self._call_of(fields), repeated(members, fields))
             if kind in _OUTPUTS:
-                self.add_texts(f"/input/{self.index}/output", fields["output"], of, ("input_text",))
+                identity = self.text(fields.get("call_id"))
+                self.add_texts(f"/input/{self.index}/output", fields["output"], of, ("input_text",), identity)
             else:
                 self._read_streams(fields["output"], of)
 
