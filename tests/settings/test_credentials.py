@@ -53,6 +53,14 @@ def test_what_is_about_keys_needs_some(name: str) -> None:
     assert getattr(parse(UPSTREAM | {name: "1"}, {}, KEYS).settings, name) == 1
 
 
+def test_the_header_of_the_upstreams_key_needs_that_key() -> None:
+    named = {"upstream_key_header": "x-api-key"}
+    assert "NARROWS_UPSTREAM_KEY" in problem_of(named)
+    for more, environ in (({}, {"NARROWS_UPSTREAM_KEY": SECRET}), ({"upstream_key_file": "f"}, {})):
+        settings = parse(UPSTREAM | named | more, environ, {}).settings
+        assert settings.upstream_key_header is KeyField.X_API_KEY
+
+
 def test_the_upstreams_key_comes_from_the_environment_and_is_never_shown() -> None:
     own = parse(UPSTREAM, {"NARROWS_UPSTREAM_KEY": SECRET}, {})
     named = parse(UPSTREAM | {"upstream_key_env": "OPENAI_API_KEY"}, {"OPENAI_API_KEY": f" {SECRET}\n"}, {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from narrows.settings.choices import KeyField
 from narrows.settings.forms import upstream_key
 from narrows.settings.hosts import is_loopback
 from narrows.settings.table import Settings
@@ -49,7 +50,13 @@ def key_problems(settings: Settings, sources: Mapping[str, str]) -> list[str]:
             for name in _FOR_KEYS
             if getattr(settings, name)
         ]
-    if settings.forward_gateway_key and any(getattr(settings, name) for name in _PLACES):
+    upstreams = any(getattr(settings, name) for name in _PLACES)
+    if settings.upstream_key_header is not KeyField.AUTO and not upstreams:
+        problems.append(
+            f"upstream_key_header ({sources['upstream_key_header']}) is about the upstream's key, and there is none:"
+            " set NARROWS_UPSTREAM_KEY, or give upstream_key_env or upstream_key_file"
+        )
+    if settings.forward_gateway_key and upstreams:
         problems.append(
             "forward_gateway_key passes the client's key on, and an upstream key takes its place: leave one of them"
         )
