@@ -65,6 +65,14 @@ def test_a_long_patch_is_named_file_by_file(command: str) -> None:
     assert not [line for line in found if line.startswith(("@@", "---", "-", "+al"))]
 
 
+@pytest.mark.parametrize("command", ["git status", "git log --oneline", "git diff abc"])
+def test_a_long_output_of_git_without_a_patch_is_any_commands(command: str) -> None:
+    found = shown("+ cd x", f"+ {command}", *WORDS, *WORDS[::-1], "+ pytest -q", "1 passed")
+    assert [line for line in found if line in WORDS] == [WORDS[0], *WORDS[2::-1]]
+    failed = shown("+ cd x", f"+ {command}", *WORDS, *WORDS[::-1], "fatal: not a git repository", "+ pytest -q")
+    assert "fatal: not a git repository" in failed
+
+
 def test_a_short_patch_and_a_patch_of_no_trace_are_shown_whole() -> None:
     patch = FILES[0].split("\n")
     assert set(patch) <= set(shown("+ cd x", "+ git diff", *patch, "+ pytest -q", *WORDS, "OK"))

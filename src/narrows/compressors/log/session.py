@@ -60,9 +60,9 @@ def session(lines: Sequence[str], keys: Sequence[str], tones: Sequence[Tone], co
     calm = {*nested}
     hidden: list[tuple[int, int]] = []
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        if TRACE_OF_GIT.match(lines[start]) is not None:
-            if stop - start > LONGEST_PATCH:
-                hidden += _patches(lines, start, stop)
+        patches = [*_patches(lines, start, stop)] if TRACE_OF_GIT.match(lines[start]) is not None else []
+        if patches:
+            hidden += patches if stop - start > LONGEST_PATCH else ()
         elif stop - start > LONGEST_IN_FULL and max(tones[start:stop]) < Tone.ERROR:
             calm.update(range(start + FIRST_LINES, _last_lines(tones, start, stop)))
     return Session(calm, hidden)
@@ -88,10 +88,9 @@ def _last_lines(tones: Sequence[Tone], start: int, stop: int) -> int:
 
 
 def _patches(lines: Sequence[str], start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Each file's part of a patch without the line that names it."""
+    """Each file's part of a patch without the line that names it; nothing where git printed none."""
     files = [number for number in range(start, stop) if lines[number].startswith("diff --git ")]
-    for this, following in zip(files, [*files[1:], stop], strict=True):
+    for this, following in zip(files, [*files[1:], stop], strict=False):
         yield this + 1, following
-    first = files[0] if files else stop
-    if start + LONGEST_MESSAGE < first:
-        yield start + LONGEST_MESSAGE, first
+    if files and start + LONGEST_MESSAGE < files[0]:
+        yield start + LONGEST_MESSAGE, files[0]
