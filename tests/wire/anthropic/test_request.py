@@ -47,7 +47,7 @@ def test_errors_are_read_to_the_letter(is_error: bool | None, parts: int) -> Non
 
 def test_outputs_are_counted_whether_or_not_they_can_be_shortened() -> None:
     parts = parts_of(
-        user(result("x", is_error=True), result(SHORTENED)), user({"type": "tool_result"}, result(SHORTENED))
+        user(result("x", is_error=True), result(SHORTENED)), user({"type": "tool_result"}, result(SHORTENED, "c2"))
     )
     assert [part.output and part.output.number for part in parts] == [2, 4]
 
