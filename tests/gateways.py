@@ -24,6 +24,7 @@ _LISTENS = re.compile(rb"listens on (http://\S+)")
 def settings_for(upstream_url: str, **changes: Any) -> Settings:
     """Settings of a quiet gateway on a free port; without the classifier, whose model takes a second to load."""
     chosen: dict[str, Any] = {"port": 0, "classifier": ClassifierName.NONE, "log_level": LogLevel.ERROR}
+    chosen["plan_timeout_s"] = 60.0  # a busy machine starts a planning process slowly, and that is no fault
     return Settings(upstream=upstream_url, **(chosen | changes))
 
 
@@ -67,7 +68,7 @@ class Watched:
 async def watched_process(upstream_url: str, *flags: str) -> AsyncIterator[Watched]:
     """The same, with the process at hand."""
     command = [sys.executable, "-m", "narrows", "serve", "--upstream", upstream_url, "--port", "0"]
-    quiet = ["--classifier", "none", "--log-level", "error", "--log-format", "text"]
+    quiet = ["--classifier", "none", "--log-level", "error", "--log-format", "text", "--plan-timeout-s", "60"]
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *command, *quiet, *flags, stderr=asyncio.subprocess.PIPE, env=environment
