@@ -90,6 +90,12 @@ def test_notices_are_no_reason_to_refuse_a_search() -> None:
     assert COMPRESSOR.sniff(numbered + "words of no sort\n" * 24, RG) is Verdict.NO
 
 
+def test_results_may_be_cut_off_behind_a_path() -> None:
+    cut = MATCHES.removesuffix(":    value_59 = compute(59)\n")
+    assert cut.endswith("\nsrc/app/module_9.py")
+    assert compressed(cut).endswith("[narrows: the next 1 line as in the source]\nsrc/app/module_9.py")
+
+
 def test_a_line_that_would_not_come_back_keeps_the_text() -> None:
     source = "src/a.py:x\nsrc/a.py--\n" * 20 + "--\n" + MATCHES
     blocks = unnumbered.parse("src/a.py:x\nsrc/a.py--\n--\n" * 9)

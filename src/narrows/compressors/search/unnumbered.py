@@ -82,9 +82,9 @@ def _lines(lines: list[str]) -> list[Block]:
     for line in lines:
         path, colon, _ = line.partition(":")
         if path not in paths:
-            paths[path] = bool(colon) and is_path(path)
+            paths[path] = is_path(path)
         notice = _NOTICE.match(line) is not None
-        if not paths[path] or notice:
+        if not colon or not paths[path] or notice:
             others += not notice
             blocks.append(AsTheyWere([line]))
             if others > _MAX_OTHER_LINES:
