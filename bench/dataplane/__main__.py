@@ -22,6 +22,8 @@ SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
     "small": requests.small_requests,
     "unedited": requests.unedited,
     "planned": requests.planned,
+    "kept": kept.kept,
+    "alone": beside.alone,
     "first": first_time.first_time_bodies,
     "first-byte": streams.first_byte,
     "streams": streams.paced,
@@ -31,8 +33,6 @@ SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
     "in-flight": memory.in_flight,
     "start": memory.starts,
     "workers": workers.two_workers,
-    "kept": kept.kept,
-    "alone": beside.alone,
     "held": beside.held,
 }
 

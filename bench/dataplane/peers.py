@@ -80,5 +80,6 @@ def run(words: list[str], folder: Path | None = None) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{words[0]} failed: {error}") from None
     if done.returncode != 0:
-        said = (done.stderr.strip() or "no message").splitlines()[-1]
+        lines = [line for line in done.stderr.splitlines() if line.strip() and "complete log of this run" not in line]
+        said = (lines or ["no message"])[-1].strip()
         raise Unavailable(f"`{' '.join(words[:3])} ...` failed: {said}")

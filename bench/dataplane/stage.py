@@ -130,6 +130,7 @@ class Stage:
                         self.settle(name)
                 except (Failed, OSError, RuntimeError) as error:
                     self.failed[name] = self._why(name, error)
+                    self._end(name)
                     continue
                 for figure, value in measured.items():
                     samples[figure].setdefault(name, []).append(value)
@@ -139,6 +140,12 @@ class Stage:
         """What went wrong, and what the proxy's own log says of it."""
         complained = self._running[name].complained() if name in self._running else ""
         return f"{error} (its log: {complained})" if complained else str(error)
+
+    def _end(self, name: str) -> None:
+        """Stop one that failed, so that the next scenario finds it as new; what it still streams ends too."""
+        if name in self._running:
+            self._running.pop(name).stop()
+        self.upstream.end_streams()
 
     def close(self) -> None:
         for process in self._running.values():

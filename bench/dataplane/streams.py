@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from time import perf_counter
 
 from bench.dataplane.bodies import small
@@ -52,6 +53,7 @@ def _paced_slice(stage: Stage, name: str) -> dict[str, float]:
     finally:
         for link in links:
             link.close()
+        stage.upstream.end_streams()
         stage.loop.run(0.1)
     if not chunks:
         raise Failed(f"{name}: no chunk of {STREAMS} streams arrived within {stage.effort.slice_s} s")
@@ -62,16 +64,19 @@ def _paced_slice(stage: Stage, name: str) -> dict[str, float]:
 
 def _opened(loop: Loop, port: int, count: int, heard: Heard, request: bytes) -> list[Listening]:
     """Streams that have all begun, spread over time so that their chunks are."""
-    links = []
-    for opened in range(count):
-        links.append(Listening(loop, port, request, heard))
-        if opened % 8 == 7:
-            loop.run(0.002)
-    until_s = perf_counter() + _OPEN_LIMIT_S
-    while len(heard.first_s) < count and not heard.failures and perf_counter() < until_s:
-        loop.run(0.05)
-    loop.run(_OPEN_S)
-    heard.check(f"opening {count} streams")
+    links: list[Listening] = []
+    with ExitStack() as undo:
+        for opened in range(count):
+            links.append(Listening(loop, port, request, heard))
+            undo.callback(links[-1].close)
+            if opened % 8 == 7:
+                loop.run(0.002)
+        until_s = perf_counter() + _OPEN_LIMIT_S
+        while len(heard.first_s) < count and not heard.failures and perf_counter() < until_s:
+            loop.run(0.05)
+        loop.run(_OPEN_S)
+        heard.check(f"opening {count} streams")
+        undo.pop_all()
     return links
 
 

@@ -38,6 +38,7 @@ class Upstream:
         self.pace = Pace()
         self.withheld: list[Answering] | None = None
         self.reader: Callable[[Answering, bytes], None] | None = None
+        self.streaming: set[Answering] = set()
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         self._listening.setblocking(False)
@@ -57,7 +58,7 @@ class Upstream:
 
     def asked(self, link: Answering, *, stream: bool) -> None:
         if stream:
-            _Stream(link, self.pace)
+            _Stream(link, self.pace, self.streaming)
         elif self.withheld is not None:
             self.withheld.append(link)
         else:
@@ -68,6 +69,12 @@ class Upstream:
         links, self.withheld = self.withheld or [], None
         for link in links:
             link.write(ANSWER)
+
+    def end_streams(self) -> None:
+        """Close what still streams: a proxy may read on when its client has long gone."""
+        for link in self.streaming:
+            link.close()
+        self.streaming.clear()
 
     def close(self) -> None:
         self.loop.remove(self._listening.fileno())
@@ -127,10 +134,12 @@ def content_length(head: bytes) -> int:
 class _Stream:
     """An answer in chunks. Its timer is its own, so that streams which begin apart stay apart."""
 
-    __slots__ = ("_left", "_link", "_pace")
+    __slots__ = ("_left", "_link", "_pace", "_streaming")
 
-    def __init__(self, link: Answering, pace: Pace) -> None:
+    def __init__(self, link: Answering, pace: Pace, streaming: set[Answering]) -> None:
         self._link = link
+        self._streaming = streaming
+        streaming.add(link)
         self._pace = Pace(pace.period_s, pace.chunks)
         self._left = pace.chunks - 1
         link.write(STREAM_HEAD + chunk(perf_counter()))
@@ -140,10 +149,12 @@ class _Stream:
         if self._left > 0:
             self._link.loop.at(sent_s + self._pace.period_s, self._send)
         else:
+            self._streaming.discard(self._link)
             self._link.write(LAST_CHUNK)
 
     def _send(self, due_s: float) -> None:
         if self._link.closed:
+            self._streaming.discard(self._link)
             return
         self._left -= 1
         now_s = perf_counter()

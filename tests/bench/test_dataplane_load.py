@@ -155,3 +155,24 @@ def test_the_length_of_a_request() -> None:
     assert content_length(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == 0
     with pytest.raises(ValueError, match="chunked"):
         content_length(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+
+def test_streams_that_nobody_listens_to_any_more_are_ended(loop: Loop, upstream: Upstream) -> None:
+    upstream.pace = Pace(0.001, 1 << 20)
+    heard = Heard()
+    links = [Listening(loop, upstream.port, small(stream=True), heard) for _ in range(3)]
+    loop.run(0.05)
+    assert len(upstream.streaming) == 3
+    upstream.end_streams()
+    loop.run(0.05)
+    assert not upstream.streaming
+    assert all(link.closed for link in links)
+    assert len(heard.failures) == 3
+
+
+def test_a_stream_that_has_ended_is_not_kept(loop: Loop, upstream: Upstream) -> None:
+    upstream.pace = Pace(0.001, 2)
+    link = Listening(loop, upstream.port, small(stream=True), Heard())
+    assert loop.run(LIMIT_S)
+    link.close()
+    assert not upstream.streaming
