@@ -62,3 +62,9 @@ def test_a_line_redrawn_in_place_shows_its_last_state_unless_that_hides_trouble(
 def test_crlf_counts_as_a_line_end() -> None:
     assert resolved("a\r\nb\r\n") == Screen(["a", "b"], ended=True, line_ends=True)
     assert resolved("0%\r100%\r\nb") == Screen(["100%", "b"], ended=False, redrawn=True, line_ends=True)
+
+
+def test_a_last_line_of_control_sequences_alone_goes_with_the_line_end_before_it() -> None:
+    assert resolved("a\nb\n\x1b[0m") == Screen(["a", "b"], ended=False, colours=True)
+    assert resolved("a\r\n\x1b[0m") == Screen(["a"], ended=False, colours=True, line_ends=True)
+    assert resolved("a\n\x1b[0m\n") == Screen(["a", ""], ended=True, colours=True)

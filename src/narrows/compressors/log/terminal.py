@@ -43,13 +43,16 @@ def raw_lines(text: str) -> Screen:
 def resolved(text: str) -> Screen:
     """The lines as a terminal shows them, one for each line of the text: without control sequences, and of a line that
     was redrawn in place the last state that is not blank. A line in which an earlier state speaks of trouble and the
-    last does not say the same is left as it is, carriage returns included."""
+    last does not say the same is left as it is, carriage returns included. A last line of nothing but control sequences
+    goes with the line end before it: the text has an end where its source has one."""
+    source_ended = text.endswith("\n")
     colours = "\x1b" in text
     if colours:
         text, count = _CONTROL.subn("", text)
         colours = count > 0
     if "\r" not in text:
-        return Screen(*_split(text), colours=colours)
+        lines, ended = _split(text)
+        return Screen(lines, ended and source_ended, colours)
     line_ends = "\r\n" in text
     lines, ended = _split(text.replace("\r\n", "\n"))
     redrawn = False
@@ -58,7 +61,7 @@ def resolved(text: str) -> Screen:
             shown = _last_state(line)
             redrawn = redrawn or shown != line
             lines[number] = shown
-    return Screen(lines, ended, colours, redrawn, line_ends)
+    return Screen(lines, ended and source_ended, colours, redrawn, line_ends)
 
 
 def _split(text: str) -> tuple[list[str], bool]:
