@@ -173,6 +173,11 @@ def test_times_go_into_their_histograms() -> None:
     assert value(samples, "narrows_time_to_first_byte_seconds_count", wire="openai_chat") == 1
 
 
+def test_a_request_that_was_never_ready_to_go_upstream_has_no_overhead() -> None:
+    samples = after(exchange(), exchange(timings=Timings(total_s=10.0)))
+    assert value(samples, "narrows_overhead_seconds_count") == 1
+
+
 def test_a_scrape_changes_nothing() -> None:
     metrics = Metrics()
     metrics.observe_exchange(exchange(), [decision()])

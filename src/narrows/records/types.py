@@ -151,8 +151,9 @@ class Timings(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     total_s: Annotated[float, _is("from the request's first byte to the end of the exchange")]
     overhead_s: Annotated[
-        float, _is("added by the gateway: from the request's last byte until it is ready to go upstream")
-    ]
+        float | None,
+        _is("added by the gateway: from the request's last byte until it is ready to go upstream, if it was"),
+    ] = None
     locate_s: Annotated[float | None, _is("to find the parts of the body")] = None
     plan_s: Annotated[float | None, _is("to decide on the parts, waiting included")] = None
     first_byte_s: Annotated[

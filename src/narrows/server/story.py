@@ -81,7 +81,7 @@ class Story:
         received_s = started_s if self.received_s is None else self.received_s
         return Timings(
             total_s=self.ended_s - started_s,
-            overhead_s=0.0 if self.ready_s is None else self.ready_s - received_s,
+            overhead_s=None if self.ready_s is None else self.ready_s - received_s,
             locate_s=self.locate_s,
             plan_s=self.plan_s,
             first_byte_s=None if self.first_byte_s is None else self.first_byte_s - started_s,

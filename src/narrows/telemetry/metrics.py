@@ -124,7 +124,8 @@ class Metrics:
         """Count an exchange that has ended, and the first-time decisions it brought."""
         wire, status, timings = record.wire, record.status, record.timings
         self._exchanges[wire, record.outcome, _STATUS_CLASSES[min(status // 100, 5)] if status else "none"] += 1
-        self._overhead.observe(timings.overhead_s)
+        if timings.overhead_s is not None:
+            self._overhead.observe(timings.overhead_s)
         figures = self._wires.get(wire)
         if figures is None:
             figures = self._wires[wire] = _WireFigures()
