@@ -266,3 +266,27 @@ async def test_it_reads_nothing_of_an_answer_that_its_close_would_end(stage: Sta
     assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
     client.set_reading(True)
     assert (await client.answer()).reset
+
+
+async def test_it_reads_nothing_of_the_end_of_an_answer(stage: Stage) -> None:
+    """The upstream has closed behind the whole of it, and some of it is still here when the time is over."""
+    gateway = await stage.gateway(idle_timeout_s=0.1)
+    client = await stage.client(gateway)
+    client.set_reading(False)
+    unsent = answers = 0
+    while not unsent:
+        stage.upstream.play(whole(b"x" * 20_000))
+        await client.send(ASKED)
+        answers += 1
+        await stage.record(gateway, answers - 1)
+        (downstream,) = gateway.gateway.downstreams
+        unsent = downstream.unsent_bytes()
+    stage.upstream.play(raw(b"HTTP/1.1 200 OK\r\n\r\nits close is its end"))
+    await client.send(ASKED)
+    assert (await stage.record(gateway, answers)).outcome is Outcome.ANSWERED
+    async with asyncio.timeout(5):
+        while gateway.gateway.downstreams:
+            await asyncio.sleep(0.01)
+    client.set_reading(True)
+    with pytest.raises(ConnectionResetError):
+        await client.reader.read(-1)

@@ -208,9 +208,7 @@ class Downstream(asyncio.Protocol):
     def cut(self, *, reset: bool) -> None:
         """Close so that the client sees an error: short of the framing's end, and by a reset where asked to."""
         if reset and self._transport is not None and not self._transport.is_closing():
-            peer = self._transport.get_extra_info("socket")
-            if peer is not None:
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self._close_by_reset(self._transport)
         self.close()
 
     def close(self) -> None:
@@ -222,10 +220,18 @@ class Downstream(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once. A client that has not taken everything is told by a reset: what it finds may look whole."""
         self._stage = _Stage.CLOSING
         if self._transport is not None:
+            if self.unsent_bytes():
+                self._close_by_reset(self._transport)
             self._transport.abort()
+
+    @staticmethod
+    def _close_by_reset(transport: asyncio.Transport) -> None:
+        peer = transport.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def end(self) -> None:
         """The time to drain is over: cut what is in progress short, and close at once."""

@@ -212,7 +212,6 @@ class Exchange(Forwarding):
 
     def client_stuck(self) -> None:
         if self.answering:
-            self._relay.cut()  # a reset, where nothing else would tell that what the client finds later is not all
             self._client.abort()
             self.client_gone()
         else:
