@@ -88,7 +88,7 @@ async def test_what_was_decided_is_replayed_without_a_process() -> None:
 
 async def test_the_same_part_twice_is_decided_once() -> None:
     async with planner_with() as planner:
-        body = chat(*tool_turn("list", rows(80)), *tool_turn("list", rows(80)))
+        body = chat(*tool_turn("list", rows(80)), *tool_turn("list", rows(80), "call_2"))
         made = await plan(planner, body)
         assert forwarded(body, made) == expected(body)
         assert len(planner.cache) == 2, "for itself, and as a repeat"
@@ -301,11 +301,12 @@ async def test_what_was_planned_for_nobody_is_found_by_its_client(inline: int, m
 @pytest.mark.parametrize("inline", [1, 64 << 20])
 async def test_very_many_parts_are_counted_and_the_bytes_stay(inline: int) -> None:
     """Runs of parts, some known already, end as the whole: the same bytes and the same figures."""
-    few = [{"role": "user", "content": "go on"}]
+    few, again = [{"role": "user", "content": "go on"}], [{"role": "user", "content": "go on"}]
     for turn in range(3):
         few += tool_turn("list", rows(60 + turn, turn), f"call_{turn}")
+        again += tool_turn("list", rows(60 + turn, turn), f"again_{turn}")
     long = [{"role": "user", "content": f"{number:05} " * 100} for number in range(RUN_PARTS + 10)]
-    body = chat(*few, *[{"role": "user", "content": "hi"}] * 3_000, *long, *few)
+    body = chat(*few, *[{"role": "user", "content": "hi"}] * 3_000, *long, *again)
     whole = plan_body(body, WIRE, POLICY)
     async with planner_with(inline_scan_bytes=inline, plan_timeout_s=60) as planner:
         await plan(planner, chat(*few))
