@@ -220,7 +220,7 @@ def _show_reports(log: _Log) -> None:
         for number, line in enumerate(log.lines):
             if "Traceback (" in line:
                 sections.show_traceback(log.lines, number, log.show)
-    if any(map(sections.opens_backtrace, log.counts)):
+    if any("stack backtrace:" in key for key in log.counts):
         for number, line in enumerate(log.lines):
             if sections.opens_backtrace(line):
                 sections.show_backtrace(log.lines, number, log.show)
