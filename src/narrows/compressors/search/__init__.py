@@ -84,7 +84,8 @@ def _results_or_paths(text: str, level: Level, *, called: bool) -> Compressed | 
             named = unnumbered.encode(text, blocks) if blocks else None
             return _smaller(text, *named) if named else Kept(Reason.GRAMMAR, Kind.SEARCH)
         if len(text) < folders.MIN_CHARACTERS:
-            return Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH, "a short list of paths")
+            detail = f"a list of paths of under {folders.MIN_CHARACTERS:,} characters"
+            return Kept(Reason.NOTHING_TO_SAVE, Kind.SEARCH, detail)
         return _smaller(text, *folders.encode(paths))
     if results.coloured or results.layout is Layout.UNNAMED:
         thinned = trimmed.shorten(results, len(text)) if level is Level.BALANCED else None
