@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.dataplane.processes import telling_line
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 INSTALL_TIMEOUT_S = 600
 
@@ -74,12 +76,10 @@ def haproxy_environment() -> tuple[Path, dict[str, str]]:
 
 
 def run(words: list[str], folder: Path | None = None) -> None:
-    """Run a command; raises Unavailable, with the last line that it said, where that fails."""
+    """Run a command; raises Unavailable, with the line in which it says why, where that fails."""
     try:
         done = subprocess.run(words, cwd=folder, check=False, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{words[0]} failed: {error}") from None
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip() and "complete log of this run" not in line]
-        said = (lines or ["no message"])[-1].strip()
-        raise Unavailable(f"`{' '.join(words[:3])} ...` failed: {said}")
+        raise Unavailable(f"`{' '.join(words[:3])} ...` failed: {telling_line(done.stderr)}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from bench.dataplane.__main__ import QUICK_PEERS, parsed
 from bench.dataplane.beside import added
 from bench.dataplane.gateways import HEADROOM_OFF, HEADROOM_ON, MITMPROXY, PEERS, PORTKEY, is_made
-from bench.dataplane.peers import REPOSITORY
+from bench.dataplane.peers import REPOSITORY, Unavailable, run
 from bench.dataplane.proxies import DIRECT, EVERYONE
 
 UPSTREAM = "http://127.0.0.1:7001"
@@ -61,3 +62,14 @@ def test_an_environment_made_for_other_versions_is_not_made(tmp_path: Path) -> N
     assert is_made(tmp_path, ("a==1", "b==2"))
     assert not is_made(tmp_path, ("a==1", "b==3"))
     assert not is_made(tmp_path, ("a==1",))
+
+
+def test_a_command_that_fails_says_why() -> None:
+    script = (
+        "import sys; print('npm error code X\\nnpm FetchError: refused\\nsee the log', file=sys.stderr); sys.exit(1)"
+    )
+    with pytest.raises(Unavailable, match=r"failed: npm FetchError: refused$"):
+        run([sys.executable, "-c", script])
+    with pytest.raises(Unavailable, match=r"^/no/such failed: "):
+        run(["/no/such"])
+    run([sys.executable, "-c", ""])
