@@ -65,9 +65,8 @@ def test_an_environment_made_for_other_versions_is_not_made(tmp_path: Path) -> N
 
 
 def test_a_command_that_fails_says_why() -> None:
-    script = (
-        "import sys; print('npm error code X\\nnpm FetchError: refused\\nsee the log', file=sys.stderr); sys.exit(1)"
-    )
+    said = r"npm error code X\nnpm FetchError: refused\nsee the log"
+    script = f"import sys; print('{said}', file=sys.stderr); sys.exit(1)"
     with pytest.raises(Unavailable, match=r"failed: npm FetchError: refused$"):
         run([sys.executable, "-c", script])
     with pytest.raises(Unavailable, match=r"^/no/such failed: "):
