@@ -65,6 +65,20 @@ def test_a_long_patch_is_named_file_by_file(command: str) -> None:
     assert not [line for line in found if line.startswith(("@@", "---", "-", "+al"))]
 
 
+def test_where_the_next_command_is_cut_out_of_the_log_a_patch_ends_with_its_own_lines() -> None:
+    summary = [f"FAILED tests/test_{name}.py::test_{name} - assert {name}" for name in NAMES]
+    cut = ["+ cd x", "+ cd y", "+ git show", *FILES, "... [9000 characters truncated] ...", *summary, "13 failed"]
+    found = shown(*cut)
+    assert [line for line in found if line.startswith("FAILED")] == summary
+    assert not [line for line in found if line.startswith("@@")]
+
+
+def test_binary_data_belongs_to_its_patch() -> None:
+    data = ["GIT binary patch", "literal 9000", *(f"zcmV-{name}{name[::-1] * 3}~$" for name in NAMES), "", "delta 7"]
+    found = shown("+ cd x", "+ git show", FILES[0], "diff --git a/b.bin b/b.bin", *data, *data, "+ pytest -q", "OK")
+    assert not [line for line in found if line.startswith("zcmV")]
+
+
 @pytest.mark.parametrize("command", ["git status", "git log --oneline", "git diff abc"])
 def test_a_long_output_of_git_without_a_patch_is_any_commands(command: str) -> None:
     found = shown("+ cd x", f"+ {command}", *WORDS, *WORDS[::-1], "+ pytest -q", "1 passed")

@@ -37,6 +37,11 @@ _COMMAND = re.compile(
 )
 """A command where a session says what it runs. A word alone after a plus might be a patch's or a comparison's."""
 _FIRST_CHARACTERS = frozenset("+#:$s")
+_OF_PATCH = re.compile(
+    r"[ +\-\\]|$|@@ |(?:index|similarity index|dissimilarity index|rename|copy|old mode|new mode|new file mode"
+    r"|deleted file mode|Binary files|GIT binary patch|literal|delta)(?: |$)|[A-Za-z][!-~]{5,65}$"
+)
+"""A line below `diff --git`: a header, a hunk's, or binary data's."""
 _NESTED = re.compile(r"\+{2,} ")
 _CONTINUED = re.compile(r"(?:export |unset )?\w+=|\S*'\\''")
 
@@ -88,9 +93,11 @@ def _last_lines(tones: Sequence[Tone], start: int, stop: int) -> int:
 
 
 def _patches(lines: Sequence[str], start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Each file's part of a patch without the line that names it; nothing where git printed none."""
+    """Each file's part of a patch without the line that names it; nothing where git printed none. What cannot be a
+    patch's is none of it: the next command may have been cut out of the log."""
     files = [number for number in range(start, stop) if lines[number].startswith("diff --git ")]
     for this, following in zip(files, [*files[1:], stop], strict=False):
-        yield this + 1, following
+        part = range(this + 1, following)
+        yield this + 1, next((number for number in part if _OF_PATCH.match(lines[number]) is None), following)
     if files and start + LONGEST_MESSAGE < files[0]:
         yield start + LONGEST_MESSAGE, files[0]
