@@ -99,6 +99,7 @@ class Process:
         self.fields = command.fields
         self._ready = command.ready
         self._log = command.folder / f"{command.name}-{command.port}.log"
+        self._resumed_at = 0
         started_s = time.perf_counter()
         with self._log.open("wb") as stream:
             self._popen = subprocess.Popen(
@@ -147,6 +148,7 @@ class Process:
 
     def resume(self) -> None:
         """Let it go on."""
+        self._resumed_at = self._log.stat().st_size
         os.killpg(self.pid, signal.SIGCONT)
 
     def stop(self) -> None:
@@ -163,15 +165,13 @@ class Process:
 
     def said(self) -> str:
         """The line of its log that most likely says what went wrong."""
-        return telling_line(self._log_text())
+        return telling_line(self._log.read_text(encoding="utf-8", errors="replace"))
 
     def complained(self) -> str:
-        """The first line of its log that calls itself an error; empty where there is none."""
-        lines = (line.strip() for line in self._log_text().splitlines())
+        """The first line of its log since it was last resumed that calls itself an error; empty without one."""
+        since = self._log.read_bytes()[self._resumed_at :].decode(errors="replace")
+        lines = (line.strip() for line in since.splitlines())
         return next((line[:300] for line in lines if _TELLING.search(line)), "")
-
-    def _log_text(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def _wait_until_ready(self, until_s: float) -> None:
         while not _answers(self.port, self._ready):

@@ -75,6 +75,7 @@ def test_a_process_is_measured_paused_and_ended_with_its_children(tmp_path: Path
         assert all(state_of(pid) == "T" for pid in tree)
         process.resume()
         assert "T" not in {state_of(pid) for pid in tree}
+        assert process.complained() == ""
         process.pause()
     finally:
         process.stop()
