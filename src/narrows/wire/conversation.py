@@ -60,9 +60,9 @@ class ConversationReader(ABC):
     latest_user: int = -1
     outputs: int = 0
     """Tool outputs so far."""
-    answers: set[tuple[str, bytes]] = field(default_factory=set)
-    """The call's id and the digest of each output's text. One that stands here already is the same message again: it
-    goes out as that did, and takes no part in repeats."""
+    answers: dict[tuple[str, bytes], int] = field(default_factory=dict)
+    """The outputs that were the first to say a text for a call, by the call's id and the text's digest. Another one that
+    says the same is the same message again: it goes out as that did, and takes no part in repeats."""
     identity: str | None = None
     """Of the call that the present output answers."""
     output_texts: int = 0
@@ -114,11 +114,10 @@ class ConversationReader(ABC):
         if self.identity is None:
             return False
         answer = self.identity, digest
-        if answer in self.answers:
-            return True
-        self.answers.add(answer)
-        self.calls_bytes += ANSWER_BYTES
-        return False
+        if answer not in self.answers:
+            self.answers[answer] = self.outputs
+            self.calls_bytes += ANSWER_BYTES
+        return self.answers[answer] != self.outputs
 
     def begin_output(self, identity: str | None = None) -> None:
         """Another tool output, of the call with this id: the parts of that role which are added from here on are its
