@@ -61,8 +61,8 @@ def located(body: bytes, scope: Scope = Scope.STABLE) -> Located:
     return found
 
 
-def tool(text: object) -> str:
-    return json.dumps({"role": "tool", "tool_call_id": "c", "content": text})
+def tool(text: object, call: str = "c") -> str:
+    return json.dumps({"role": "tool", "tool_call_id": call, "content": text})
 
 
 def reasons(plan: Plan) -> list[Reason | Kind]:
@@ -187,7 +187,7 @@ def test_the_texts_of_one_output_may_name_each_other() -> None:
     """And a small output in between counts, though it takes no part."""
     listing = rows(40)
     texts = [{"type": "text", "text": one} for one in ("x" * 600, "small", listing, listing)]
-    plan = plan_body(body_of([tool(texts), tool("small"), tool(listing), tool("x" * 600)]), WIRE, Policy())
+    plan = plan_body(body_of([tool(texts), tool("small"), tool(listing, "d"), tool("x" * 600, "e")]), WIRE, Policy())
     results = [one.outcome.decision.result for one in plan.parts]
     named = [one.text for one in results if isinstance(one, Compressed) and one.kind is Kind.REPEAT]
     assert [one.partition(" tool output")[2] for one in named] == [

@@ -264,6 +264,7 @@ async def test_an_exchange_is_recorded_with_what_was_observed(stage: Stage) -> N
     timings = record.timings
     assert timings.first_byte_s is not None
     assert timings.first_chunk_s is not None
+    assert timings.overhead_s is not None
     assert 0 <= timings.overhead_s <= timings.first_byte_s <= timings.first_chunk_s <= timings.total_s
     assert b"secret" not in stage.log.written + json.dumps(str(record)).encode()
 

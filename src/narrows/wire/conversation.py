@@ -61,8 +61,8 @@ class ConversationReader(ABC):
     outputs: int = 0
     """Tool outputs so far."""
     answers: dict[tuple[str, bytes], int] = field(default_factory=dict)
-    """The outputs that were the first to say a text for a call, by the call's id and the text's digest. Another one that
-    says the same is the same message again: it goes out as that did, and takes no part in repeats."""
+    """The outputs that were the first to say a text for a call, by the call's id and the text's digest. Another one
+    that says the same is the same message again: it goes out as that did, and takes no part in repeats."""
     identity: str | None = None
     """Of the call that the present output answers."""
     output_texts: int = 0
