@@ -11,6 +11,7 @@ from narrows.compressors.log.sections import (
     passes,
     show_assertions,
     show_backtrace,
+    show_cut_tracebacks,
     show_failed_runs,
     show_reports,
     show_traceback,
@@ -100,6 +101,20 @@ def test_of_a_long_function_its_head_and_the_lines_above_the_failure_are_shown(a
 )
 def test_what_quotes_no_function_is_no_quotation(text: str) -> None:
     assert list(long_quotations(text.split("\n"))) == []
+
+
+def test_frames_of_python_are_shown_though_their_traceback_has_lost_its_first_line() -> None:
+    frames = [
+        line
+        for name in ("run", "call", "test_empty")
+        for line in (f'  File "/a/b.py", line 2, in {name}', f"    {name}()")
+    ]
+    frames += ["           ^^^^", "ValueError: no such thing"]
+    before = ["n(*args)", "         ^^^^^", *frames, *(f"ok {number} - works" for number in range(90))]
+    shown: set[int] = set()
+    show_cut_tracebacks(before, lambda start, stop: shown.update(range(start, stop)))
+    assert shown == set(range(2, 2 + len(frames)))
+    assert all(decide(before).show[2 : 2 + len(frames)])
 
 
 FRAMES = [

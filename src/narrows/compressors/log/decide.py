@@ -220,6 +220,8 @@ def _show_reports(log: _Log) -> None:
         for number, line in enumerate(log.lines):
             if "Traceback (" in line:
                 sections.show_traceback(log.lines, number, log.show)
+    if any('", line , in ' in key for key in log.counts):
+        sections.show_cut_tracebacks(log.lines, log.show)
     if any("stack backtrace:" in key for key in log.counts):
         for number, line in enumerate(log.lines):
             if sections.opens_backtrace(line):

@@ -46,6 +46,8 @@ _QUOTED_ABOVE = 8
 _SMALLEST_QUOTATION = 5
 _LONGEST_HEAD = 12
 _LONGEST_TRACEBACK = 2000
+_FRAME = '", line '
+_PYTHON_FRAME = re.compile(r"\s+File \"[^\"]+\", line \d+, in \S")
 _BACKTRACE = re.compile(r"\s*stack backtrace:$")
 _BACKTRACE_FRAME = re.compile(r" +\d+: +\S| {8,}at \S")
 _BETWEEN_FRAMES = 40
@@ -89,6 +91,19 @@ def show_traceback(lines: Sequence[str], start: int, show: Show) -> None:
     while number < stop and lines[number][column : column + 1] in (" ", "\t", "|"):
         number += 1
     show(start, min(number + 1, len(lines)))
+
+
+def show_cut_tracebacks(lines: Sequence[str], show: Show) -> None:
+    """Show frames of Python wherever they stand: the line that opened their traceback may be cut out of the log. What
+    belongs to them is indented, and the exception's line follows."""
+    after = 0
+    for number, line in enumerate(lines):
+        if number < after or _FRAME not in line or _PYTHON_FRAME.match(line) is None:
+            continue
+        after = number + 1
+        while after < len(lines) and lines[after][:1] in (" ", "\t"):
+            after += 1
+        show(number, min(after + 1, len(lines)))
 
 
 def show_backtrace(lines: Sequence[str], start: int, show: Show) -> None:
