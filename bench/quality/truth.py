@@ -17,7 +17,8 @@ from typing import Any
 
 from tests.compressors import blob_truth, diff_truth, json_truth, log_truth, repeats_truth, search_truth, table_truth
 
-_NUMBER = re.compile(r"([:-])(\d+)\1")
+_NUMBER = re.compile(r"([:-])(\d+)(?=\1)")
+"""A number that may be a line's; the separator after it may stand before the next, where a path ends in a number."""
 _UNDER = re.compile(r"\s*(?P<lines>\d+(?:,\s?\d+)*)(?P<sep>[:-]) ?(?P<text>.*)")
 _ELLIPSIS = re.compile(r"(?:\.\.\.|\u2026|\[\.\.\.).*$")
 
@@ -92,7 +93,7 @@ class _Reader:
             self.folder, self.heading = line, None
             return []
         readings = [
-            (path, number[2], line[number.end() :].strip())
+            (path, number[2], line[number.end() + 1 :].strip())
             for number in islice(_NUMBER.finditer(line), MOST_READINGS)
             if (path := self.path(line[: number.start()]))
         ]
@@ -129,7 +130,7 @@ def paths_of(source: str) -> frozenset[str]:
         if number.start() and not line[0].isspace()
     }
     for before, line in pairwise(lines):
-        if before and not _UNDER.fullmatch(before) and _UNDER.fullmatch(line):
+        if before not in ("", "--", "...") and not _UNDER.fullmatch(before) and _UNDER.fullmatch(line):
             found.add(before)
     return frozenset(found)
 

@@ -79,3 +79,15 @@ def test_a_repeat_is_held_against_what_was_forwarded_before() -> None:
     assert repeat(source, whole, {(1, 1): source + "x"}, 2) is not None
     assert repeat(source, whole, {}, 2) is not None
     assert repeat(source, source, {}, 2) is None
+
+
+def test_a_separator_below_a_heading_is_no_path() -> None:
+    source = "src/a.py\n6-x\n7:y\n--\n12-z\n13:w\n"
+    assert false_places(source, "src/a.py\n7:y\n13:w\n") == []
+    assert false_places(source, "src/a.py\n7:w\n") == [("src/a.py", "7", "w")]
+
+
+def test_a_path_may_end_in_what_looks_like_a_line_number() -> None:
+    source = "./a.py:3:1:TODO one\n./a.py:3:9:TODO two\n"
+    assert false_places(source, "./a.py:3\n1:TODO one\n9:TODO two\n") == []
+    assert false_places(source, "./a.py:3\n1:TODO two\n") != []
