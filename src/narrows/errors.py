@@ -2,6 +2,12 @@
 
     GatewayError(source, status, code)
     |-- DownstreamError   the client sent something we cannot serve        (4xx)
+    |   |-- UnsupportedParameter 400  an agent cannot do what a field asks for
+    |   |-- NoUserMessage        400  nothing in the messages for an agent to answer
+    |   |-- MissingToolOutputs   400  a tool call without its output, or an output without its call
+    |   |-- ModelNotFound        400  no agent serves the model, and there is no upstream
+    |   |-- SessionBusy          409  another request holds the session       (Retry-After)
+    |   |-- SessionDiverged      409  the session and the history that was sent disagree
     |   |-- MalformedRequest     400  bytes that are not one unambiguous HTTP/1.1 request
     |   |-- InvalidKey           401  no gateway key, or one that the gateway does not know
     |   |-- NoSuchRoute          404  a reserved path or method of ours without an answer
@@ -14,6 +20,14 @@
     |   |-- UpstreamUnreachable  502  refused, reset, unresolved, TLS failure, before any answer
     |   |-- UpstreamMalformed    502  bytes that are not one unambiguous HTTP/1.1 response
     |   `-- UpstreamTimeout      504  no first byte in time
+    |-- AgentError        an agent could not be used, or failed            (401 to 504)
+    |   |-- AgentFailed          502  it said that it failed; the message holds its words
+    |   |-- AgentUnavailable     502  it cannot be reached, or answers with nothing that can be read
+    |   |-- AgentTimeout         504  one of the run's clocks ran out
+    |   |-- AgentRateLimited     429  it said that it is over a limit          (Retry-After)
+    |   |-- AgentOverloaded      503  it said that it has no room              (Retry-After)
+    |   |-- AgentCredentials     401  the gateway has no credential for it, or one that it refuses
+    |   `-- AgentWaiting         409  it waits for a person, and nobody can be asked
     |-- Overloaded        we are out of a bounded resource                 (503, Retry-After)
     `-- SettingsError     the gateway was started with settings that cannot work (never on the wire)
 
@@ -33,7 +47,8 @@ class GatewayError(Exception):
 
     `message` says what happened, where, and what to do. `status` is the HTTP status the client sees,
     `code` a stable snake_case word, `type` the OpenAI error type, `retry_after_s` the seconds sent as
-    Retry-After (None: no such header).
+    Retry-After (None: no such header). `may_have_acted`: an agent may have done something, so the request must not be
+    repeated by itself (`x-should-retry: false`).
     """
 
     source: ClassVar[Source] = "narrows"
@@ -41,8 +56,16 @@ class GatewayError(Exception):
     code: ClassVar[str] = "internal_error"
     type: ClassVar[str] = "server_error"
 
-    def __init__(self, message: str, *, param: str | None = None, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+        may_have_acted: bool = False,
+    ) -> None:
         super().__init__(message)
+        self.may_have_acted = may_have_acted
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
@@ -140,6 +163,101 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     code = "upstream_timeout"
+
+
+class UnsupportedParameter(DownstreamError):
+    """A field of a request to an agent asks for something that the agent cannot do; `param` names it."""
+
+    code = "unsupported_parameter"
+
+
+class NoUserMessage(DownstreamError):
+    """The messages hold nothing new from a user, so there is nothing for an agent to answer."""
+
+    code = "no_user_message"
+
+
+class MissingToolOutputs(DownstreamError):
+    """The messages hold a tool call without its output, or an output whose call is not there."""
+
+    code = "missing_tool_outputs"
+
+
+class ModelNotFound(DownstreamError):
+    """No agent serves the model, and there is no upstream that might."""
+
+    code = "model_not_found"
+
+
+class SessionBusy(DownstreamError):
+    """Another request holds the session that this one names."""
+
+    status = 409
+    code = "session_busy"
+
+
+class SessionDiverged(DownstreamError):
+    """What the session holds and what the client sent as its history, or the agent's own state, disagree."""
+
+    status = 409
+    code = "session_diverged"
+
+
+class AgentError(GatewayError):
+    """An agent could not be used, or failed."""
+
+    source = "backend"
+    status = 502
+    code = "agent_backend_error"
+
+
+class AgentFailed(AgentError):
+    """The agent, or its server, said that it failed; the message holds its own words."""
+
+    code = "agent_error"
+
+
+class AgentUnavailable(AgentError):
+    """The agent's server cannot be reached, or nothing that it answers can be read."""
+
+    code = "agent_unavailable"
+
+
+class AgentTimeout(AgentError):
+    """One of the run's clocks ran out."""
+
+    status = 504
+    code = "agent_timeout"
+    type = "timeout_error"
+
+
+class AgentRateLimited(AgentError):
+    """The agent failed because of a limit of its own model or server."""
+
+    status = 429
+    code = "agent_rate_limited"
+
+
+class AgentOverloaded(AgentError):
+    """The agent's model or server has no room."""
+
+    status = 503
+    code = "agent_overloaded"
+
+
+class AgentCredentials(AgentError):
+    """The gateway has no credential for the agent's server, or one that the server refuses."""
+
+    status = 401
+    code = "agent_credentials"
+    type = "authentication_error"
+
+
+class AgentWaiting(AgentError):
+    """The agent waits for a person's word, and there is nobody whom the gateway could ask."""
+
+    status = 409
+    code = "agent_waiting_for_input"
 
 
 class Overloaded(GatewayError):

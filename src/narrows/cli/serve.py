@@ -117,11 +117,15 @@ def start_lines(settings: Settings, policy: Policy, port: int) -> str:
     proxy = proxy_of(settings)
     through = f" through the proxy {proxy}" if proxy else ""
     by = f" with {settings.workers} workers" if settings.workers > 1 else ""
+    forwards = f"forwards to {settings.upstream}{through}" if settings.upstream else "has agents alone"
     lines = [
-        f"narrows {version('narrows')} listens on {here}{by} and forwards to {settings.upstream}{through}"
+        f"narrows {version('narrows')} listens on {here}{by} and {forwards}"
         f" (policy {policy.version}: {policy.level}, {policy.scope}, classifier {policy.classifier})",
         f"Point a client at it: {_pointing(settings.upstream, client)}",
     ]
+    if settings.agents:
+        served = ", ".join(model for agent in settings.agents for model in agent.models)
+        lines.append(f"Agents answer for these models: {served}")
     if settings.keys:
         lines.append(f"Every client needs a gateway key as its API key; there are {len(settings.keys)}.")
     elif not is_loopback(settings.host):

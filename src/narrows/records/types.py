@@ -146,6 +146,20 @@ class ResponseFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     dropped: Annotated[str | None, _is("why the answer was not, or not wholly, observed")] = None
 
 
+class AgentFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What became of a request that an agent answered, or was to answer."""
+
+    name: Annotated[str, _is("the agent, as the settings name it")]
+    run: Annotated[str, _is("the state of its run when the exchange ended")]
+    session: Annotated[str | None, _is("the session, as in the answer's `x-narrows-session`")] = None
+    use: Annotated[str | None, _is("`new`, `reused`, or `retold`: a fresh session was told the whole history")] = None
+    revised: Annotated[bool, _is("true where the agent changed a text of which a part had been sent")] = False
+    input_tokens: Annotated[int | None, _is("input tokens of the agent's model calls, as its server reports them")] = (
+        None
+    )
+    output_tokens: Annotated[int | None, _is("output tokens, likewise")] = None
+
+
 class Timings(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Seconds."""
 
@@ -192,6 +206,7 @@ class ExchangeRecord(
     response_bytes: Annotated[int, _is("the answer's body as passed on")]
     request_id: Annotated[str, _is("as in the answer's `x-narrows-request-id`")]
     started_at: Annotated[float, _is("when the request's first byte came, in seconds since the epoch")]
+    agent: Annotated[AgentFigures | None, _is("the agent that answered, where one did")] = None
     timings: Annotated[Timings, _is("where the time went")]
     plan: Annotated[PlanFigures, _is("what was done with the request's body; absent where no wire knows the path")] = (
         PROXIED

@@ -38,6 +38,8 @@ from narrows.upstream.tls import client_context
 
 BACKLOG = 1024
 """Connections that the system keeps until they are accepted."""
+NOWHERE = "http://no-upstream.invalid"
+"""Stands for the upstream of a gateway that has agents alone; nothing is ever sent there (RFC 6761 section 6.4)."""
 _GC_THRESHOLD = 50_000
 _DRAIN_STEP_S = 0.02
 DEFAULT_LIMITS = Limits()
@@ -119,6 +121,8 @@ class RunningGateway:
         for downstream in tuple(gateway.downstreams):
             downstream.end()
         await asyncio.sleep(0)
+        if gateway.agents is not None:
+            await gateway.agents.close()
         gateway.planner.close()
         self._deadlines.stop()
         gateway.afterwards.finish()
@@ -217,7 +221,7 @@ def tune_process() -> None:
 
 
 def _pool(settings: Settings) -> Pool:
-    target = parse_target(settings.upstream)
+    target = parse_target(settings.upstream or NOWHERE)
     proxy = proxy_for(target, settings.upstream_proxy, settings.no_proxy)
     target = asked_through(target, proxy)
     tls = client_context(settings.ca_bundle) if target.tls else None

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 
 from narrows.core.edits import apply_edits
 from narrows.core.http1 import Chunked, Framing, Sized
-from narrows.errors import ClientTooSlow, GatewayError
+from narrows.errors import ClientTooSlow, GatewayError, ModelNotFound
 from narrows.plan import Plan
 from narrows.records.types import Outcome
 from narrows.server.admission import Passed, PassReason, Planned
+from narrows.server.agents.answering import Asking
+from narrows.server.agents.listing import is_listing, listing
+from narrows.server.agents.plane import Agent, RunInProgress, owner_of
 from narrows.server.deadlines import NEVER_S
 from narrows.server.forwarding import Client, Forwarding
 from narrows.server.keys import Holder
@@ -30,16 +33,20 @@ from narrows.server.rates import Allowance, refusal
 from narrows.server.replies import CONTINUE, Reply, error_reply
 from narrows.server.request_body import HeldBody, PassedBody
 from narrows.server.story import Story
+from narrows.wire.openai_chat import WIRE as CHAT
 from narrows.wire.registry import wire_for
 
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
 
+_READABLE = frozenset({PassReason.POLICY_OFF, PassReason.NO_TRANSFORM})
+"""Bodies that are not planned, and can be read."""
+
 
 class Exchange(Forwarding):
     """One request of one client, from its head on."""
 
-    __slots__ = ("_allowance", "_ended", "_framing", "_incoming", "_planning")
+    __slots__ = ("_allowance", "_ended", "_framing", "_incoming", "_planning", "_run")
 
     def __init__(self, gateway: Gateway, client: Client, prepared: Prepared, framing: Framing) -> None:
         story = Story(gateway.next_request_id(), perf_counter(), prepared.method, prepared.path)
@@ -50,6 +57,7 @@ class Exchange(Forwarding):
         self._allowance: Allowance | None = None
         self._incoming: HeldBody | PassedBody | None = None
         self._planning: asyncio.Task[None] | None = None
+        self._run: RunInProgress | None = None
         self._ended = False
 
     # The request
@@ -64,6 +72,9 @@ class Exchange(Forwarding):
         admitted = prepared.admitted
         if isinstance(admitted, GatewayError):
             self.failed(admitted)
+            return
+        if self._gateway.agents is not None and is_listing(prepared):
+            self._answer_ourselves(listing(self._gateway.agents, self._gateway, prepared))
             return
         try:
             self._admit(admitted)
@@ -83,7 +94,7 @@ class Exchange(Forwarding):
         if admitted.wire is not None:
             self.story.wire = admitted.wire.name
             self._wire = admitted.wire
-        if isinstance(admitted, Planned):
+        if isinstance(admitted, Planned) or self._may_be_for_an_agent(admitted):
             self._incoming = HeldBody(self._framing, gateway.budget, gateway.settings.max_body_bytes)
         else:
             self.story.reason = admitted.reason
@@ -132,12 +143,51 @@ class Exchange(Forwarding):
         else:
             self._client.deadline_s = self._gateway.loop.time() + self._gateway.settings.idle_timeout_s
 
+    # Agents
+
+    def _may_be_for_an_agent(self, admitted: Planned | Passed) -> bool:
+        """Whether the body must be held to know the model that it names."""
+        has_agents = self._gateway.agents is not None and admitted.wire is CHAT
+        readable = isinstance(admitted, Planned) or admitted.reason in _READABLE
+        return has_agents and readable
+
+    def _ask(self, agent: Agent, body: HeldBody) -> None:
+        """Let an agent answer."""
+        head, holder = self._prepared.head, self._prepared.holder
+        owner = owner_of(None if holder is None else holder.name, head.fields)
+        asking = Asking(
+            self._client, head, self.story, self._wire, self._answer, self._agent_ended, lambda: self._gateway.draining
+        )
+        assert self._gateway.agents is not None
+        payload = body.payload()
+        body.release()
+        self._client.deadline_s = NEVER_S  # a run has clocks of its own
+        try:
+            self._run = self._gateway.agents.answer(agent, payload, asking, owner)
+        except GatewayError as error:
+            self.failed(error)
+
+    def _agent_ended(self, keep_alive: bool) -> None:
+        """An agent's stream is over."""
+        self._release()
+        self._tell(Outcome.TRUNCATED if self.story.error_code else Outcome.ANSWERED)
+        self._client.exchange_ended(keep_alive=keep_alive and not self._gateway.draining)
+
     # Planning
 
     def _plan(self, body: HeldBody) -> None:
         admitted, story = self._prepared.admitted, self.story
-        assert isinstance(admitted, Planned)
+        assert not isinstance(admitted, GatewayError)
         story.received_s = perf_counter()
+        agents = self._gateway.agents
+        agent = agents.serving(body.payload()) if agents is not None and admitted.wire is CHAT else None
+        if agent is not None:
+            self._ask(agent, body)
+            return
+        if isinstance(admitted, Passed):
+            story.reason = admitted.reason
+            self._forward(body, body.size)
+            return
         if body.has_trailers:
             story.reason = PassReason.TRAILERS
             self._forward(body, None)  # it is chunked
@@ -171,6 +221,13 @@ class Exchange(Forwarding):
 
     def _forward(self, body: HeldBody | PassedBody, length: int | None) -> None:
         """Send the request on; `length` is its body's, where the framing says it."""
+        gateway = self._gateway
+        if not gateway.settings.upstream:
+            models = () if gateway.agents is None else gateway.agents.models
+            self.failed(
+                ModelNotFound(f"there is no upstream, and the agents here serve {', '.join(models)}", param="model")
+            )
+            return
         request_head = self._prepared.upstream_head(length)
         self.story.ready_s = perf_counter()
         self._start(request_head, body)
@@ -182,6 +239,14 @@ class Exchange(Forwarding):
         if not self._ended:
             self._release()
             self._tell(Outcome.ANSWERED if self.tunnelling else Outcome.CANCELLED)
+
+    def client_writable(self, writable: bool) -> None:
+        if self._run is None:
+            super().client_writable(writable)
+            return
+        self._run.reader.writable(writable)
+        limit_s = self._gateway.settings.idle_timeout_s
+        self._client.deadline_s = NEVER_S if writable else self._gateway.loop.time() + limit_s
 
     def expired(self) -> None:
         if self.started:
@@ -202,6 +267,10 @@ class Exchange(Forwarding):
 
     def failed(self, error: GatewayError) -> None:
         """No answer has begun and none will: tell the client why. One that has begun can only be cut short."""
+        if self._run is not None and self._run.reader.opened:
+            self._client.cut(reset=False)
+            self.client_gone()
+            return
         if self.answering:
             self.lose()
             return
@@ -211,7 +280,7 @@ class Exchange(Forwarding):
         self._answer(error_reply(error, wire), Outcome.REFUSED)
 
     def client_stuck(self) -> None:
-        if self.answering:
+        if self.answering or self._run is not None:
             self._client.abort()
             self.client_gone()
         else:
@@ -247,6 +316,9 @@ class Exchange(Forwarding):
         if self._planning is not None:
             self._planning.cancel()
             self._planning = None
+        if self._run is not None:
+            self._run.leave()
+            self._run = None
         self.stop()
         if self._incoming is not None:
             self._incoming.release()

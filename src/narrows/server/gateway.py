@@ -23,6 +23,7 @@ from narrows.records.ring import ExchangeRing
 from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
+from narrows.server.agents.plane import AgentPlane, agent_plane
 from narrows.server.departures import departed
 from narrows.server.keys import keyring_for
 from narrows.server.limits import Limits
@@ -99,6 +100,7 @@ class Gateway:
         self.downstreams: set[Downstream] = set()
         self.unread: set[Downstream] = set()
         self.life = Life()
+        self.agents = self._agents()
         self.together: Together | None = None
         self.own_routes = self._own_routes()
         self._clock_offset_s = time.time() - time.perf_counter()
@@ -117,6 +119,15 @@ class Gateway:
         other.own_routes = other._own_routes()
         self.life.former.append(self.pool)
         return other
+
+    def _agents(self) -> AgentPlane | None:
+        settings = self.settings
+        return agent_plane(
+            settings.agents,
+            ca_bundle=settings.ca_bundle,
+            connect_timeout_s=settings.connect_timeout_s,
+            fault=lambda error: self.fault(error, None),
+        )
 
     def speak_together(self, together: Together) -> None:
         """From now on answer for all workers."""
@@ -181,6 +192,8 @@ class Gateway:
         """What is looked after a few times a second."""
         self.afterwards.read_held()
         self.pool.close_stale(now_s)
+        if self.agents is not None:
+            self.agents.each_tick(now_s)
         self.planner.pool.check(now_s)
         lost = self.planner.pool.lost
         if lost > self._lost_seen:

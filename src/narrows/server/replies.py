@@ -49,6 +49,8 @@ def error_reply(error: GatewayError, wire: Wire | None = None) -> Reply:
     extra = b"%b: %b\r\n" % (ERROR_FIELD, error.code.encode())
     if error.status == HTTPStatus.UNAUTHORIZED:
         extra += b"WWW-Authenticate: Bearer\r\n"  # RFC 9110 section 15.5.2 asks for it
+    if error.may_have_acted:
+        extra += b"x-should-retry: false\r\n"  # official SDKs repeat 409, 429 and 5xx by themselves otherwise
     if error.retry_after_s is not None:
         extra += b"Retry-After: %d\r\n" % error.retry_after_s
     return Reply(error.status, "application/json", body + b"\n", extra)

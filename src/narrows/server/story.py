@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from narrows.plan import Plan
 from narrows.records.figures import plan_figures, response_figures
-from narrows.records.types import PROXIED, BodyDecision, ExchangeRecord, Outcome, PlanFigures, Timings
+from narrows.records.types import PROXIED, AgentFigures, BodyDecision, ExchangeRecord, Outcome, PlanFigures, Timings
 from narrows.wire.types import ResponseRecord
 
 
@@ -14,7 +14,7 @@ from narrows.wire.types import ResponseRecord
 class Story:
     """Times are `perf_counter` seconds, or None where that point was not reached. `received_s`: the request's last
     byte had come; `ready_s`: it could go upstream. `locate_s` and `plan_s` are durations. `reason`: why the body was
-    not planned, where a wire knows its path."""
+    not planned, where a wire knows its path. `asked`: model and stream, where an agent was asked."""
 
     request_id: str
     started_s: float
@@ -38,6 +38,8 @@ class Story:
     error_code: str | None = None
     key: str | None = None
     limit: str | None = None
+    asked: tuple[str, bool] | None = None
+    agent: AgentFigures | None = None
 
     def to_record(self, clock_offset_s: float, response: ResponseRecord | None) -> ExchangeRecord:
         """The record; `clock_offset_s` added to its times gives seconds since the epoch.
@@ -47,7 +49,7 @@ class Story:
         outcome = self.outcome
         if outcome is Outcome.CANCELLED and response is not None and response.done:
             outcome = Outcome.ANSWERED
-        asked = None if self.plan is None else self.plan.located or self.plan.untouched
+        model, stream = self._asked()
         return ExchangeRecord(
             request_id=self.request_id,
             started_at=self.started_s + clock_offset_s,
@@ -55,8 +57,8 @@ class Story:
             path=self.path,
             timings=self._timings(),
             wire=self.wire,
-            model=None if asked is None else asked.model,
-            stream=None if asked is None else asked.stream,
+            model=model,
+            stream=stream,
             status=self.status,
             outcome=outcome,
             error_code=self.error_code,
@@ -66,13 +68,20 @@ class Story:
             forwarded_bytes=self.forwarded_bytes,
             response_bytes=self.response_bytes,
             plan=self._plan_figures(),
+            agent=self.agent,
             response=None if response is None else response_figures(response),
         )
+
+    def _asked(self) -> tuple[str | None, bool | None]:
+        if self.asked is not None:
+            return self.asked
+        found = None if self.plan is None else self.plan.located or self.plan.untouched
+        return (None, None) if found is None else (found.model, found.stream)
 
     def _plan_figures(self) -> PlanFigures:
         if self.plan is not None:
             return plan_figures(self.plan)
-        if self.wire:
+        if self.wire and self.asked is None:
             return PlanFigures(decision=BodyDecision.UNTOUCHED, reason=self.reason)
         return PROXIED
 

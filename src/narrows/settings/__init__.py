@@ -1,5 +1,6 @@
 """What a gateway is started with: one table (`table`), how values are written (`forms`), and reading it (`parse`)."""
 
+from narrows.settings.agents import AgentKind, AgentSettings
 from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
 from narrows.settings.forms import upstream_key
 from narrows.settings.hosts import is_listed, is_loopback, names_listener
@@ -17,6 +18,8 @@ from narrows.settings.table import (
 __all__ = [
     "CONFIG_VARIABLE",
     "SETTINGS",
+    "AgentKind",
+    "AgentSettings",
     "ClassifierName",
     "GatewayKey",
     "Group",

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.core.units import parse_duration_s, parse_size_bytes, show_duration, show_size
+from narrows.settings.agents import read_agents, show_agents
 from narrows.settings.keys import read_keys, show_keys
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -168,6 +169,7 @@ HOSTS = Form("HOSTS", str)
 VARIABLE = Form("NAME", _variable)
 KEY = Form("KEY", upstream_key)
 KEYS = Form("TABLE", read_keys, show_keys, structured=True)
+AGENTS = Form("TABLES", read_agents, show_agents, structured=True)
 HOST = Form("HOST", _host)
 PORT = Form("PORT", _whole(0, 65535))
 PATH = Form("PATH", _prefix)

@@ -13,12 +13,13 @@ the gateway call itself, and is refused with that explanation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.errors import SettingsError
+from narrows.settings.agents import with_tokens
 from narrows.settings.credentials import key_problems, with_upstream_key
 from narrows.settings.hosts import is_loopback, names_listener
 from narrows.settings.table import ENVIRONMENT_PREFIX, SETTINGS, Places, Setting, Settings
@@ -123,6 +124,7 @@ def parse(
     settings = Settings(**values)
     if serving:
         unreadable = {name for name, source in sources.items() if source != "default"} - values.keys()
+        settings = replace(settings, agents=with_tokens(settings.agents, environ))
         settings, found = with_upstream_key(settings, sources, environ)
         problems += found + _conflicts(settings, sources, unreadable)
     if problems:
@@ -201,10 +203,15 @@ def _no_such(name: str, known: set[str], value: object) -> str:
 def _conflicts(settings: Settings, sources: Mapping[str, str], unreadable: set[str]) -> list[str]:
     """What is wrong with values that can each be read; the `unreadable` ones are reported already."""
     problems: list[str] = []
-    if "upstream" not in unreadable:
+    if "upstream" not in unreadable and (settings.upstream or not settings.agents):
         problems += _upstream_problems(settings, sources["upstream"])
     if not unreadable & {"host", "keys", "upstream_key", "upstream_key_env"}:
         problems += key_problems(settings, sources)
+    if settings.agents and settings.workers > 1 and not unreadable & {"agents", "workers"}:
+        problems.append(
+            f"workers is {settings.workers} ({sources['workers']}) and there are agents: their sessions live in one"
+            " process; set workers to 1, or run the agents in a gateway of their own"
+        )
     if settings.max_body_bytes > settings.max_buffered_bytes and not unreadable & {
         "max_body_bytes",
         "max_buffered_bytes",

@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Annotated, get_type_hints
 
 from narrows.policy import Level, Policy, Scope
+from narrows.settings.agents import AgentSettings
 from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
 from narrows.settings.forms import (
+    AGENTS,
     AMOUNT,
     COUNT,
     DURATION,
@@ -51,6 +53,7 @@ class Group(StrEnum):
 
     WHERE = "Where it listens, and for what"
     KEYS = "Who may use it, how much, and with which key"
+    AGENTS = "Agents that answer in place of a model"
     EDITS = "What is shortened"
     LIMITS = "Bounds"
     TIMES = "Times"
@@ -222,6 +225,17 @@ class Settings:
             " for Gemini's, `api-key` for Azure OpenAI's, and `authorization` with `Bearer` for all others.",
         ),
     ] = KeyField.AUTO
+
+    agents: Annotated[
+        tuple[AgentSettings, ...],
+        About(
+            Group.AGENTS,
+            AGENTS,
+            "The tables `[agents.NAME]`: agents that answer `/v1/chat/completions` for the models they serve; see"
+            " docs/agents.md. In the TOML file only.",
+            places=Places.FILE,
+        ),
+    ] = ()
 
     level: Annotated[
         Level,

@@ -1,0 +1,104 @@
+"""A run as a chat completion, whole or in chunks: two renderings of one thing.
+
+The shapes are those that OpenAI's service sends and its clients read: the role once, in the first chunk; text deltas;
+one chunk with the finish reason; with `include_usage` one with the usage and no choices, and a `usage` of null in all
+others; then `[DONE]`. Id, time and model are the same in each of them. Usage that nobody has counted is left out.
+Frames are `data:` lines and comments, as clients choke on anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.json import encode
+
+from narrows.agents.observation import Finish, Usage
+from narrows.errors import GatewayError
+
+DONE = b"data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+_Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What is the same in every chunk of an answer. `created`: seconds since the epoch."""
+
+    id: str
+    created: int
+    model: str
+    include_usage: bool = False
+
+    def role(self) -> bytes:
+        """The first chunk."""
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
+    def text(self, text: str) -> bytes:
+        """A chunk with more text."""
+        return self._chunk({"content": text})
+
+    def end(self, finish: Finish, usage: Usage | None) -> bytes:
+        """Everything after the last text."""
+        last = self._chunk({}, finish)
+        counted = usage_object(usage)
+        if self.include_usage and counted is not None:
+            last += _frame({**self._head("chat.completion.chunk"), "choices": [], "usage": counted})
+        return last + DONE
+
+    def whole(self, text: str, finish: Finish, usage: Usage | None) -> bytes:
+        """The answer in one piece."""
+        message = {"role": "assistant", "content": sayable(text), "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish.value}
+        answer: _Json = {**self._head("chat.completion"), "choices": [choice]}
+        counted = usage_object(usage)
+        if counted is not None:
+            answer["usage"] = counted
+        return encode(answer)
+
+    def _head(self, kind: str) -> _Json:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+    def _chunk(self, delta: _Json, finish: Finish | None = None) -> bytes:
+        if "content" in delta:
+            delta = {**delta, "content": sayable(str(delta["content"]))}
+        choice = {
+            "index": 0,
+            "delta": delta,
+            "logprobs": None,
+            "finish_reason": None if finish is None else finish.value,
+        }
+        chunk: _Json = {**self._head("chat.completion.chunk"), "choices": [choice]}
+        if self.include_usage:
+            chunk["usage"] = None
+        return _frame(chunk)
+
+
+def error_frame(error: GatewayError) -> bytes:
+    """The event that ends a stream which cannot be completed; no finish reason and no `[DONE]` follow it."""
+    said = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    return _frame({"error": said})
+
+
+def usage_object(usage: Usage | None) -> _Json | None:
+    """The usage as Chat Completions writes it; None where either sum is not known."""
+    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    found: _Json = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+    if usage.cached_tokens is not None:
+        found["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    if usage.reasoning_tokens is not None:
+        found["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return found
+
+
+def _frame(data: _Json) -> bytes:
+    return b"data: " + encode(data) + b"\n\n"
+
+
+def sayable(text: str) -> str:
+    """A text that UTF-8 can hold: half of a surrogate pair becomes a question mark."""
+    return text if text.isascii() else text.encode(errors="replace").decode()

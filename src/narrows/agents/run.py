@@ -1,0 +1,248 @@
+"""What a run is, what may happen to it, and what it wants done.
+
+A run is one request's turn of an agent. It is a value; `machine.handle` makes the next one of it and an event, and says
+by commands what the shell is to do. Time comes in events alone: `at_s` is seconds of one clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from narrows.agents.deltas import OnRevision, Sent
+from narrows.agents.observation import Finish, Observation, StepText, Usage
+from narrows.errors import GatewayError
+
+
+class RunState(StrEnum):
+    """Where a run stands. The last four are terminal, and each run enters one of them exactly once."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+_LIVE_ENDS = frozenset({RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED})
+
+TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: _LIVE_ENDS | {RunState.IN_PROGRESS},
+    RunState.IN_PROGRESS: _LIVE_ENDS | {RunState.REQUIRES_ACTION, RunState.COMPLETED},
+    RunState.REQUIRES_ACTION: _LIVE_ENDS | {RunState.IN_PROGRESS},
+    RunState.COMPLETED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+    RunState.EXPIRED: frozenset(),
+}
+"""Every step that a run may take; there are no others."""
+
+
+class OnDisconnect(StrEnum):
+    """What becomes of a run whose client has left."""
+
+    CANCEL = "cancel"
+    DETACH = "detach"
+
+
+class OnWaiting(StrEnum):
+    """What is done about a step that waits for a person. Nothing is ever approved."""
+
+    DENY = "deny"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRules:
+    """What a run depends on beside its events. The clocks: until there is a place, until the agent has begun, without a
+    change, without one while a tool runs, and in all. `polls_s`: from how long to how long between two looks;
+    `backoff_s`: at most, while looks fail. `failures` looks that failed in a row, or `failing_s` of them, end the
+    run."""
+
+    queue_s: float = 30.0
+    first_event_s: float = 120.0
+    idle_s: float = 120.0
+    tool_idle_s: float = 600.0
+    total_s: float = 1800.0
+    polls_s: tuple[float, float] = (0.1, 0.4)
+    backoff_s: float = 2.0
+    failures: int = 5
+    failing_s: float = 15.0
+    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    on_waiting: OnWaiting = OnWaiting.DENY
+    on_revision: OnRevision = OnRevision.APPEND
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it stands. `progressed_s`: when something last changed; `failing`: looks that failed in a row, since
+    `failing_since_s`; `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`:
+    nobody reads."""
+
+    state: RunState = RunState.QUEUED
+    accepted_s: float = 0.0
+    progressed_s: float = 0.0
+    begun: bool = False
+    using_tool: bool = False
+    mark: str = ""
+    texts: tuple[StepText, ...] = ()
+    usage: Usage | None = None
+    sent: Sent = field(default_factory=Sent)
+    waiting_s: float = 0.0
+    failing: int = 0
+    failing_since_s: float = 0.0
+    refused: frozenset[int] = frozenset()
+    detached: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it is in a terminal state."""
+        return not TRANSITIONS[self.state]
+
+
+# What may happen
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """It has its session and a place among those that run."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The backend has been given the message, or is about to have it."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The backend was looked at."""
+
+    at_s: float
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class LookFailed:
+    """A look failed in a way that the next may not; `why` is for the client if none succeeds."""
+
+    at_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The run cannot go on."""
+
+    at_s: float
+    error: GatewayError
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLeft:
+    """The client has left."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The gateway ends."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNeeded:
+    """The client has to do something before it goes on."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTaken:
+    """The client has done it."""
+
+    at_s: float
+
+
+Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | ActionNeeded | ActionTaken
+
+
+# What is to be done
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Give the agent its message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look at the backend, after so many seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The agent has begun: an answer may be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """More of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The answer is complete; `text` is the whole of it."""
+
+    text: str
+    finish: Finish
+    usage: Usage | None
+    revised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """There is no answer, or no end of it."""
+
+    error: GatewayError
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Say no to a step that waits for a person."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBackend:
+    """Stop the agent, and wait until it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let go of the session and the place; it is the last command of a run. `completed`: the turn may be built on."""
+
+    completed: bool
+
+
+Command = Begin | Look | Open | Emit | Complete | Tell | Refuse | CancelBackend | Release

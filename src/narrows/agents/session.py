@@ -1,0 +1,203 @@
+"""Which session of an agent a request continues.
+
+In this order: the one that an explicit name says; the one whose last finished turn is a prefix of the request's
+messages; a fresh one. Prefixes are compared by a chain of digests, seeded with the owner, the agent and the model, over
+every message, system texts included: to leave those out means to continue one prompt's session under another. Assistant
+messages are digested as they were emitted, text and tool calls, so a client that sends back what it was given is known
+again, in whatever form it writes a text.
+
+A checkout is one step and gives the session to one request alone, until it is given back: completed, with the digest of
+what now is its history, or not. A busy session that was named is refused; one that was only found is left alone, and
+the request gets a fresh one. Edited history finds nothing and is told anew, which the use says. A session whose turn
+did not complete is not found any more, as the agent knows something that its client does not; under its name it is,
+with the history of the last turn that did.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from blake3 import blake3
+from msgspec.json import encode
+
+from narrows.agents.request import Message
+from narrows.errors import SessionBusy, SessionDiverged
+
+BUSY_RETRY_AFTER_S = 1
+
+
+class SessionUse(StrEnum):
+    """How a request came to its session."""
+
+    NEW = "new"
+    """There was no history."""
+    REUSED = "reused"
+    """The agent knows the history, and was told what is new."""
+    RETOLD = "retold"
+    """No session has this history (it was edited, or its session is gone): a fresh one was told all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request for a session. `owner`: whose request it is; `name`: the session that it names, or empty; `digests`:
+    of each prefix of its messages; `has_answers`: whether some of them are an assistant's."""
+
+    owner: str
+    agent: str
+    name: str
+    digests: tuple[bytes, ...]
+    has_answers: bool
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A conversation with an agent. `key`: the digest of its history, empty where it has none that a client knows;
+    `conversation`: the backend's name of it, empty where it has none yet; `steps`: how many steps the backend had when
+    its last turn ended, if that is known."""
+
+    owner: str
+    agent: str
+    name: str
+    named: bool
+    used_s: float
+    key: bytes = b""
+    conversation: str = ""
+    steps: int | None = None
+    leased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A session in use. `known`: how many of the request's messages its agent knows."""
+
+    session: Session
+    use: SessionUse
+    known: int = 0
+
+
+def prefix_digests(owner: str, agent: str, model: str, messages: Sequence[Message]) -> tuple[bytes, ...]:
+    """The digest of each prefix of the messages, the shortest first."""
+    digest = blake3(encode((owner, agent, model))).digest()
+    found = []
+    for message in messages:
+        digest = chained(digest, message)
+        found.append(digest)
+    return tuple(found)
+
+
+def chained(before: bytes, message: Message) -> bytes:
+    """The digest of a history that goes on with `message`."""
+    calls = [call.id for call in message.calls]
+    text = message.text.encode(errors="surrogatepass")
+    said = encode((message.role, len(text), calls, message.call_id))
+    return blake3(before + said + text).digest()
+
+
+class Sessions:
+    """All sessions of a gateway: at most `limit` that nobody uses, none of them older than `ttl_s`."""
+
+    def __init__(self, limit: int, ttl_s: float) -> None:
+        self._limit = limit
+        self._ttl_s = ttl_s
+        self._sessions: OrderedDict[tuple[str, str, str], Session] = OrderedDict()
+        self._by_key: dict[bytes, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def checkout(self, ask: Ask, at_s: float, fresh_name: str) -> Lease:
+        """The session for a request, which nobody else gets until it is given back.
+
+        Raises:
+            SessionBusy: it is named, and another request has it.
+            SessionDiverged: it is named, and what the request sends as its history is not.
+        """
+        self._forget_old(at_s)
+        if ask.name:
+            return self._named(ask, at_s)
+        for known in range(len(ask.digests) - 1, 0, -1):
+            session = self._by_key.get(ask.digests[known - 1])
+            if session is not None and not session.leased:
+                return self._lease(session, SessionUse.REUSED, known, at_s)
+        return self._fresh(ask, fresh_name, at_s)
+
+    def complete(self, lease: Lease, key: bytes, at_s: float) -> None:
+        """Give a session back whose turn is complete; its history now has the digest `key`."""
+        self._give_back(lease.session, at_s)
+        self._unkey(lease.session)
+        lease.session.key = key
+        self._by_key[key] = lease.session
+
+    def give_up(self, lease: Lease, at_s: float) -> None:
+        """Give a session back whose turn did not complete: only one that was named is used again."""
+        lease.session.steps = None
+        self._give_back(lease.session, at_s)
+        if not lease.session.named:
+            self._drop(lease.session)
+
+    def put_back(self, lease: Lease, at_s: float) -> None:
+        """Give a session back to whose agent nothing was said."""
+        self._give_back(lease.session, at_s)
+        if not lease.session.key and not lease.session.conversation:
+            self._drop(lease.session)
+
+    def forget_conversation(self, lease: Lease) -> Lease:
+        """The backend has lost what the agent knew: the same session, to be told everything."""
+        lease.session.conversation, lease.session.steps = "", None
+        return Lease(lease.session, SessionUse.RETOLD)
+
+    def _named(self, ask: Ask, at_s: float) -> Lease:
+        session = self._sessions.get((ask.owner, ask.agent, ask.name))
+        if session is None:
+            return self._fresh(ask, ask.name, at_s, named=True)
+        if session.leased:
+            raise SessionBusy(
+                f"the session {ask.name!r} is in use by another request; wait for it to end",
+                retry_after_s=BUSY_RETRY_AFTER_S,
+            )
+        session.named = True
+        if session.key and session.key in ask.digests[:-1]:
+            return self._lease(session, SessionUse.REUSED, ask.digests.index(session.key) + 1, at_s)
+        if not ask.has_answers:
+            use = SessionUse.REUSED if session.conversation else SessionUse.NEW
+            return self._lease(session, use, 0, at_s)
+        if session.conversation:
+            raise SessionDiverged(
+                f"the history that was sent is not that of the session {ask.name!r}; send only what is new, or name"
+                " another session"
+            )
+        return self._lease(session, SessionUse.RETOLD, 0, at_s)
+
+    def _fresh(self, ask: Ask, name: str, at_s: float, *, named: bool = False) -> Lease:
+        session = Session(ask.owner, ask.agent, name, named, at_s)
+        self._sessions[ask.owner, ask.agent, name] = session
+        return self._lease(session, SessionUse.RETOLD if ask.has_answers else SessionUse.NEW, 0, at_s)
+
+    def _lease(self, session: Session, use: SessionUse, known: int, at_s: float) -> Lease:
+        session.leased, session.used_s = True, at_s
+        return Lease(session, use, known)
+
+    def _give_back(self, session: Session, at_s: float) -> None:
+        session.leased, session.used_s = False, at_s
+        self._sessions.move_to_end((session.owner, session.agent, session.name))
+
+    def _forget_old(self, at_s: float) -> None:
+        over = len(self._sessions) - self._limit
+        for session in list(self._sessions.values()):
+            if over <= 0 and at_s - session.used_s < self._ttl_s:
+                return
+            if not session.leased:
+                self._drop(session)
+                over -= 1
+
+    def _unkey(self, session: Session) -> None:
+        if self._by_key.get(session.key) is session:
+            del self._by_key[session.key]
+        session.key = b""
+
+    def _drop(self, session: Session) -> None:
+        self._unkey(session)
+        self._sessions.pop((session.owner, session.agent, session.name), None)

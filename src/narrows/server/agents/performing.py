@@ -1,0 +1,227 @@
+"""Performs one run: hands events to the machine, does what it commands, and hands it what comes of that.
+
+At most one thing is under way for a run, the wait for a place, the beginning, or a look; it ends in an event. Beside it
+only the clock, the client's leaving and the gateway's end can happen, and they interrupt it. The agent is cancelled
+within a limit, awaited, and not by halves: nothing that happens meanwhile breaks the cancel off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import uniform
+from typing import Protocol, assert_never
+
+from narrows.agents import machine
+from narrows.agents.run import (
+    Admitted,
+    Begin,
+    Begun,
+    CancelBackend,
+    Command,
+    Complete,
+    Emit,
+    Event,
+    GaveUp,
+    Look,
+    LookFailed,
+    Observed,
+    Open,
+    ReaderLeft,
+    Refuse,
+    Release,
+    Run,
+    RunRules,
+    Stopped,
+    Tell,
+    Ticked,
+)
+from narrows.backends import types as backends
+from narrows.errors import GatewayError
+
+CANCEL_TIMEOUT_S = 5.0
+HELD_LOOK_S = 15.0
+_JITTER = 0.2
+
+
+class Reader(Protocol):
+    """Whom a run tells."""
+
+    def open(self) -> None:
+        """The agent has begun."""
+        ...
+
+    def text(self, text: str) -> None: ...
+
+    def complete(self, answer: Complete) -> None: ...
+
+    def tell(self, error: GatewayError) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a run is made of beside its rules. `begin` gives the agent its message; `release` lets go of the
+    session, with what the client has been told as the answer; `streams`: it is told piece by piece."""
+
+    places: asyncio.Semaphore
+    begin: Callable[[], Awaitable[backends.Turn]]
+    holds_looks: Callable[[], bool]
+    release: Callable[[Run, backends.Turn | None, str], None]
+    streams: bool
+
+
+class Performance:
+    """A run being performed."""
+
+    def __init__(self, part: Part, rules: RunRules, reader: Reader) -> None:
+        self._part = part
+        self._rules = rules
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+        self.run = Run(accepted_s=self._loop.time())
+        self._turn: backends.Turn | None = None
+        self._said_so_far = ""
+        self._has_place = False
+        self._released = False
+        self._interrupts: deque[Event] = deque()
+        self._interrupted = asyncio.Event()
+        self._work: asyncio.Task[Event] | None = None
+
+    def reader_left(self) -> None:
+        """The client is gone."""
+        self._interrupt(ReaderLeft(self._loop.time()))
+
+    def stop(self) -> None:
+        """The gateway ends."""
+        self._interrupt(Stopped(self._loop.time()))
+
+    async def perform(self) -> None:
+        """Do it, to its end."""
+        try:
+            self._work = self._loop.create_task(self._admit())
+            while not self.run.over:
+                await self._handle(await self._next())
+        finally:
+            self._release()
+            if self._turn is not None:
+                await self._turn.close()
+
+    # Events
+
+    def _interrupt(self, event: Event) -> None:
+        self._interrupts.append(event)
+        self._interrupted.set()
+
+    async def _next(self) -> Event:
+        """What happens next."""
+        work = self._work
+        if not self._interrupts:
+            limit_s = max(machine.next_clock(self.run, self._rules) - self._loop.time(), 0.0)
+            interrupted = asyncio.ensure_future(self._interrupted.wait())
+            waited = {interrupted} if work is None else {interrupted, work}
+            await asyncio.wait(waited, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            interrupted.cancel()
+        if work is not None and work.done():
+            self._work = None
+            return work.result()
+        if self._interrupts:
+            await self._drop_work()
+            if self._turn is not None and not self.run.begun:
+                return Begun(self._loop.time())  # it was sent just as it was broken off
+            return self._pop_interrupt()
+        return Ticked(self._loop.time())
+
+    def _pop_interrupt(self) -> Event:
+        event = self._interrupts.popleft()
+        if not self._interrupts:
+            self._interrupted.clear()
+        return event
+
+    async def _drop_work(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _admit(self) -> Event:
+        await self._part.places.acquire()
+        self._has_place = True
+        return Admitted(self._loop.time())
+
+    async def _begin(self) -> Event:
+        try:
+            self._turn = await self._part.begin()
+        except GatewayError as error:
+            return GaveUp(self._loop.time(), error)
+        return Begun(self._loop.time())
+
+    async def _look(self, after_s: float) -> Event:
+        assert self._turn is not None
+        holds = self._part.holds_looks()
+        if after_s and not (holds and not self.run.failing):
+            await asyncio.sleep(after_s * uniform(1 - _JITTER, 1 + _JITTER))  # jitter is no secret
+        try:
+            seen = await self._turn.look(HELD_LOOK_S if holds else 0.0)
+        except backends.LookFailed as error:
+            return LookFailed(self._loop.time(), str(error))
+        except GatewayError as error:
+            return GaveUp(self._loop.time(), error)
+        return Observed(self._loop.time(), seen)
+
+    # Commands
+
+    async def _handle(self, event: Event) -> None:
+        self.run, commands = machine.handle(self.run, event, self._rules)
+        if self.run.over:
+            await self._drop_work()
+        elif isinstance(event, ReaderLeft) and self._work is None:
+            commands = (*commands, Look(self.run.waiting_s))  # it goes on, and what was broken off is taken up again
+        for command in commands:
+            await self._do(command)
+
+    async def _do(self, command: Command) -> None:
+        match command:
+            case Begin():
+                self._work = self._loop.create_task(self._begin())
+            case Look(after_s):
+                self._work = self._loop.create_task(self._look(after_s))
+            case Open():
+                self._reader.open()
+            case Emit(text):
+                self._said_so_far += text
+                self._reader.text(text)
+            case Complete(text):
+                self._said_so_far = self._said_so_far if self._part.streams else text
+                self._release()
+                self._reader.complete(command)
+            case Tell(error):
+                self._release()
+                self._reader.tell(error)
+            case Refuse(step):
+                await self._said(lambda turn: turn.refuse(step))
+            case CancelBackend():
+                await self._said(lambda turn: turn.cancel())
+            case Release():
+                self._release()
+            case _:
+                assert_never(command)
+
+    async def _said(self, say: Callable[[backends.Turn], Awaitable[None]]) -> None:
+        """Tell the backend, within a limit; what is wrong with it then shows in the next look, or never matters."""
+        if self._turn is None:
+            return
+        try:
+            async with asyncio.timeout(CANCEL_TIMEOUT_S):
+                await say(self._turn)
+        except (GatewayError, TimeoutError):
+            pass
+
+    def _release(self) -> None:
+        if self._released:
+            return
+        self._released = True
+        if self._has_place:
+            self._part.places.release()
+        self._part.release(self.run, self._turn, self._said_so_far)

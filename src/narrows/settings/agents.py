@@ -1,0 +1,205 @@
+"""The `[agents.NAME]` tables of the TOML file: agents that answer `/v1/chat/completions` for the models they serve.
+
+[agents.coder]
+kind = "cascade"
+url = "http://127.0.0.1:9901"
+token_env = "CODER_TOKEN"
+models = ["coder", "coder-large"]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from narrows.agents.deltas import OnRevision
+from narrows.agents.run import OnDisconnect, OnWaiting
+from narrows.core.units import parse_duration_s
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
+_SERVICE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}", re.ASCII)
+_FIELD_NAME = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+class AgentKind(StrEnum):
+    """The protocols that agents are driven by."""
+
+    CASCADE = "cascade"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """An agent by name. Times are seconds; `token` is what the variable that `token_env` names held at the start."""
+
+    name: str
+    url: str = ""
+    kind: AgentKind = AgentKind.CASCADE
+    models: tuple[str, ...] = ()
+    model: str = ""
+    service: str = "cascade.v1.CascadeService"
+    token_env: str = ""
+    token_file: str = ""
+    token_header: str = "x-cascade-token"  # a header's name
+    token: str = ""
+    lenient: bool = False
+    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    on_waiting: OnWaiting = OnWaiting.DENY
+    on_revision: OnRevision = OnRevision.APPEND
+    first_event_timeout_s: float = 120.0
+    idle_timeout_s: float = 120.0
+    tool_idle_timeout_s: float = 600.0
+    total_timeout_s: float = 1800.0
+    queue_timeout_s: float = 30.0
+    keep_alive_s: float = 15.0
+    session_ttl_s: float = 86_400.0
+    max_sessions: int = 1000
+    max_runs: int = 16
+    max_queued: int = 64
+    max_calls: int = 4
+
+
+def read_agents(table: object) -> tuple[AgentSettings, ...]:
+    """The agents of the `[agents]` table.
+
+    Raises:
+        ValueError: with everything that is wrong with it.
+    """
+    if not isinstance(table, Mapping):
+        raise ValueError("needs tables: [agents.NAME] and below it kind, url and so on")
+    found: list[AgentSettings] = []
+    problems: list[str] = []
+    for name, entry in table.items():
+        try:
+            found.append(_read_agent(str(name), entry))
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    served = [model for agent in found for model in agent.models]
+    problems += [
+        f"the model {model!r} is served more than once" for model in sorted(set(served)) if served.count(model) > 1
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return tuple(found)
+
+
+def show_agents(agents: tuple[AgentSettings, ...]) -> str:
+    """The names alone."""
+    return ", ".join(agent.name for agent in agents)
+
+
+def with_tokens(agents: tuple[AgentSettings, ...], environ: Mapping[str, str]) -> tuple[AgentSettings, ...]:
+    """The agents with their tokens out of the variables that they name."""
+    return tuple(
+        replace(agent, token=environ.get(agent.token_env, "").strip()) if agent.token_env else agent for agent in agents
+    )
+
+
+def _read_agent(name: str, entry: object) -> AgentSettings:
+    if not isinstance(entry, Mapping):
+        raise ValueError("needs a table, such as [agents.coder]")
+    if not _NAME.fullmatch(name):
+        raise ValueError("an agent's name needs 1 to 64 letters, digits, dots, dashes or underscores")
+    unknown = sorted(str(word) for word in entry if word not in _READERS)
+    if unknown:
+        raise ValueError(f"there is no {', '.join(unknown)}; known are {', '.join(sorted(_READERS))}")
+    given = {word: _read(word, value) for word, value in entry.items()}
+    agent = AgentSettings(name, **given)
+    if not agent.url:
+        raise ValueError("needs a url, such as http://127.0.0.1:9901")
+    if agent.token_env and agent.token_file:
+        raise ValueError("has token_env and token_file; leave one of them")
+    return replace(agent, models=agent.models or (name,))
+
+
+def _read(word: str, value: object) -> Any:
+    try:
+        return _READERS[word](value)
+    except ValueError as error:
+        raise ValueError(f"{word} {error}") from None
+
+
+def _text(pattern: re.Pattern[str], needed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(f"needs {needed}")
+        return value
+
+    return read
+
+
+def _url(value: object) -> str:
+    try:
+        url = urlsplit(value) if isinstance(value, str) and value.isascii() and " " not in value else None
+        plain = url is not None and url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        plain = False
+    if url is None or not plain or url.username is not None or url.query or url.fragment:
+        raise ValueError("needs http:// or https://, a host, and no user name or query, as http://127.0.0.1:9901")
+    return str(value).rstrip("/")
+
+
+def _models(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one for one in value):
+        raise ValueError('needs a list of names, such as ["coder"]')
+    return tuple(value)
+
+
+def _one_of(choices: type[StrEnum]) -> Callable[[object], StrEnum]:
+    def read(value: object) -> StrEnum:
+        if value not in [choice.value for choice in choices]:
+            raise ValueError(f"needs one of {', '.join(choices)}")
+        return choices(str(value))
+
+    return read
+
+
+def _duration(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("needs a duration, such as 30s")
+    duration_s = parse_duration_s(str(value))
+    if duration_s == 0:
+        raise ValueError("needs a duration over 0")
+    return duration_s
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 10**9:
+        raise ValueError("needs a whole number of 1 or more")
+    return value
+
+
+def _queue(value: object) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _count(value)
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("needs true or false")
+    return value
+
+
+_ANY_NAME = _text(re.compile(r"[^\x00-\x1f]{1,256}"), "a name")
+_READERS: Mapping[str, Callable[[object], Any]] = {
+    "kind": _one_of(AgentKind),
+    "url": _url,
+    "models": _models,
+    "model": _ANY_NAME,
+    "service": _text(_SERVICE, "the name of a service, such as cascade.v1.CascadeService"),
+    "token_env": _text(_VARIABLE, "the name of an environment variable, and not the token itself"),
+    "token_file": _ANY_NAME,
+    "token_header": _text(_FIELD_NAME, "the name of a header"),
+    "lenient": _switch,
+    "on_disconnect": _one_of(OnDisconnect),
+    "on_waiting": _one_of(OnWaiting),
+    "on_revision": _one_of(OnRevision),
+    "max_sessions": _count,
+    "max_runs": _count,
+    "max_queued": _queue,
+    "max_calls": _count,
+    **{one.name: _duration for one in fields(AgentSettings) if one.name.endswith("_s")},
+}
