@@ -38,8 +38,8 @@ class Stage:
         self.log = Lines()
         self.gateways: list[RunningGateway] = []
 
-    async def gateway(self, *, limits: Limits | None = None, upstream: str = "", **changes: Any) -> RunningGateway:
-        settings = settings_for(upstream or self.upstream.url, **changes)
+    async def gateway(self, *, limits: Limits | None = None, upstream: str | None = None, **changes: Any) -> RunningGateway:
+        settings = settings_for(self.upstream.url if upstream is None else upstream, **changes)
         policy = settings.policy("none", TOKENIZER)
         log = EventLog(self.log, lambda: 0.0, text=False)
         gateway = await serve(settings, policy, limits=limits or Limits(), log=log)

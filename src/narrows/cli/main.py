@@ -54,6 +54,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("explain", "show what would be shortened in a request body, and why", "narrows.cli.explain"),
     Row("compress", "shorten one text, as the gateway would", "narrows.cli.compress"),
     Row("expand", "give back the source of a losslessly shortened text", "narrows.cli.expand"),
+    Row("cascade-server", "run a reference agent server, to try [agents] out", "narrows.cli.cascade_server.command"),
     Row("demo", "replay an agent's session on a local model, straight and narrowed", "narrows.cli.demo.command"),
 )
 
