@@ -57,6 +57,10 @@ class Conversation:
         except TimeoutError:
             pass
 
+    def wake(self) -> None:
+        """Answer whoever holds a question."""
+        self._change()
+
     def begin(self, text: str, script: TurnScript) -> asyncio.Task[None]:
         """Add a user's message, and begin the run that answers it."""
         self._messages.append({"role": "user", "content": text})

@@ -51,7 +51,7 @@ class Service:
         self._script = script
         self._model = model
         self._classic = classic
-        self._started = 0
+        self._begun: list[Conversation] = []
         self._methods = {
             "StartCascade": self._start,
             "UpdateConversationAnnotations": self._annotate,
@@ -83,14 +83,16 @@ class Service:
 
     async def close(self) -> None:
         """End every run."""
-        for conversation in self.conversations.values():
+        for conversation in self._begun:
             await conversation.cancel()
 
     def restart(self, keep: bool) -> None:
         """Be a new instance."""
         self.instances += 1
-        if not keep:
-            self.conversations = {}
+        before = self.conversations
+        self.conversations = before if keep else {}
+        for conversation in before.values():
+            conversation.wake()
 
     def _of(self, request: Json) -> Conversation:
         found = self.conversations.get(str(request.get("cascadeId", "")))
@@ -107,8 +109,8 @@ class Service:
         return {"status": "SERVING", "protocol": "cascade/1", "instanceId": f"instance-{self.instances}"}
 
     async def _start(self, _: Json) -> Json:
-        self._started += 1
-        conversation = Conversation(f"cascade-{self._started}", self._model, self.restart)
+        conversation = Conversation(f"cascade-{len(self._begun) + 1}", self._model, self.restart)
+        self._begun.append(conversation)
         self.conversations[conversation.name] = conversation
         told: Json = {"cascadeId": conversation.name}
         return told if self._classic else told | {"version": self._version(conversation)}
@@ -144,6 +146,7 @@ class Service:
         hold_s = min(float(request.get("waitMs", 0)) / 1000, MAX_HOLD_S)
         if not self._classic and hold_s and request.get("sinceVersion") == self._version(conversation):
             await conversation.news(conversation.number, hold_s)
+            conversation = self._of(request)
         offset = int(request.get("stepOffset", 0))
         size = int(request.get("pageSize") or self._script.page_size)
         steps = conversation.steps[offset : offset + size]
