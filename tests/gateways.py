@@ -69,7 +69,7 @@ async def watched_process(upstream_url: str, *flags: str) -> AsyncIterator[Watch
     """The same, with the process at hand."""
     command = [sys.executable, "-m", "narrows", "serve", "--upstream", upstream_url, "--port", "0"]
     quiet = ["--classifier", "none", "--log-level", "error", "--log-format", "text", "--plan-timeout-s", "60"]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *command, *quiet, *flags, stderr=asyncio.subprocess.PIPE, env=environment
     )

@@ -1,0 +1,223 @@
+"""An agent behind a gateway in a process of its own, driven by openai-python.
+
+The agent is the reference cascade server, and its model traffic goes through the same gateway to a scripted model: a
+question passes the gateway twice, once for the agent and once for the agent's model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from narrows.cli.cascade_server.listener import Listener
+from narrows.cli.cascade_server.model import Model
+from narrows.cli.cascade_server.script import Script, read_script
+from narrows.cli.cascade_server.service import Service
+from tests.gateways import exchanges, gateway_process
+from tests.scripted_upstream import Answer, Recorded, ScriptedUpstream, events, frame, stream
+
+USAGE = {"prompt_tokens": 21, "completion_tokens": 4, "total_tokens": 25}
+
+
+def slowly(request: Recorded) -> Answer:
+    """The model says the last user's text in capitals, word by word."""
+    words = request.json["messages"][-1]["content"].upper().split()
+    steps: list[Any] = [frame({"role": "assistant", "content": ""})]
+    for at, word in enumerate(words):
+        steps += [0.15 if at else 0.0, frame({"content": f" {word}" if at else word})]
+    done = b"data: [DONE]\n\n"
+    return events(*steps, frame({}, finish_reason="stop"), frame(None, usage=USAGE), done)
+
+
+@dataclass(slots=True)
+class Setting:
+    """A client of the gateway, the gateway's URL, and the agent's server."""
+
+    client: AsyncOpenAI
+    url: str
+    service: Service
+
+
+@asynccontextmanager
+async def agent(
+    upstream: ScriptedUpstream, folder: Path, *, script: str = "", classic: bool = False, **settings: str
+) -> AsyncIterator[Setting]:
+    """All three: the model, the agent, and the gateway between them and the client."""
+    read = read_script(script.encode()) if script else Script()
+    service = Service(read, None, classic=classic)
+    listener = Listener(service, token="let-me-in")
+    await listener.listen("127.0.0.1", 0)
+    (folder / "token").write_text("let-me-in\n")
+    lines = {"url": f"http://127.0.0.1:{listener.port}", "token_file": str(folder / "token"), **settings}
+    config = folder / "narrows.toml"
+    config.write_text("[agents.coder]\n" + "".join(f'{name} = "{value}"\n' for name, value in lines.items()))
+    try:
+        async with gateway_process(upstream.url, "--config", str(config)) as url:
+            model = Model(url + "/v1", "scripted", "sk-agent")
+            service._model = model
+            client = AsyncOpenAI(base_url=url + "/v1", api_key="sk-me", max_retries=2)
+            try:
+                yield Setting(client, url, service)
+            finally:
+                await client.close()
+                await listener.close()
+                model.close()
+    finally:
+        await listener.close()
+
+
+def said(*texts: str) -> list[Any]:
+    return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("classic", [False, True], ids=["cascade/1", "classic"])
+async def test_text_streams_as_the_agents_model_says_it(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path, classic: bool
+) -> None:
+    scripted_upstream.otherwise = slowly
+    async with agent(scripted_upstream, tmp_path, classic=classic) as one:
+        pieces: list[str] = []
+        usage = None
+        answer = await one.client.chat.completions.create(
+            model="coder", messages=said("one two three four"), stream=True, stream_options={"include_usage": True}
+        )
+        async for chunk in answer:
+            pieces += [choice.delta.content for choice in chunk.choices if choice.delta.content]
+            usage = chunk.usage or usage
+        assert "".join(pieces) == "ONE TWO THREE FOUR"
+        assert len(pieces) >= 2
+        assert usage is not None
+        assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (21, 4, 25)
+        whole = await one.client.chat.completions.create(model="coder", messages=said("one two three four"))
+        assert whole.choices[0].message.content == "".join(pieces)
+        assert whole.usage is not None
+        assert whole.usage.total_tokens == usage.total_tokens
+    assert [request.values(b"x-session-id") for request in scripted_upstream.requests] == [[b"cascade-1"], [b"cascade-2"]]
+
+
+async def test_a_conversation_of_three_turns_is_one_conversation_of_the_agent(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    scripted_upstream.otherwise = slowly
+    async with agent(scripted_upstream, tmp_path) as one:
+        texts: list[str] = []
+        for question in ("first", "second", "third"):
+            texts.append(question)
+            answer = await one.client.chat.completions.create(model="coder", messages=said(*texts))
+            texts.append(str(answer.choices[0].message.content))
+        assert texts[1::2] == ["FIRST", "SECOND", "THIRD"]
+        assert list(one.service.conversations) == ["cascade-1"]
+        uses = [record["agent"]["use"] for record in await exchanges(one.url) if "agent" in record]
+    assert uses == ["reused", "reused", "new"]
+    last = scripted_upstream.requests[-1].json["messages"]
+    assert [message["content"] for message in last] == ["first", "FIRST", "second", "SECOND", "third"]
+
+
+async def test_conversations_at_once_never_mix(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    scripted_upstream.otherwise = slowly
+    async with agent(scripted_upstream, tmp_path) as one:
+
+        async def conversation(name: str) -> list[str]:
+            texts = []
+            for turn in range(2):
+                texts.append(f"{name} {turn}")
+                answer = await one.client.chat.completions.create(model="coder", messages=said(*texts))
+                texts.append(str(answer.choices[0].message.content))
+            return texts[1::2]
+
+        answers = await asyncio.gather(*(conversation(f"c{n}") for n in range(6)))
+        assert answers == [[f"C{n} 0", f"C{n} 1"] for n in range(6)]
+        assert len(one.service.conversations) == 6
+
+
+async def test_a_client_that_leaves_stops_the_agent(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    scripted_upstream.otherwise = lambda _: stream_without_end()
+    async with agent(scripted_upstream, tmp_path) as one:
+        answer = await one.client.chat.completions.create(model="coder", messages=said("hi"), stream=True)
+        async for chunk in answer:
+            if chunk.choices[0].delta.content:
+                break
+        await answer.close()
+        async with asyncio.timeout(10):
+            while one.service.conversations["cascade-1"].busy:
+                await asyncio.sleep(0.01)
+            await scripted_upstream.requests[0].ended.wait()
+        assert "CancelCascadeInvocation" in [method for method, _ in one.service.calls]
+
+
+def stream_without_end() -> Answer:
+    return events(frame({"role": "assistant", "content": "Half"}), asyncio.Event())
+
+
+async def test_time_that_runs_out_is_an_exception_and_nothing_is_done_twice(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    script = '{"turns": [{"do": [{"act": "hang"}]}, {"do": [{"act": "text", "texts": ["Half"]}, {"act": "hang"}]}]}'
+    async with agent(scripted_upstream, tmp_path, script=script, idle_timeout_s="0.5s") as one:
+        with pytest.raises(openai.InternalServerError) as caught:
+            await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        assert (caught.value.status_code, caught.value.code) == (504, "agent_timeout")
+        answer = await one.client.chat.completions.create(model="coder", messages=said("hi"), stream=True)
+        pieces = []
+        with pytest.raises(openai.APIError) as broken:
+            async for chunk in answer:
+                pieces.append(chunk.choices[0].delta.content or "")
+                assert chunk.choices[0].finish_reason is None
+        assert broken.value.code == "agent_timeout"
+        assert "".join(pieces) == "Half"
+        sends = [method for method, _ in one.service.calls if method == "SendUserCascadeMessage"]
+    assert len(sends) == 2
+
+
+async def test_the_agents_own_words_reach_the_client(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    script = '{"turns": [{"do": [{"act": "error", "message": "quota is gone", "code": 429}]}]}'
+    async with agent(scripted_upstream, tmp_path, script=script) as one:
+        with pytest.raises(openai.RateLimitError, match="quota is gone"):
+            await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        sends = [method for method, _ in one.service.calls if method == "SendUserCascadeMessage"]
+    assert len(sends) == 1
+
+
+async def test_requests_that_an_agent_cannot_honour(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    tool: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    async with agent(scripted_upstream, tmp_path) as one:
+        with pytest.raises(openai.BadRequestError, match="not offered to this agent yet"):
+            await one.client.chat.completions.create(model="coder", messages=said("hi"), tools=[tool])
+        with pytest.raises(openai.BadRequestError) as caught:
+            await one.client.chat.completions.create(model="coder", messages=said("hi"), n=2)
+        assert caught.value.param == "n"
+        (tmp_path / "token").write_text("")
+        with pytest.raises(openai.AuthenticationError, match="token_file"):
+            await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        (tmp_path / "token").write_text("let-me-in")
+        assert one.service.calls == []
+
+
+async def test_a_token_that_changed_is_read_again(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    script = '{"turns": [{"do": [{"act": "text", "texts": ["a"]}]}, {"do": [{"act": "text", "texts": ["b"]}]}]}'
+    async with agent(scripted_upstream, tmp_path, script=script) as one:
+        (tmp_path / "token").write_text("old")
+        with pytest.raises(openai.AuthenticationError, match="refuses the token"):
+            await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        (tmp_path / "token").write_text("let-me-in")
+        answer = await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        assert answer.choices[0].message.content == "a"
+
+
+async def test_a_backend_that_is_killed_in_a_run(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    script = '{"turns": [{"do": [{"act": "text", "texts": ["Half"]}, {"act": "restart", "keep": false}, {"act": "hang"}]}]}'
+    async with agent(scripted_upstream, tmp_path, script=script) as one:
+        with pytest.raises(openai.InternalServerError) as caught:
+            await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        assert caught.value.code == "agent_error"
+        scripted_upstream.play(stream({"content": "Again"}, include_usage=True))
+        answer = await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        assert answer.choices[0].message.content == "Again"

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from narrows.agents.deltas import OnRevision
+from narrows.agents.run import OnDisconnect, OnWaiting
+from narrows.errors import SettingsError
+from narrows.settings import SETTINGS, Settings, parse, reloaded
+from narrows.settings.agents import AgentSettings, read_agents, show_agents, with_tokens
+
+URL = "http://127.0.0.1:9901"
+
+
+def one(**entry: Any) -> AgentSettings:
+    (agent,) = read_agents({"coder": {"url": URL, **entry}})
+    return agent
+
+
+def problems(toml: dict[str, object], **flags: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        parse(flags, {}, toml)
+    return caught.value.problems
+
+
+def test_an_agent_needs_a_url_and_serves_its_own_name() -> None:
+    agent = one()
+    assert (agent.name, agent.url, agent.models, agent.kind) == ("coder", URL, ("coder",), "cascade")
+
+
+def test_everything_can_be_set() -> None:
+    agent = one(
+        kind="cascade", models=["a", "b"], model="m", service="x.Y", token_file="/run/token", token_header="x-csrf",
+        lenient=True, on_disconnect="detach", on_waiting="error", on_revision="error", first_event_timeout_s="10s",
+        idle_timeout_s=5, tool_idle_timeout_s="1m", total_timeout_s="2h", queue_timeout_s=0.5, keep_alive_s="5s",
+        session_ttl_s="1h", max_sessions=5, max_runs=2, max_queued=0, max_calls=1,
+    )  # fmt: skip
+    assert agent.models == ("a", "b")
+    assert (agent.on_disconnect, agent.on_waiting, agent.on_revision) == (
+        OnDisconnect.DETACH,
+        OnWaiting.ERROR,
+        OnRevision.ERROR,
+    )
+    assert (agent.total_timeout_s, agent.idle_timeout_s, agent.queue_timeout_s) == (7200.0, 5.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"url": "ftp://x"}, "url needs http"),
+        ({"url": "http://u:p@x"}, "url needs http"),
+        ({"url": "http://x:99999"}, "url needs http"),
+        ({"url": 1}, "url needs http"),
+        ({"kind": "magic"}, "kind needs one of cascade"),
+        ({"models": []}, "models needs a list"),
+        ({"models": "coder"}, "models needs a list"),
+        ({"token_env": "not a name"}, "token_env needs the name"),
+        ({"token_env": "A", "token_file": "b"}, "leave one"),
+        ({"token": "secret"}, "there is no token"),
+        ({"on_disconnect": "panic"}, "on_disconnect needs one of cancel, detach"),
+        ({"idle_timeout_s": "soon"}, "idle_timeout_s"),
+        ({"idle_timeout_s": 0}, "idle_timeout_s needs a duration over 0"),
+        ({"idle_timeout_s": True}, "idle_timeout_s needs a duration"),
+        ({"max_runs": 0}, "max_runs needs a whole number"),
+        ({"max_runs": True}, "max_runs needs a whole number"),
+        ({"lenient": "yes"}, "lenient needs true or false"),
+        ({"speed": 1}, "there is no speed"),
+    ],
+)
+def test_what_is_wrong_is_said(entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        one(**entry)
+
+
+def test_every_problem_is_said_at_once() -> None:
+    table = {"a": {"url": URL, "models": ["m"]}, "b": {"url": URL, "models": ["m"]}, "c": {}, "d e": {"url": URL}, "f": 1}
+    with pytest.raises(ValueError, match="needs a url") as caught:
+        read_agents(table)
+    assert [word in str(caught.value) for word in ("'m' is served", "c:", "d e:", "f: needs a table")] == [True] * 4
+    with pytest.raises(ValueError, match="needs tables"):
+        read_agents([])
+
+
+def test_a_token_comes_out_of_its_variable_and_is_never_shown() -> None:
+    toml: dict[str, object] = {"agents": {"coder": {"url": URL, "token_env": "CODER_TOKEN"}}}
+    parsed = parse({}, {"CODER_TOKEN": " secret "}, toml)
+    assert parsed.settings.agents[0].token == "secret"
+    assert "secret" not in repr(parsed.rows())
+    assert show_agents(parsed.settings.agents) == "coder"
+    assert with_tokens((one(),), {"": "x"})[0].token == ""
+
+
+def test_agents_need_no_upstream() -> None:
+    assert parse({}, {}, {"agents": {"coder": {"url": URL}}}).settings.upstream == ""
+    assert any("no upstream" in problem for problem in problems({}))
+
+
+def test_agents_live_in_one_process() -> None:
+    (problem,) = problems({"agents": {"coder": {"url": URL}}}, workers="2")
+    assert "one process" in problem
+
+
+def test_agents_change_at_a_start() -> None:
+    running = Settings(upstream="http://x")
+    change = reloaded(running, Settings(upstream="http://x", agents=(one(),)))
+    assert (change.settings, change.waiting) == (running, ("agents",))
+
+
+def test_the_table_knows_them() -> None:
+    (setting,) = [setting for setting in SETTINGS if setting.name == "agents"]
+    assert (setting.has_flag, setting.has_variable, setting.in_file) == (False, False, True)
