@@ -63,7 +63,9 @@ async def scene(stage: Stage, *scripts: list[Scripted], alone: bool = False, **c
     more: Json = {"upstream": ""} if alone else {}
     gateway = await stage.gateway(agents=(settings,), **more)
     backend = ScriptedBackend(*scripts)
-    gateway.gateway.agents = AgentPlane([served(settings, backend)], [], lambda error: gateway.gateway.fault(error, None))
+    gateway.gateway.agents = AgentPlane(
+        [served(settings, backend)], [], lambda error: gateway.gateway.fault(error, None)
+    )
     return Scene(gateway, backend)
 
 

@@ -38,7 +38,9 @@ class Stage:
         self.log = Lines()
         self.gateways: list[RunningGateway] = []
 
-    async def gateway(self, *, limits: Limits | None = None, upstream: str | None = None, **changes: Any) -> RunningGateway:
+    async def gateway(
+        self, *, limits: Limits | None = None, upstream: str | None = None, **changes: Any
+    ) -> RunningGateway:
         settings = settings_for(self.upstream.url if upstream is None else upstream, **changes)
         policy = settings.policy("none", TOKENIZER)
         log = EventLog(self.log, lambda: 0.0, text=False)

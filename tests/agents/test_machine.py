@@ -97,7 +97,7 @@ def test_looks_grow_apart_while_nothing_changes_and_come_back() -> None:
 
 def test_looks_that_fail_back_off_and_end_the_run_at_the_fifth() -> None:
     run, told = begun(*(LookFailed(at_s, "503") for at_s in (1.0, 1.2, 1.4, 1.6, 1.8)))
-    assert [commands for commands in told[:4]] == [[Look(0.2)], [Look(0.4)], [Look(0.8)], [Look(1.6)]]
+    assert told[:4] == [[Look(0.2)], [Look(0.4)], [Look(0.8)], [Look(1.6)]]
     assert run.state is RunState.FAILED
     error = told_error(told[4])
     assert isinstance(error, AgentUnavailable)

@@ -11,7 +11,7 @@ from narrows.errors import GatewayError, MalformedRequest, UnsupportedParameter
 HI = {"role": "user", "content": "hi"}
 
 
-def read(lenient: bool = False, **fields: Any) -> ChatRequest:
+def read(lenient: bool = False, /, **fields: Any) -> ChatRequest:
     return read_request(msgspec.json.encode({"model": "coder", "messages": [HI], **fields}), lenient=lenient)
 
 
@@ -56,7 +56,7 @@ def test_what_an_agent_cannot_honour_is_refused_by_name(name: str, value: object
     error = refused(**{name: value})
     assert isinstance(error, UnsupportedParameter)
     assert error.param == name
-    assert read(lenient=True, **{name: value}).ignored == (name,)
+    assert read(True, **{name: value}).ignored == (name,)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_holds_anyway_is_taken(name: str, value: object) -> None:
 def test_client_tools_are_refused_even_by_a_lenient_agent() -> None:
     tool = {"type": "function", "function": {"name": "f"}}
     with pytest.raises(UnsupportedParameter, match="client tools are not offered to this agent yet") as caught:
-        read(lenient=True, tools=[tool])
+        read(True, tools=[tool])
     assert caught.value.param == "tools"
 
 
@@ -91,7 +91,9 @@ def test_messages_that_are_none(messages: object) -> None:
     assert isinstance(refused(messages=messages), MalformedRequest)
 
 
-@pytest.mark.parametrize("fields", [{"timeout": 0}, {"timeout": "5"}, {"max_tokens": 0}, {"max_completion_tokens": True}])
+@pytest.mark.parametrize(
+    "fields", [{"timeout": 0}, {"timeout": "5"}, {"max_tokens": 0}, {"max_completion_tokens": True}]
+)
 def test_numbers_that_are_none(fields: dict[str, Any]) -> None:
     error = refused(**fields)
     assert isinstance(error, MalformedRequest)

@@ -266,7 +266,21 @@ async def test_a_second_message_to_a_busy_agent_is_refused() -> None:
         second = await one.turn(Outgoing("more", "message-2"), conversation)
         with pytest.raises(SessionBusy):
             await looks(second)
+        await second.cancel()
+        assert one.server.service.conversations[conversation].busy  # what was refused stops nobody else
+        await first.cancel()
+        assert not one.server.service.conversations[conversation].busy
         await first.close()
+
+
+async def test_a_cancel_waits_for_its_message_to_have_left() -> None:
+    async with peer({"do": [{"act": "hang"}]}) as one:
+        turn = await one.turn()
+        await turn.cancel()
+        methods = one.methods()
+        assert methods.index("SendUserCascadeMessage") < methods.index("CancelCascadeInvocation")
+        assert not one.server.service.conversations["cascade-1"].busy
+        await turn.close()
 
 
 @DIALECTS
@@ -304,7 +318,7 @@ async def test_a_held_look_answers_at_news_and_at_its_end() -> None:
 async def test_looks_ask_from_the_first_step_that_may_change() -> None:
     async with peer({"do": [TEXT, {"act": "tool"}, TEXT]}) as one:
         await one.answer()
-        offsets = [request.get("stepOffset") for method, request in one.server.service.calls if "stepOffset" in request]
+        offsets = [request["stepOffset"] for _, request in one.server.service.calls if "stepOffset" in request]
     assert offsets == sorted(offsets)
     assert offsets[-1] > 0
 
@@ -399,14 +413,14 @@ async def test_an_answer_that_cannot_be_read(status: int, body: bytes) -> None:
 # Reading steps, without a server
 
 
-def planner(index: int, text: str, status: str = "DONE", **more: Any) -> dict[str, Any]:
+def planner(index: int, text: str, status: str = "DONE", *, metadata: Any = None) -> dict[str, Any]:
     said = {"response": text, "stopReason": "STOP_REASON_END_TURN"}
     return {
         "index": index,
         "type": "CORTEX_STEP_TYPE_PLANNER_RESPONSE",
         "status": f"CORTEX_STEP_STATUS_{status}",
         "plannerResponse": said,
-        **more,
+        "metadata": metadata or {},
     }
 
 
@@ -450,10 +464,10 @@ def test_history_is_not_the_answer() -> None:
 
 
 def test_figures_are_summed_as_proto3_writes_them() -> None:
-    usage = {"metadata": {"modelUsage": {"inputTokens": "6303", "outputTokens": "7", "cacheReadTokens": "100"}}}
-    more = {"metadata": {"model_usage": {"input_tokens": 10, "thinking_output_tokens": "2"}}}
+    usage = {"modelUsage": {"inputTokens": "6303", "outputTokens": "7", "cacheReadTokens": "100"}}
+    more = {"model_usage": {"input_tokens": 10, "thinking_output_tokens": "2"}}
     summary = {"index": 3, "type": "CORTEX_STEP_TYPE_CHECKPOINT", "metadata": {"modelUsage": {"inputTokens": "999"}}}
-    steps = (planner(1, "a", **usage), planner(2, "b", **more), summary)
+    steps = (planner(1, "a", metadata=usage), planner(2, "b", metadata=more), summary)
     assert TurnReader(-1, 0.0).read(state("IDLE", *steps), 1.0).usage == Usage(6313, 7, 100, 2)
     assert TurnReader(-1, 0.0).read(state("IDLE", *steps, planner(4, "c")), 1.0).usage is None
     assert TurnReader(-1, 0.0).read(state("IDLE"), 1.0).usage is None

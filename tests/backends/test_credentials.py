@@ -14,7 +14,7 @@ async def test_none_is_needed() -> None:
 
 async def test_a_variable_that_was_not_set_is_named() -> None:
     assert await GivenToken("secret", "CODER_TOKEN").token(again=True) == "secret"
-    with pytest.raises(AgentCredentials, match="CODER_TOKEN.*token_env"):
+    with pytest.raises(AgentCredentials, match=r"CODER_TOKEN.*token_env"):
         await GivenToken("", "CODER_TOKEN").token()
 
 

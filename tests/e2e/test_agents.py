@@ -100,7 +100,10 @@ async def test_text_streams_as_the_agents_model_says_it(
         assert whole.choices[0].message.content == "".join(pieces)
         assert whole.usage is not None
         assert whole.usage.total_tokens == usage.total_tokens
-    assert [request.values(b"x-session-id") for request in scripted_upstream.requests] == [[b"cascade-1"], [b"cascade-2"]]
+    assert [request.values(b"x-session-id") for request in scripted_upstream.requests] == [
+        [b"cascade-1"],
+        [b"cascade-2"],
+    ]
 
 
 async def test_a_conversation_of_three_turns_is_one_conversation_of_the_agent(
@@ -153,6 +156,11 @@ async def test_a_client_that_leaves_stops_the_agent(scripted_upstream: ScriptedU
         assert "CancelCascadeInvocation" in [method for method, _ in one.service.calls]
 
 
+async def gather_into(chunks: list[Any], answer: Any) -> None:
+    async for chunk in answer:
+        chunks.append(chunk)  # noqa: PERF401 # what came before an exception must be kept
+
+
 def stream_without_end() -> Answer:
     return events(frame({"role": "assistant", "content": "Half"}), asyncio.Event())
 
@@ -166,13 +174,12 @@ async def test_time_that_runs_out_is_an_exception_and_nothing_is_done_twice(
             await one.client.chat.completions.create(model="coder", messages=said("hi"))
         assert (caught.value.status_code, caught.value.code) == (504, "agent_timeout")
         answer = await one.client.chat.completions.create(model="coder", messages=said("hi"), stream=True)
-        pieces = []
+        chunks: list[Any] = []
         with pytest.raises(openai.APIError) as broken:
-            async for chunk in answer:
-                pieces.append(chunk.choices[0].delta.content or "")
-                assert chunk.choices[0].finish_reason is None
+            await gather_into(chunks, answer)
         assert broken.value.code == "agent_timeout"
-        assert "".join(pieces) == "Half"
+        assert [chunk.choices[0].finish_reason for chunk in chunks] == [None, None]
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Half"
         sends = [method for method, _ in one.service.calls if method == "SendUserCascadeMessage"]
     assert len(sends) == 2
 
@@ -213,7 +220,9 @@ async def test_a_token_that_changed_is_read_again(scripted_upstream: ScriptedUps
 
 
 async def test_a_backend_that_is_killed_in_a_run(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
-    script = '{"turns": [{"do": [{"act": "text", "texts": ["Half"]}, {"act": "restart", "keep": false}, {"act": "hang"}]}]}'
+    script = (
+        '{"turns": [{"do": [{"act": "text", "texts": ["Half"]}, {"act": "restart", "keep": false}, {"act": "hang"}]}]}'
+    )
     async with agent(scripted_upstream, tmp_path, script=script) as one:
         with pytest.raises(openai.InternalServerError) as caught:
             await one.client.chat.completions.create(model="coder", messages=said("hi"))

@@ -74,7 +74,13 @@ def test_what_is_wrong_is_said(entry: dict[str, Any], said: str) -> None:
 
 
 def test_every_problem_is_said_at_once() -> None:
-    table = {"a": {"url": URL, "models": ["m"]}, "b": {"url": URL, "models": ["m"]}, "c": {}, "d e": {"url": URL}, "f": 1}
+    table = {
+        "a": {"url": URL, "models": ["m"]},
+        "b": {"url": URL, "models": ["m"]},
+        "c": {},
+        "d e": {"url": URL},
+        "f": 1,
+    }
     with pytest.raises(ValueError, match="needs a url") as caught:
         read_agents(table)
     assert [word in str(caught.value) for word in ("'m' is served", "c:", "d e:", "f: needs a table")] == [True] * 4

@@ -33,8 +33,9 @@ from narrows.errors import (
     SessionDiverged,
 )
 
-HELD_LOOK_S = 15.0
 CLASSIC_LOOKS = 2
+SEND_GRACE_S = 1.0
+"""For how long a cancel waits for a message that is on its way."""
 MAX_PAGES = 1000
 _RETRY_AFTER_S = 5
 _PASSING = frozenset({"unavailable", "resource_exhausted", "internal", "unknown", "deadline_exceeded", "aborted"})
@@ -175,7 +176,12 @@ class CascadeTurn:
         await self._tell("HandleCascadeUserInteraction", {"interaction": interaction})
 
     async def cancel(self) -> None:
-        await self._tell("CancelCascadeInvocation", {})
+        """A message on its way is waited for, or its run would begin after this; one that was refused has no run, and
+        what runs in its conversation is somebody else's."""
+        if not self._reader.began:
+            await asyncio.wait({self._sending}, timeout=SEND_GRACE_S)
+        if not self._was_refused():
+            await self._tell("CancelCascadeInvocation", {})
 
     async def close(self) -> None:
         self._sending.cancel()
@@ -195,6 +201,10 @@ class CascadeTurn:
             if self._classic:
                 raise
             await self._calls.call("SendUserCascadeMessage", request, held_s=0.0)
+
+    def _was_refused(self) -> bool:
+        done = self._sending.done() and not self._sending.cancelled()
+        return done and isinstance(self._sending.exception(), CallFailed)
 
     def _heed_send(self) -> None:
         """Raise what Send has failed with."""

@@ -104,6 +104,9 @@ class Performance:
             while not self.run.over:
                 await self._handle(await self._next())
         finally:
+            await self._drop_work()
+            if not self.run.over:
+                await self._do(CancelBackend())
             self._release()
             if self._turn is not None:
                 await self._turn.close()

@@ -140,6 +140,7 @@ class AgentPlane:
             await asyncio.wait(running, timeout=CLOSE_TIMEOUT_S)
         for task in running:
             task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         for agent in self._agents:
             agent.backend.close()
 
