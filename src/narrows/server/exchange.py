@@ -268,7 +268,7 @@ class Exchange(Forwarding):
     def failed(self, error: GatewayError) -> None:
         """No answer has begun and none will: tell the client why. One that has begun can only be cut short."""
         if self._run is not None and self._run.reader.opened:
-            self._client.cut(reset=False)
+            self._client.cut(reset=not self._prepared.head.minor)
             self.client_gone()
             return
         if self.answering:
