@@ -193,6 +193,34 @@ async def test_the_agents_own_words_reach_the_client(scripted_upstream: Scripted
     assert len(sends) == 1
 
 
+async def test_a_conversation_outlives_its_gateway(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    """The gateway is started again between two turns, on the same file."""
+    scripted_upstream.otherwise = slowly
+    service = Service(Script(), Model(scripted_upstream.url + "/v1", "scripted", "sk-agent"))
+    listener = Listener(service)
+    await listener.listen("127.0.0.1", 0)
+    config = tmp_path / "narrows.toml"
+    sessions = f'agent_sessions_file = "{tmp_path / "sessions.db"}"'
+    config.write_text(f'{sessions}\n[agents.coder]\nurl = "http://127.0.0.1:{listener.port}"\n')
+    texts: list[str] = []
+    uses: list[str] = []
+    try:
+        for question in ("first", "second", "third"):
+            texts.append(question)
+            async with (
+                gateway_process(scripted_upstream.url, "--config", str(config)) as url,
+                AsyncOpenAI(base_url=url + "/v1", api_key="sk-me") as client,
+            ):
+                raw = await client.chat.completions.with_raw_response.create(model="coder", messages=said(*texts))
+                uses.append(raw.headers["x-narrows-session-use"])
+                texts.append(str(raw.parse().choices[0].message.content))
+    finally:
+        await listener.close()
+    assert texts[1::2] == ["FIRST", "SECOND", "THIRD"]
+    assert uses == ["new", "reused", "reused"]
+    assert list(service.conversations) == ["cascade-1"]
+
+
 async def test_requests_that_an_agent_cannot_honour(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
     tool: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
     async with agent(scripted_upstream, tmp_path) as one:

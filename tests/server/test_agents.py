@@ -11,7 +11,7 @@ import pytest
 from narrows.agents.observation import Broken, Finish, Observation, StepText, Usage
 from narrows.backends.types import LookFailed
 from narrows.core.sse import EventStreamDecoder
-from narrows.errors import AgentFailed, AgentRateLimited, AgentUnavailable
+from narrows.errors import AgentFailed, AgentRateLimited, AgentUnavailable, SessionDiverged
 from narrows.records.types import Outcome
 from narrows.server.agents import answering
 from narrows.settings import GatewayKey
@@ -127,6 +127,18 @@ async def test_a_session_that_its_backend_has_lost(stage: Stage) -> None:
     assert one.backend.turns[-1].message.text.startswith("[User]:\nhi")
     await ask(stage, one, chat("hi"), "X-Narrows-Session: mine")
     one.backend.conversations.clear()
+    answer = await ask(stage, one, chat("more"), "X-Narrows-Session: mine")
+    assert (answer.status, answer.error_code) == (409, "session_diverged")
+
+
+async def test_a_conversation_that_somebody_else_has_used(stage: Stage) -> None:
+    one = await scene(stage, growing("one"), growing("two"), growing("three"))
+    await ask(stage, one, chat("hi"))
+    one.backend.refuses = SessionDiverged("somebody else has used it")
+    answer = await ask(stage, one, chat("hi", "one", "more"))
+    assert (session_of(answer)[1], one.backend.turns[-1].conversation) == ("retold", "conversation-2")
+    await ask(stage, one, chat("hi"), "X-Narrows-Session: mine")
+    one.backend.refuses = SessionDiverged("somebody else has used it")
     answer = await ask(stage, one, chat("more"), "X-Narrows-Session: mine")
     assert (answer.status, answer.error_code) == (409, "session_diverged")
 

@@ -16,9 +16,10 @@ with the history of the last turn that did.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Protocol
 
 from blake3 import blake3
 from msgspec.json import encode
@@ -96,14 +97,32 @@ def chained(before: bytes, message: Message) -> bytes:
     return blake3(before + said + text).digest()
 
 
-class Sessions:
-    """All sessions of a gateway: at most `limit` that nobody uses, none of them older than `ttl_s`."""
+class Shelf(Protocol):
+    """Where sessions are kept beyond this process."""
 
-    def __init__(self, limit: int, ttl_s: float) -> None:
+    def put(self, session: Session) -> None:
+        """Keep a session as it is now."""
+        ...
+
+    def drop(self, session: Session) -> None:
+        """Keep it no longer."""
+        ...
+
+
+class Sessions:
+    """All sessions of an agent: at most `limit` that nobody uses, none of them older than `ttl_s`. `kept`: those that a
+    `shelf` has from before, the longest unused first."""
+
+    def __init__(self, limit: int, ttl_s: float, shelf: Shelf | None = None, kept: Iterable[Session] = ()) -> None:
         self._limit = limit
         self._ttl_s = ttl_s
+        self._shelf = shelf
         self._sessions: OrderedDict[tuple[str, str, str], Session] = OrderedDict()
         self._by_key: dict[bytes, Session] = {}
+        for session in kept:
+            self._sessions[session.owner, session.agent, session.name] = session
+            if session.key:
+                self._by_key[session.key] = session
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -130,6 +149,7 @@ class Sessions:
         self._unkey(lease.session)
         lease.session.key = key
         self._by_key[key] = lease.session
+        self._keep(lease.session)
 
     def give_up(self, lease: Lease, at_s: float) -> None:
         """Give a session back whose turn did not complete: only one that was named is used again."""
@@ -137,12 +157,16 @@ class Sessions:
         self._give_back(lease.session, at_s)
         if not lease.session.named:
             self._drop(lease.session)
+        else:
+            self._keep(lease.session)
 
     def put_back(self, lease: Lease, at_s: float) -> None:
         """Give a session back to whose agent nothing was said."""
         self._give_back(lease.session, at_s)
         if not lease.session.key and not lease.session.conversation:
             self._drop(lease.session)
+        else:
+            self._keep(lease.session)
 
     def forget_conversation(self, lease: Lease) -> Lease:
         """The backend has lost what the agent knew: the same session, to be told everything."""
@@ -178,7 +202,15 @@ class Sessions:
 
     def _lease(self, session: Session, use: SessionUse, known: int, at_s: float) -> Lease:
         session.leased, session.used_s = True, at_s
+        if self._shelf is not None and session.named and session.conversation:
+            self._shelf.put(replace(session, steps=None))
+        elif self._shelf is not None:
+            self._shelf.drop(session)
         return Lease(session, use, known)
+
+    def _keep(self, session: Session) -> None:
+        if self._shelf is not None:
+            self._shelf.put(session)
 
     def _give_back(self, session: Session, at_s: float) -> None:
         session.leased, session.used_s = False, at_s
@@ -201,3 +233,5 @@ class Sessions:
     def _drop(self, session: Session) -> None:
         self._unkey(session)
         self._sessions.pop((session.owner, session.agent, session.name), None)
+        if self._shelf is not None:
+            self._shelf.drop(session)

@@ -126,6 +126,7 @@ class Gateway:
             settings.agents,
             ca_bundle=settings.ca_bundle,
             connect_timeout_s=settings.connect_timeout_s,
+            sessions_file=settings.agent_sessions_file,
             fault=lambda error: self.fault(error, None),
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from narrows.settings.hosts import is_loopback
 from narrows.settings.table import SETTINGS, Group, Settings
 
-AT_A_START = frozenset({"agents", "host", "port", "workers"})
+AT_A_START = frozenset({"agent_sessions_file", "agents", "host", "port", "workers"})
 """They change when the gateway is stopped and started."""
 
 AT_A_RESTART = frozenset(

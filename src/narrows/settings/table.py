@@ -237,6 +237,16 @@ class Settings:
         ),
     ] = ()
 
+    agent_sessions_file: Annotated[
+        str,
+        About(
+            Group.AGENTS,
+            FILE,
+            "The SQLite file in which agents' sessions outlive the gateway: names and digests, and no texts. Without it"
+            " they live in memory.",
+        ),
+    ] = ""
+
     level: Annotated[
         Level,
         About(

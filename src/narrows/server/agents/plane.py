@@ -29,6 +29,7 @@ from narrows.errors import GatewayError, MalformedRequest, Overloaded, SessionDi
 from narrows.records.types import AgentFigures
 from narrows.server.agents.answering import Asking, ClientReader
 from narrows.server.agents.performing import Part, Performance
+from narrows.server.agents.session_store import SessionStore
 from narrows.settings import AgentSettings
 from narrows.upstream.calling import Caller
 from narrows.upstream.pool import Pool
@@ -73,7 +74,14 @@ class Agent:
 class AgentPlane:
     """All agents. `fault` is told of defects of ours; `pools` are those to the agents' servers."""
 
-    def __init__(self, agents: Sequence[Agent], pools: Sequence[Pool], fault: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        pools: Sequence[Pool],
+        fault: Callable[[BaseException], None],
+        store: SessionStore | None = None,
+    ) -> None:
+        self._store = store
         self._agents = tuple(agents)
         self._by_model = {model: agent for agent in agents for model in agent.settings.models}
         self._pools = tuple(pools)
@@ -112,7 +120,7 @@ class AgentPlane:
                     retry_after_s=_RETRY_AFTER_S,
                 )
         except GatewayError:
-            agent.sessions.put_back(lease, _now())
+            agent.sessions.put_back(lease, time())
             raise
         turn = _AgentTurn(agent, request, lease, asking, owner)
         reader = turn.reader()
@@ -143,6 +151,8 @@ class AgentPlane:
         await asyncio.gather(*running, return_exceptions=True)
         for agent in self._agents:
             agent.backend.close()
+        if self._store is not None:
+            self._store.close()
 
     def _ended(self, task: asyncio.Task[None], reader: ClientReader, turn: _AgentTurn) -> None:
         self._running.pop(task, None)
@@ -202,8 +212,8 @@ class _AgentTurn:
         return lines
 
     async def begin(self) -> Turn:
-        """Give the agent its message. One whose conversation is lost is told everything anew, unless its session was
-        named: who names a session relies on what the agent knows."""
+        """Give the agent its message. Where its conversation is lost, or somebody else has used it, it is told
+        everything anew in another, unless the session was named: who names a session relies on what the agent knows."""
         self._leave_queue()
         session = self._lease.session
         if session.conversation:
@@ -216,7 +226,10 @@ class _AgentTurn:
                         f"the agent has lost the conversation of the session {session.name!r}; send the whole history"
                         " again to begin it anew"
                     ) from None
-                self._lease = self._agent.sessions.forget_conversation(self._lease)
+            except SessionDiverged:
+                if session.named:
+                    raise
+            self._lease = self._agent.sessions.forget_conversation(self._lease)
         session.conversation = await self._agent.backend.start()
         try:
             return await self._send()
@@ -238,21 +251,21 @@ class _AgentTurn:
         self._leased = False
         session = self._lease.session
         if not run.begun:
-            self._agent.sessions.put_back(self._lease, _now())
+            self._agent.sessions.put_back(self._lease, time())
             return
         if run.state is not RunState.COMPLETED:
-            self._agent.sessions.give_up(self._lease, _now())
+            self._agent.sessions.give_up(self._lease, time())
             return
         session.steps = None if turn is None else turn.steps
         history = prefix_digests(self._owner, session.agent, self._request.model, self._request.messages)
-        self._agent.sessions.complete(self._lease, chained(history[-1], Message("assistant", sayable(said))), _now())
+        self._agent.sessions.complete(self._lease, chained(history[-1], Message("assistant", sayable(said))), time())
 
     def let_go(self) -> None:
         """Give the session back after a defect."""
         self._leave_queue()
         if self._leased:
             self._leased = False
-            self._agent.sessions.give_up(self._lease, _now())
+            self._agent.sessions.give_up(self._lease, time())
 
     def _leave_queue(self) -> None:
         if self._queued:
@@ -281,7 +294,7 @@ def _checkout(agent: Agent, request: ChatRequest, asking: Asking, owner: str) ->
     digests = prefix_digests(owner, name, request.model, request.messages)
     has_answers = any(message.role == "assistant" for message in request.messages)
     ask = Ask(owner, name, named.decode(), digests, has_answers)
-    return agent.sessions.checkout(ask, _now(), "s_" + token_urlsafe(16))
+    return agent.sessions.checkout(ask, time(), "s_" + token_urlsafe(16))
 
 
 def owner_of(key_name: str | None, fields: bytes) -> str:
@@ -292,22 +305,22 @@ def owner_of(key_name: str | None, fields: bytes) -> str:
     return blake3(shown).hexdigest()
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
 def agent_plane(
     settings: Sequence[AgentSettings],
     *,
     ca_bundle: str,
     connect_timeout_s: float,
+    sessions_file: str,
     fault: Callable[[BaseException], None],
 ) -> AgentPlane | None:
     """The agents of these settings; None where there are none.
 
     Raises:
-        SettingsError: an agent's url or the CA bundle cannot be used.
+        SettingsError: an agent's url, the CA bundle or the sessions' file cannot be used.
     """
+    if not settings:
+        return None
+    store = SessionStore(sessions_file, fault) if sessions_file else None
     agents: list[Agent] = []
     pools: list[Pool] = []
     for one in settings:
@@ -315,13 +328,14 @@ def agent_plane(
         tls: ssl.SSLContext | None = client_context(ca_bundle) if target.tls else None
         pool = Pool(target, tls, connect_timeout_s)
         pools.append(pool)
-        agents.append(served(one, _cascade(one, pool)))
-    return AgentPlane(agents, pools, fault) if agents else None
+        agents.append(served(one, _cascade(one, pool), store))
+    return AgentPlane(agents, pools, fault, store)
 
 
-def served(settings: AgentSettings, backend: Backend) -> Agent:
-    """An agent of these settings behind this backend."""
-    sessions = Sessions(settings.max_sessions, settings.session_ttl_s)
+def served(settings: AgentSettings, backend: Backend, store: SessionStore | None = None) -> Agent:
+    """An agent of these settings behind this backend, with the sessions that the store has of it."""
+    kept = () if store is None else store.of(settings.name)
+    sessions = Sessions(settings.max_sessions, settings.session_ttl_s, store, kept)
     return Agent(settings, backend, sessions, asyncio.Semaphore(settings.max_runs))
 
 

@@ -1,0 +1,137 @@
+"""Sessions that outlive the gateway: the file says what is true, whenever the gateway dies."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from narrows.agents.request import Message
+from narrows.agents.session import Ask, Lease, Sessions, SessionUse, chained, prefix_digests
+from narrows.errors import SettingsError
+from narrows.server.agents.session_store import SessionStore
+
+FIRST, ANSWER, SECOND = Message("user", "one"), Message("assistant", "two"), Message("user", "three")
+
+
+def ask(*messages: Message, name: str = "") -> Ask:
+    digests = prefix_digests("me", "coder", "m", messages)
+    return Ask("me", "coder", name, digests, any(message.role == "assistant" for message in messages))
+
+
+class Life:
+    """A gateway's sessions on one file; `again` is the next gateway, after this one has died where it stood."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.faults: list[BaseException] = []
+        self.store = SessionStore(str(path), self.faults.append)
+        self.sessions = Sessions(10, 100.0, self.store, self.store.of("coder"))
+
+    def again(self) -> Life:
+        self.store.close()
+        return Life(self.path)
+
+    def lease(self, asked: Ask) -> Lease:
+        return self.sessions.checkout(asked, 1.0, f"s{len(self.sessions)}")
+
+    def turn(self, *messages: Message, name: str = "") -> Lease:
+        asked = ask(*messages, name=name)
+        lease = self.lease(asked)
+        lease.session.conversation, lease.session.steps = "c1", 4
+        self.sessions.complete(lease, chained(asked.digests[-1], ANSWER), 2.0)
+        return lease
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    life = Life(tmp_path / "sessions.db")
+    yield life
+    life.store.close()
+
+
+def test_a_finished_turn_is_found_by_the_next_gateway(life: Life) -> None:
+    before = life.turn(FIRST).session
+    after = life.again()
+    lease = after.lease(ask(FIRST, ANSWER, SECOND))
+    assert (lease.use, lease.known) == (SessionUse.REUSED, 2)
+    found = lease.session
+    assert (found.name, found.conversation, found.steps, found.key) == (before.name, "c1", 4, before.key)
+    after.store.close()
+
+
+def test_a_turn_in_progress_is_not(life: Life) -> None:
+    life.turn(FIRST)
+    life.lease(ask(FIRST, ANSWER, SECOND))
+    after = life.again()
+    assert after.lease(ask(FIRST, ANSWER, SECOND)).use is SessionUse.RETOLD
+    after.store.close()
+
+
+def test_a_named_session_is_found_with_its_last_finished_turn(life: Life) -> None:
+    life.turn(FIRST, name="mine")
+    life.lease(ask(FIRST, ANSWER, SECOND, name="mine"))
+    after = life.again()
+    lease = after.lease(ask(FIRST, ANSWER, SECOND, name="mine"))
+    assert (lease.use, lease.known, lease.session.steps) == (SessionUse.REUSED, 2, None)
+    after.store.close()
+
+
+def test_what_was_given_up_or_put_back(life: Life) -> None:
+    life.turn(FIRST)
+    life.sessions.put_back(life.lease(ask(FIRST, ANSWER, SECOND)), 3.0)
+    assert len(life.store.of("coder")) == 1
+    life.sessions.give_up(life.lease(ask(FIRST, ANSWER, SECOND)), 4.0)
+    assert life.store.of("coder") == []
+    life.turn(FIRST, name="mine")
+    life.sessions.give_up(life.lease(ask(SECOND, name="mine")), 5.0)
+    (kept,) = life.store.of("coder")
+    assert (kept.name, kept.steps, kept.named) == ("mine", None, True)
+
+
+def test_sessions_are_an_agents_own(life: Life) -> None:
+    life.turn(FIRST)
+    assert life.store.of("other") == []
+
+
+def test_no_text_is_in_the_file(life: Life) -> None:
+    life.turn(Message("user", "a very particular sentence"))
+    life.store.close()
+    written = b"".join(path.read_bytes() for path in life.path.parent.iterdir())
+    assert b"particular" not in written
+    life.store = SessionStore(str(life.path), life.faults.append)
+
+
+def test_two_gateways_never_share_a_file(life: Life) -> None:
+    life.turn(FIRST)
+    with pytest.raises(SettingsError, match="locked"):
+        SessionStore(str(life.path), life.faults.append)
+
+
+@pytest.mark.parametrize("content", [b"no database at all, and long enough to be looked at" * 50])
+def test_a_file_that_is_none_is_a_start_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "sessions.db"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"sessions\.db: cannot be used"):
+        SessionStore(str(path), print)
+    with pytest.raises(SettingsError, match="cannot be used"):
+        SessionStore(str(tmp_path / "absent" / "sessions.db"), print)
+
+
+def test_a_file_of_another_version_is_a_start_error(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 9")
+    database.close()
+    with pytest.raises(SettingsError, match="another version"):
+        SessionStore(str(path), print)
+
+
+def test_a_file_that_cannot_be_written_costs_no_request(life: Life) -> None:
+    life.store.close()
+    life.turn(FIRST)
+    assert life.faults
+    assert isinstance(life.faults[0], sqlite3.ProgrammingError)
+    assert life.lease(ask(FIRST, ANSWER, SECOND)).use is SessionUse.REUSED
