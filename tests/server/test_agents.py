@@ -360,6 +360,18 @@ async def test_looks_that_fail_are_repeated_and_then_told(stage: Stage) -> None:
     assert "refused" in answer.json["error"]["message"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_agent_that_waits_for_a_person(stage: Stage, stream: bool) -> None:
+    waiting = Observation("1", working=True, waiting=(2,))
+    one = await scene(stage, [waiting], on_waiting="error")
+    answer = await ask(stage, one, chat("hi", stream=stream))
+    assert (answer.status, answer.error_code) == (409, "agent_waiting_for_input")
+    assert (answer.values(b"x-should-retry"), one.backend.turns[0].cancelled) == ([b"false"], 1)
+    other = await scene(stage, [waiting, waiting, *growing("x")])
+    assert text_of(await ask(stage, other, chat("hi", stream=stream))) == "x"
+    assert other.backend.turns[0].refused == [2]
+
+
 async def test_more_runs_than_places_wait_and_more_than_that_are_refused(stage: Stage) -> None:
     one = await scene(stage, growing("a"), growing("b"), max_runs=1, max_queued=1, queue_timeout_s="20s")
     one.backend.gate = asyncio.Event()
