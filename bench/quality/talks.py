@@ -47,12 +47,14 @@ def replay(conversation: Conversation, shortener: Shortener) -> Replay:
         found.stable = found.stable and before == now[: len(before)]
     last = found.requests[-1] if found.requests else []
     shown: dict[tuple[int, int], str] = {}
+    acted = False
     for index, message in enumerate(last):
+        acted = acted or message["role"] == "assistant"
         source, text = text_of(conversation.messages[index]), text_of(message)
         if index in conversation.outputs:
             found.false += truth.conservative(source, text)
         frame = framed(source, spoken=True) if message["role"] == "user" else None
-        if message["role"] in ("tool", "function") or (frame is not None and frame.sure):
+        if message["role"] in ("tool", "function") or (acted and frame is not None and frame.sure):
             number = len(shown) + 1
             untrue = truth.repeat(source, text, shown, number)
             found.false += [f"output {number}: {untrue}"] if untrue else []

@@ -28,7 +28,7 @@ def assert_true(texts: list[str], decisions: list[Decision]) -> int:
         result = decision.result
         if not isinstance(result, Compressed) or result.kind is not Kind.REPEAT:
             continue
-        alone = compress_text(texts[index], None, EAGER, O200K).result
+        alone = compress_text(texts[index], ToolCall(*CALLS[index % len(CALLS)]), EAGER, O200K).result
         before = {(number, 1): text for number, text in enumerate(forwarded[:index], 1)}
         shortened = alone.text if isinstance(alone, Compressed) and "\n" not in result.text else None
         try:
