@@ -25,7 +25,7 @@ BROKEN = (
 )  # fmt: skip
 
 
-async def both(stage: Stage, elsewhere: ScriptedUpstream, *asked: bytes, upstream: str = "") -> list[int]:
+async def both(stage: Stage, elsewhere: ScriptedUpstream, *asked: bytes, upstream: str | None = None) -> list[int]:
     """The statuses of these requests, each on a connection of its own."""
     gateway = await stage.gateway(upstream=upstream)
     statuses = []
