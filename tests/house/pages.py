@@ -6,6 +6,7 @@ A table stands between `<!-- NAME: written by make docs -->` and `<!-- end of NA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from inspect import cleandoc
 from pathlib import Path
 
 import msgspec
@@ -65,7 +66,7 @@ def metrics() -> str:
 def events() -> str:
     """What is logged: a table of fields for each event."""
     return "\n\n".join(
-        f"### {row.name}\n\n{(row.type.__doc__ or '').strip()} Level: `{row.level}`.\n\n"
+        f"### {row.name}\n\n{cleandoc(row.type.__doc__ or '')} Level: `{row.level}`.\n\n"
         + table(("field", "", "meaning"), event_fields(row.type))
         for row in EVENTS
     )
