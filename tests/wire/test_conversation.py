@@ -12,13 +12,13 @@ from narrows.core import jsonscan
 from narrows.core.digest import call_digest, chain_digest, part_digest
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.conversation import ConversationReader
+from narrows.wire.items import Fields
 from narrows.wire.types import Role
 
 
 @dataclass(slots=True)
 class Notes(ConversationReader):
-    def read_item(self, start: int, stop: int) -> None:
-        fields = self.object((start, stop))
+    def read_item(self, fields: Fields, fault: str | None) -> None:
         if "call" in fields:
             self.remember(self.text(fields.get("id")), self.call(self.object(fields["call"])))
         if "content" in fields:
@@ -102,8 +102,8 @@ def test_outputs_are_counted_and_chained() -> None:
 class Words(ConversationReader):
     """Every item is a user's text."""
 
-    def read_item(self, start: int, stop: int) -> None:
-        self.add(f"/{self.index}", (start, stop), (Role.USER, None, None))
+    def read_item(self, fields: Fields, fault: str | None) -> None:
+        self.add(f"/{self.index}/said", fields["said"], (Role.USER, None, fault))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ class Words(ConversationReader):
     ],
 )
 def test_user_text_in_a_frame_that_no_person_types_is_an_observation(text: str, role: Role) -> None:
-    body = json.dumps([text]).encode()
+    body = json.dumps([{"said": text}]).encode()
     (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is role
     assert (part.output is not None) is (role is Role.OBSERVATION and len(text) > 512)
@@ -127,13 +127,13 @@ def test_user_text_in_a_frame_that_no_person_types_is_an_observation(text: str, 
 
 def test_before_the_model_has_spoken_there_is_nothing_to_observe() -> None:
     task = "ISSUE: it fails" + " so often" * 80 + "\n(Open file: n/a)\n(Current directory: /)\nbash-$"
-    body = json.dumps([task]).encode()
+    body = json.dumps([{"said": task}]).encode()
     (part,) = Words(body, None).read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is Role.USER
 
 
 def test_a_literal_that_cannot_be_decoded_is_no_observation() -> None:
-    body = b'["\\ud800\\n(Current directory: /)\\nbash-$"]'
+    body = b'[{"said": "\\ud800\\n(Current directory: /)\\nbash-$"}]'
     (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is Role.USER
 

@@ -71,8 +71,9 @@ class ConversationReader(ABC):
     """`chain_digest` up to the latest one that has a digest."""
 
     @abstractmethod
-    def read_item(self, start: int, stop: int) -> None:
-        """Read the item at these bytes, a JSON value of any type; it has the number `index`."""
+    def read_item(self, fields: Fields, fault: str | None) -> None:
+        """Read an item, an object with these members; it has the number `index`. `fault`: why nothing in it can be
+        read for editing, where a key stands twice."""
 
     def copy(self, body: bytes, effort: Effort | None) -> Self:
         """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
@@ -85,11 +86,26 @@ class ConversationReader(ABC):
         return PART_BYTES * len(self.parts) + self.calls_bytes
 
     def read(self, items: Sequence[jsonscan.Element]) -> Self:
-        """Read these items."""
+        """Read these items; one that is no object is only counted."""
         for start, stop in items:
             self.index += 1
-            self.read_item(start, stop)
+            if self.body[start] == b"{"[0]:
+                members = jsonscan.members(self.body, start, stop, self.effort)
+                fields = fields_of(members)
+                self.read_item(fields, repeated(members, fields))
         return self
+
+    def read_objects(self, items: Sequence[Fields]) -> Self:
+        """Read these items, objects in which no key stands twice."""
+        for fields in items:
+            self.index += 1
+            self.read_item(fields, None)
+        return self
+
+    def latest_parts(self) -> Sequence[Part]:
+        """Those of the latest item with tool outputs, and of the latest of a user."""
+        tool, user = self.latest_tool, self.latest_user
+        return [part for part in self.parts if part.message_index == (tool if part.role is Role.TOOL else user)]
 
     def add(self, pointer: str, place: Place, of: Of) -> None:
         """A part: the string literal at `place`."""
@@ -154,9 +170,14 @@ class ConversationReader(ABC):
 
     def remember(self, identity: str | None, call: Called | None) -> None:
         """A call that a later output may name by this id."""
+        self.acted = True
         if identity is not None and call is not None:
             self.calls[identity] = call
             self.calls_bytes += getsizeof(identity)
+
+    def call_with(self, identity: str | None) -> Called | None:
+        """The call with this id, where one was made."""
+        return None if identity is None else self.calls.get(identity)
 
     def call(self, fields: Fields, arguments: str = "arguments") -> Called | None:
         """The call in an object with a name; the member called `arguments` is text, or an object as some clients send
@@ -169,9 +190,12 @@ class ConversationReader(ABC):
             said = self.body[place[0] : place[1]].decode()
         else:
             said = text_at(self.body, place) or ""
-        found = called(name, said)
-        self.calls_bytes += getsizeof(name) + getsizeof(said) + CALL_BYTES
-        return found
+        return self.made(name, said)
+
+    def made(self, name: str, arguments: str) -> Called:
+        """A call, whose memory is counted."""
+        self.calls_bytes += getsizeof(name) + getsizeof(arguments) + CALL_BYTES
+        return called(name, arguments)
 
     def object(self, place: Place | None) -> Fields:
         """The members of an object by key, the last of a repeated key winning; none of another value."""

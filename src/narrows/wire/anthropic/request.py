@@ -9,28 +9,24 @@ and its pages on prompt caching).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
 from narrows.policy import Scope
-from narrows.wire.conversation import Called, ConversationReader
+from narrows.wire.conversation import ConversationReader
 from narrows.wire.items import (
     Fields,
     Place,
     fields_of,
     literal_at,
-    read_items,
     repeated,
-    repeated_key,
-    text_at,
-    top_level,
 )
+from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
-from narrows.wire.types import Located, Part, Refusal, Role, Untouched
+from narrows.wire.types import Located, Role, Untouched
 
-_WATCHED = ("messages", "model")
+_CONVERSATION = Conversation("anthropic", "messages", "model")
 
 
 def locate(
@@ -43,31 +39,18 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    top = top_level(body, effort)
-    if isinstance(top, Untouched):
-        return top
-    fields = fields_of(top)
-    model, stream = text_at(body, fields.get("model")), literal_at(body, fields.get("stream")) == b"true"
-    if key := repeated_key(top, fields, _WATCHED):
-        return Untouched(Refusal.DUPLICATE_KEY, key, model, stream)
-    messages = fields.get("messages")
-    if messages is None or body[messages[0]] != b"["[0]:
-        return Untouched(Refusal.NO_MESSAGES, "messages", model, stream)
-    reader = read_items(_Reader(body, effort), body, messages, effort, memory, salt=b"anthropic")
-    parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
-    return Located(tuple(parts), reader.index + 1, model, stream)
+    opened = _CONVERSATION.open(body, effort, memory)
+    if isinstance(opened, Untouched):
+        return opened
+    return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
 
 
 @dataclass(slots=True)
 class _Reader(ConversationReader):
     """Reads message after message."""
 
-    def read_item(self, start: int, stop: int) -> None:
+    def read_item(self, fields: Fields, fault: str | None) -> None:
         """A message."""
-        if self.body[start] != b"{"[0]:
-            return
-        members = jsonscan.members(self.body, start, stop, self.effort)
-        fields = fields_of(members)
         content = fields.get("content")
         role = self.text(fields.get("role"))
         if content is None or role not in ("user", "assistant"):
@@ -77,7 +60,6 @@ class _Reader(ConversationReader):
             self._read_calls(content)
             return
         self.latest_user = self.index
-        fault = repeated(members, fields)
         pointer = f"/messages/{self.index}/content"
         if self.body[content[0]] == b'"'[0]:
             self.add(pointer, content, (Role.USER, None, fault))
@@ -85,11 +67,6 @@ class _Reader(ConversationReader):
             for number, (first, last) in enumerate(jsonscan.elements(self.body, *content, self.effort)):
                 if self.body[first] == b"{"[0]:
                     self._read_block(f"{pointer}/{number}", (first, last), fault)
-
-    def latest_parts(self) -> Sequence[Part]:
-        """Those of the latest tool results, and of the latest user message."""
-        tool, user = self.latest_tool, self.latest_user
-        return [part for part in self.parts if part.message_index == (tool if part.role is Role.TOOL else user)]
 
     def _read_block(self, pointer: str, place: Place, fault: str | None) -> None:
         members = jsonscan.members(self.body, *place, self.effort)
@@ -99,16 +76,12 @@ class _Reader(ConversationReader):
             return
         self.latest_tool = self.index
         content, is_error = fields.get("content"), literal_at(self.body, fields.get("is_error"))
-        if content is None or is_error not in (b"", b"false", b"null"):
-            self.begin_output()
-        else:
-            of = (Role.TOOL, self._call_of(fields), fault or repeated(members, fields))
-            identity = self.text(fields.get("tool_use_id"))
-            self.add_texts(f"{pointer}/content", content, of, identity=identity)
-
-    def _call_of(self, fields: Fields) -> Called | None:
         identity = self.text(fields.get("tool_use_id"))
-        return None if identity is None else self.calls.get(identity)
+        if content is None or is_error not in (b"", b"false", b"null"):
+            self.begin_output(identity)
+        else:
+            of = (Role.TOOL, self.call_with(identity), fault or repeated(members, fields))
+            self.add_texts(f"{pointer}/content", content, of, identity=identity)
 
     def _read_calls(self, content: Place) -> None:
         """Remember what an assistant message calls. Calls of server tools have their results beside them, in

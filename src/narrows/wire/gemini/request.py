@@ -11,19 +11,26 @@ latest model content that has no response yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
 from narrows.policy import Scope
 from narrows.wire.conversation import DIGEST_FROM_BYTES, Called, ConversationReader, Of
-from narrows.wire.items import Fields, Place, fields_of, literal_at, object_at, read_items, repeated, top_level
+from narrows.wire.items import Fields, Place, fields_of, literal_at, object_at, repeated
+from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
-from narrows.wire.types import Located, Part, Refusal, Role, Untouched
+from narrows.wire.types import Located, Refusal, Role, Untouched
 
 MAX_DEPTH = 8
 """Levels of a function's response in which strings are looked for."""
+_CONVERSATION = Conversation("gemini", "contents", "generationConfig", "generation_config")
+_SETTINGS = tuple(
+    (name, count)
+    for name in ("generationConfig", "generation_config")
+    for count in ("candidateCount", "candidate_count")
+)
+_CALLS = ("functionCall", "function_call")
 _RESPONSES = ("functionResponse", "function_response")
 _ONE_CANDIDATE = (b"", b"1", b"null")
 
@@ -38,26 +45,14 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    top = top_level(body, effort)
-    if isinstance(top, Untouched):
-        return top
-    fields = fields_of(top)
-    if sum(key == "contents" for key, _, _ in top) > 1:
-        return Untouched(Refusal.DUPLICATE_KEY, "contents")
-    settings = object_at(body, _either(fields, "generationConfig", "generation_config"), effort)
-    if literal_at(body, _either(settings, "candidateCount", "candidate_count")) not in _ONE_CANDIDATE:
-        return Untouched(Refusal.SEVERAL_CHOICES, "candidateCount")
-    contents = fields.get("contents")
-    if contents is None or body[contents[0]] != b"["[0]:
-        return Untouched(Refusal.NO_MESSAGES, "contents")
-    reader = read_items(_Reader(body, effort), body, contents, effort, memory, salt=b"gemini")
-    parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
-    return Located(tuple(parts), reader.index + 1)
-
-
-def _either(fields: Fields, camel: str, snake: str) -> Place | None:
-    """A member by either spelling; where both stand, the first is what Google's own servers take."""
-    return fields.get(camel) or fields.get(snake)
+    opened = _CONVERSATION.open(body, effort, memory)
+    if isinstance(opened, Untouched):
+        return opened
+    for name, count in _SETTINGS:
+        settings = object_at(body, opened.fields.get(name), effort)
+        if literal_at(body, settings.get(count)) not in _ONE_CANDIDATE:
+            return opened.untouched(Refusal.SEVERAL_CHOICES, count)
+    return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
 
 
 @dataclass(slots=True)
@@ -71,12 +66,8 @@ class _Reader(ConversationReader):
         """The same knowledge, about to read on in `body`."""
         return replace(ConversationReader.copy(self, body, effort), waiting=self.waiting.copy())
 
-    def read_item(self, start: int, stop: int) -> None:
+    def read_item(self, fields: Fields, fault: str | None) -> None:
         """A content."""
-        if self.body[start] != b"{"[0]:
-            return
-        members = jsonscan.members(self.body, start, stop, self.effort)
-        fields = fields_of(members)
         parts = fields.get("parts")
         if parts is None or self.body[parts[0]] not in b"[{":
             return
@@ -92,15 +83,9 @@ class _Reader(ConversationReader):
             if role == "user":
                 self.latest_user = self.index
             pointer = f"/contents/{self.index}/parts"
-            fault = repeated(members, fields)
             for number, place in enumerate(places):
                 if self.body[place[0]] == b"{"[0]:
                     self._read_part(pointer if one else f"{pointer}/{number}", place, fault)
-
-    def latest_parts(self) -> Sequence[Part]:
-        """Those of the latest function responses, and of the latest user content."""
-        tool, user = self.latest_tool, self.latest_user
-        return [part for part in self.parts if part.message_index == (tool if part.role is Role.TOOL else user)]
 
     def _read_part(self, pointer: str, place: Place, fault: str | None) -> None:
         members = jsonscan.members(self.body, *place, self.effort)
@@ -146,9 +131,8 @@ class _Reader(ConversationReader):
                 self._read_strings(f"{pointer}/{number}", element, of, levels - 1)
 
     def _call_of(self, fields: Fields) -> Called | None:
-        identity = self.text(fields.get("id"))
-        if identity is not None and identity in self.calls:
-            return self.calls[identity]
+        if (call := self.call_with(self.text(fields.get("id")))) is not None:
+            return call
         name = self.text(fields.get("name"))
         if name is None or not self.waiting.get(name):
             return None
@@ -157,7 +141,7 @@ class _Reader(ConversationReader):
         return first
 
     def _read_call(self, part: Fields) -> None:
-        fields = self.object(_either(part, "functionCall", "function_call"))
+        fields = self.object(next((part[key] for key in _CALLS if key in part), None))
         call = self.call(fields, arguments="args")
         identity = self.text(fields.get("id"))
         if identity:

@@ -10,7 +10,6 @@ that stands twice in a message makes that message's parts unreadable, and nothin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from sys import getsizeof
@@ -21,23 +20,14 @@ from narrows.policy import Scope
 from narrows.wire.conversation import Called, ConversationReader, called
 from narrows.wire.items import (
     Fields,
-    fields_of,
-    literal_at,
-    open_body,
-    read_items,
-    read_known,
-    repeated,
-    repeated_key,
-    text_at,
 )
-from narrows.wire.reading import STEP_BYTES, ReadingMemory
+from narrows.wire.opening import Conversation
+from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
 _ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
-_WATCHED = ("messages", "model", "n")
-_ONE_CHOICE = (b"1", b"null")
-_MESSAGES = re.compile(rb'"messages": ?\[')
-_SALT = b"openai_chat"
+_CONVERSATION = Conversation("openai_chat", "messages", "model", "n")
+_ONE_CHOICE = (b"", b"1", b"null")
 
 
 def locate(
@@ -50,36 +40,12 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    opened = open_body(body, _MESSAGES, effort, memory, _SALT)
+    opened = _CONVERSATION.open(body, effort, memory)
     if isinstance(opened, Untouched):
         return opened
-    top, known = opened
-    fields = fields_of(top)
-    model, stream = text_at(body, fields.get("model")), literal_at(body, fields.get("stream")) == b"true"
-    if refusal := _refusal(body, top, fields):
-        return Untouched(*refusal, model=model, stream=stream)
-    messages = fields["messages"]
-    objects = jsonscan.objects(body, *messages, effort) if messages[1] - messages[0] < STEP_BYTES else None
-    if objects is not None:
-        reader = _Reader(body, effort).read_objects(objects)
-    elif memory is not None and known is not None and known.start == messages[0]:
-        reader = read_known(_Reader(body, effort), body, messages, effort, memory, known)
-    else:
-        reader = read_items(_Reader(body, effort), body, messages, effort, memory, salt=_SALT)
-    parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
-    return Located(tuple(parts), reader.index + 1, model, stream)
-
-
-def _refusal(body: bytes, top: list[jsonscan.Member], fields: Fields) -> tuple[Refusal, str] | None:
-    if key := repeated_key(top, fields, _WATCHED):
-        return Refusal.DUPLICATE_KEY, key
-    choices = literal_at(body, fields.get("n"))
-    if choices and choices not in _ONE_CHOICE:
-        return Refusal.SEVERAL_CHOICES, "n"
-    messages = fields.get("messages")
-    if messages is None or body[messages[0]] != b"["[0]:
-        return Refusal.NO_MESSAGES, "messages"
-    return None
+    if opened.literal("n") not in _ONE_CHOICE:
+        return opened.untouched(Refusal.SEVERAL_CHOICES, "n")
+    return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
 
 
 @dataclass(slots=True)
@@ -93,22 +59,8 @@ class _Reader(ConversationReader):
         """The same knowledge, about to read on in `body`."""
         return replace(ConversationReader.copy(self, body, effort), functions=self.functions.copy())
 
-    def read_item(self, start: int, stop: int) -> None:
+    def read_item(self, fields: Fields, fault: str | None) -> None:
         """A message."""
-        if self.body[start] != b"{"[0]:
-            return
-        members = jsonscan.members(self.body, start, stop, self.effort)
-        fields = fields_of(members)
-        self._read_message(fields, repeated(members, fields))
-
-    def read_objects(self, messages: Sequence[Fields]) -> _Reader:
-        """Messages in which no key stands twice."""
-        for fields in messages:
-            self.index += 1
-            self._read_message(fields, None)
-        return self
-
-    def _read_message(self, fields: Fields, fault: str | None) -> None:
         name = self.text(fields.get("role")) or ""
         if name == "assistant":
             self.acted = True
@@ -128,13 +80,13 @@ class _Reader(ConversationReader):
             self.add_texts(pointer, fields["content"], (role, call, fault), identity=identity)
 
     def latest_parts(self) -> Sequence[Part]:
+        """Of tool messages only the string content of the latest, literally."""
         tool, user = f"/messages/{self.latest_tool}/content", self.latest_user
         return [part for part in self.parts if part.pointer == tool or part.message_index == user]
 
     def _call_of(self, role: str, fields: Fields) -> Called | None:
         if role == "tool":
-            identity = self.text(fields.get("tool_call_id"))
-            return None if identity is None else self.calls.get(identity)
+            return self.call_with(self.text(fields.get("tool_call_id")))
         name = self.text(fields.get("name"))
         if name is None:
             return None

@@ -12,29 +12,25 @@ can be known or changed here, and no part is said to repeat an earlier one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from narrows.core import jsonscan
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
 from narrows.policy import Scope
-from narrows.wire.conversation import Called, ConversationReader, Of, called
+from narrows.wire.conversation import ConversationReader, Of
 from narrows.wire.items import (
     Fields,
     Place,
     fields_of,
     literal_at,
-    read_items,
     repeated,
-    repeated_key,
-    text_at,
-    top_level,
 )
+from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
-from narrows.wire.types import Located, Part, Refusal, Role, Untouched
+from narrows.wire.types import Located, Part, Role, Untouched
 
-_WATCHED = ("input", "model")
+_CONVERSATION = Conversation("openai_responses", "input", "model")
 _OUTPUTS = frozenset(
     {"function_call_output", "custom_tool_call_output", "local_shell_call_output", "apply_patch_call_output"}
 )
@@ -57,54 +53,38 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
-    top = top_level(body, effort)
-    if isinstance(top, Untouched):
-        return top
-    fields = fields_of(top)
-    model, stream = text_at(body, fields.get("model")), literal_at(body, fields.get("stream")) == b"true"
-    if key := repeated_key(top, fields, _WATCHED):
-        return Untouched(Refusal.DUPLICATE_KEY, key, model, stream)
-    given = fields.get("input")
-    complete = all(literal_at(body, fields.get(name)) in (b"", b"null") for name in _STORED)
+    opened = _CONVERSATION.open(body, effort, memory)
+    if isinstance(opened, Untouched):
+        return opened
+    complete = all(opened.literal(name) in (b"", b"null") for name in _STORED)
+    given = opened.fields.get("input")
     if given is not None and body[given[0]] == b'"'[0]:
-        return Located((Part("/input", 0, Role.USER, Span(*given)),), 1, model, stream, complete)
-    if given is None or body[given[0]] != b"["[0]:
-        return Untouched(Refusal.NO_MESSAGES, "input", model, stream)
-    reader = read_items(_Reader(body, effort), body, given, effort, memory, salt=b"openai_responses")
-    parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
-    return Located(tuple(parts), reader.index + 1, model, stream, complete)
+        return opened.located([Part("/input", 0, Role.USER, Span(*given))], 1, history_complete=complete)
+    return _CONVERSATION.locate(opened, _Reader(body, effort), scope, history_complete=complete)
 
 
 @dataclass(slots=True)
 class _Reader(ConversationReader):
     """Reads item after item."""
 
-    def read_item(self, start: int, stop: int) -> None:
+    def read_item(self, fields: Fields, fault: str | None) -> None:
         """An item. A message may leave out its type."""
-        if self.body[start] != b"{"[0]:
-            return
-        members = jsonscan.members(self.body, start, stop, self.effort)
-        fields = fields_of(members)
         kind = (self.text(fields.get("type")) or "") if "type" in fields else "message"
         if kind == "message":
-            self._read_message(fields, repeated(members, fields))
+            self._read_message(fields, fault)
         elif kind in _CALLS:
             self.remember(self.text(fields.get("call_id")), self.call(fields, arguments=_CALLS[kind]))
         elif kind in _OWN_CALLS:
             self._read_own_call(kind, fields)
         elif (kind in _OUTPUTS or kind == "shell_call_output") and "output" in fields:
             self.latest_tool = self.index
-            of = (Role.TOOL, self._call_of(fields), repeated(members, fields))
+            identity = self.text(fields.get("call_id"))
+            of = (Role.TOOL, self.call_with(identity), fault)
             if kind in _OUTPUTS:
-                identity = self.text(fields.get("call_id"))
                 self.add_texts(f"/input/{self.index}/output", fields["output"], of, ("input_text",), identity)
             else:
+                self.begin_output(identity)
                 self._read_streams(fields["output"], of)
-
-    def latest_parts(self) -> Sequence[Part]:
-        """Those of the latest tool output, and of the latest user message."""
-        tool, user = self.latest_tool, self.latest_user
-        return [part for part in self.parts if part.message_index == (tool if part.role is Role.TOOL else user)]
 
     def _read_message(self, fields: Fields, fault: str | None) -> None:
         role = self.text(fields.get("role"))
@@ -116,14 +96,10 @@ class _Reader(ConversationReader):
                 self.add_texts(pointer, fields["content"], (Role.USER, None, fault), ("input_text",))
 
     def _read_own_call(self, kind: str, fields: Fields) -> None:
-        place = fields.get(_OWN_CALLS[kind])
-        said = literal_at(self.body, place).decode()
-        identity = self.text(fields.get("call_id"))
-        self.remember(identity, called(kind.removesuffix("_call"), said))
-        self.calls_bytes += len(said)
+        said = literal_at(self.body, fields.get(_OWN_CALLS[kind])).decode()
+        self.remember(self.text(fields.get("call_id")), self.made(kind.removesuffix("_call"), said))
 
     def _read_streams(self, place: Place, of: Of) -> None:
-        self.begin_output()
         if self.body[place[0]] != b"["[0]:
             return
         for number, element in enumerate(jsonscan.elements(self.body, *place, self.effort)):
@@ -136,7 +112,3 @@ class _Reader(ConversationReader):
                 if self.body[fields[name][0]] == b'"'[0]:
                     pointer = f"/input/{self.index}/output/{number}/{name}"
                     self.add(pointer, fields[name], (role, call, fault or repeated(members, fields)))
-
-    def _call_of(self, fields: Fields) -> Called | None:
-        identity = self.text(fields.get("call_id"))
-        return None if identity is None else self.calls.get(identity)
