@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
+from operator import attrgetter
 
 COMPRESSORS_VERSION = "1"
 """Raised by any change of a compressor's or sniffer's output: such a release rewrites live prefixes once."""
@@ -92,28 +93,16 @@ class Policy:
     @property
     def smallest_min_bytes(self) -> int:
         """Under this size no kind is eligible, so nothing needs to be detected."""
-        kinds = (self.json_min_bytes, self.log_min_bytes, self.search_min_bytes, self.diff_min_bytes)
-        return min(*kinds, self.repeat_min_bytes, self.table_min_bytes, self.blob_min_bytes)
+        smallest: int = min(_OF_KINDS(self))
+        return smallest
 
     def min_bytes(self, kind: Kind) -> int | None:
         """The threshold of a kind that can be shortened; None for the kinds that are always kept."""
-        match kind:
-            case Kind.JSON:
-                return self.json_min_bytes
-            case Kind.LOG:
-                return self.log_min_bytes
-            case Kind.SEARCH:
-                return self.search_min_bytes
-            case Kind.DIFF:
-                return self.diff_min_bytes
-            case Kind.REPEAT:
-                return self.repeat_min_bytes
-            case Kind.TABLE:
-                return self.table_min_bytes
-            case Kind.BLOB:
-                return self.blob_min_bytes
-            case _:
-                return None
+        name = _THRESHOLD_OF.get(kind)
+        return None if name is None else getattr(self, name)
 
 
+_THRESHOLD_OF = {kind: f"{kind}_min_bytes" for kind in Kind if f"{kind}_min_bytes" in Policy.__slots__}
+"""The field with a kind's threshold; a kind without one is always kept."""
+_OF_KINDS = attrgetter(*_THRESHOLD_OF.values())
 _THRESHOLDS = tuple(name for name in Policy.__slots__ if "min_" in name)

@@ -362,21 +362,14 @@ class Settings:
     def policy(self, classifier: str, tokenizer: str) -> Policy:
         """The policy these settings make with a classifier and a tokenizer, both named with their versions."""
         return Policy(
-            level=self.level,
-            scope=self.scope,
-            json_min_bytes=self.json_min_bytes,
-            log_min_bytes=self.log_min_bytes,
-            search_min_bytes=self.search_min_bytes,
-            diff_min_bytes=self.diff_min_bytes,
-            repeat_min_bytes=self.repeat_min_bytes,
-            table_min_bytes=self.table_min_bytes,
-            blob_min_bytes=self.blob_min_bytes,
-            min_saved_tokens=self.min_saved_tokens,
-            min_saved_share=self.min_saved_share,
-            min_saved_share_assumed=self.min_saved_share_assumed,
+            **{name: getattr(self, name) for name in _OF_POLICY},
             classifier=classifier,
             tokenizer=tokenizer,
         )
+
+
+_OF_POLICY = tuple(field.name for field in fields(Policy) if field.name not in ("classifier", "tokenizer"))
+"""What a policy takes from the settings, under the same names."""
 
 
 def _table() -> tuple[Setting, ...]:
