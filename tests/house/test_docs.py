@@ -20,11 +20,11 @@ import narrows
 from narrows.cli.main import COMMANDS
 from narrows.compressors.types import Reason
 from narrows.errors import GatewayError, SettingsError
+from narrows.policy import Policy
 from narrows.records.types import BodyDecision, Outcome
 from narrows.server.admission import PassReason
 from narrows.server.observing import Dropped
 from narrows.server.own_routes import ROUTES
-from narrows.policy import Policy
 from narrows.settings import SETTINGS, Setting
 from narrows.wire.types import Refusal
 from tests.cli.samples import ROWS, chat_body
@@ -189,6 +189,4 @@ def test_json_in_the_docs_is_json() -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_is_read_by_somebody(setting: Setting) -> None:
     """Those of the policy go into it by their names."""
-    assert setting.name in Policy.__slots__ or any(
-        re.search(rf"\.{setting.name}\b", module.text) for module in MODULES
-    )
+    assert setting.name in Policy.__slots__ or any(re.search(rf"\.{setting.name}\b", module.text) for module in MODULES)
