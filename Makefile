@@ -4,6 +4,7 @@
 #   make demo             a real local model behind the gateway, turn by turn, in one table
 #   make test             everything: format, lint, types, import contracts, dead code, docs, tests (the same as check)
 #   make tests            the tests alone; TESTS=tests/laws picks some of them
+#   make explore          the laws with other examples and more of them; TESTS picks which, a failure prints its blob
 #   make format           put the code in shape
 #   make docs             write the generated tables in docs/ anew
 #   make e2e-clients      real clients and agents through a running gateway, as docs/clients.md says
@@ -36,7 +37,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests format-check lint types imports dead format docs demo fuzz conformance soak e2e-clients lock audit clean
+.PHONY: test check tests explore format-check lint types imports dead format docs demo fuzz conformance soak e2e-clients lock audit clean
 
 test: check
 check: format-check lint types imports dead fuzz tests
@@ -59,6 +60,10 @@ dead: $(DEV)
 # The checks of the docs and of the house rules are tests too (tests/house).
 tests: $(DEV)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+# What is drawn is another each time: what it finds becomes an example of its own.
+explore: $(DEV)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile explore -m hypothesis $(TESTS)
 
 format: $(DEV)
 	$(BIN)/ruff check --fix .

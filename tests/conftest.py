@@ -13,8 +13,13 @@ from tests.scripted_upstream import ScriptedUpstream
 REPOSITORY = Path(__file__).resolve().parent.parent
 CORPUS = REPOSITORY.parent / "shared" / "corpus"
 
-settings.register_profile("narrows", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.load_profile("narrows")
+settings.register_profile(
+    "check", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, derandomize=True
+)
+settings.register_profile("explore", settings.get_profile("check"), derandomize=False, max_examples=500)
+# A check draws the same examples every time: it fails for a change, not by chance. `make explore` draws others.
+# A profile given to pytest on its command line is the one that counts: its plugin loads it after this file.
+settings.load_profile("check")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ hostile messages, and the recorded conversations of the shared corpus."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -140,6 +141,8 @@ class Style:
 
     def _string(self, value: str) -> str:
         literal = json.dumps(value, ensure_ascii=self.ascii_only)
+        # UTF-8 has no letters for half a pair: however a client writes, those it must escape.
+        literal = re.sub(r"[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", literal)
         return literal.replace("/", "\\/") if self.solidus else literal
 
 
