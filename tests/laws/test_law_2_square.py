@@ -45,8 +45,9 @@ def assert_square(messages: list[Message], model: str, style: Style, policy: Pol
 
 def _comparable(result: Compressed | Kept) -> Compressed | Kept:
     """Of what cannot be read, the detail says at which byte of the literal, and an object has no bytes."""
-    unreadable = isinstance(result, Kept) and result.reason is Reason.UNREADABLE
-    return replace(result, detail="") if unreadable else result
+    if isinstance(result, Kept) and result.reason is Reason.UNREADABLE:
+        return replace(result, detail="")
+    return result
 
 
 @given(conversations, models, styles, policies)

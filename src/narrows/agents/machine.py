@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from narrows.agents.deltas import OnRevision, advance, answer_text
-from narrows.agents.observation import Broken, Finished, Observation
+from narrows.agents.observation import Broken, Finished, Observation, Paused
 from narrows.agents.run import (
     TRANSITIONS,
     ActionNeeded,
@@ -122,6 +122,8 @@ def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step
         return _ended(run, RunState.FAILED, AgentFailed("the agent changed a text of which a part had been sent"))
     if piece:
         commands.append(Emit(piece))
+    if isinstance(seen.outcome, Paused):
+        return _ended(run, RunState.FAILED, AgentFailed("the agent calls a client's tool, and none was offered"))
     if isinstance(seen.outcome, Finished):
         whole = Complete(answer_text(run.texts), seen.outcome.finish, run.usage, run.sent.revised)
         return _moved(run, RunState.COMPLETED), (*commands, whole, Release(completed=True))

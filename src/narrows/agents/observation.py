@@ -53,6 +53,24 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentCall:
+    """A call of a client's tool, as the agent's side knows it. `id`: its own name of the call, empty where it has none;
+    `arguments`: JSON text as the model wrote it; `signature`: opaque, goes back to the model with the call."""
+
+    id: str
+    name: str
+    arguments: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The run goes on when the client has answered these calls, all of them."""
+
+    calls: tuple[AgentCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One look at a run. `mark` is equal to the former look's exactly where nothing has changed since. `working`: the
     agent has begun. `using_tool`: a step that is not text is under way. `waiting`: the steps that wait for a person."""
@@ -62,5 +80,5 @@ class Observation:
     working: bool = False
     using_tool: bool = False
     waiting: tuple[int, ...] = ()
-    outcome: Finished | Broken | None = None
+    outcome: Finished | Broken | Paused | None = None
     usage: Usage | None = None

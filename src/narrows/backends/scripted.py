@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from narrows.agents.observation import Observation
-from narrows.backends.types import ConversationLost, LookFailed, Outgoing
+from narrows.agents.tools import CallOutput
+from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing
 from narrows.errors import GatewayError
 
 Scripted = Observation | LookFailed | GatewayError
@@ -56,17 +57,21 @@ class ScriptedBackend:
     `refuses` by the next send."""
 
     holds_looks = False
+    pauses = True
 
     def __init__(self, *scripts: Sequence[Scripted]) -> None:
         self.scripts = deque(scripts)
         self.turns: list[ScriptedTurn] = []
         self.conversations: set[str] = set()
+        self.endpoints: list[ModelEndpoint | None] = []
+        self.resumed: list[tuple[str, tuple[CallOutput, ...]]] = []
         self.fails: GatewayError | None = None
         self.refuses: GatewayError | None = None
         self.gate: asyncio.Event | None = None
         self._started = 0
 
-    async def start(self) -> str:
+    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+        self.endpoints.append(endpoint)
         if self.fails is not None:
             fails, self.fails = self.fails, None
             raise fails
@@ -84,6 +89,11 @@ class ScriptedBackend:
         script = deque(self.scripts.popleft() if self.scripts else (Observation(mark=""),))
         turn = ScriptedTurn(conversation, message, script, self.gate)
         self.turns.append(turn)
+        return turn
+
+    async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> ScriptedTurn:
+        turn = await self.send(conversation, message)
+        self.resumed.append((conversation, tuple(outputs)))
         return turn
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from narrows.agents.observation import Observation
+from narrows.agents.tools import CallOutput, ClientTool
 
 
 class ConversationLost(Exception):  # named for what happened
@@ -21,14 +22,27 @@ class LookFailed(Exception):  # named for what happened
 
 
 @dataclass(frozen=True, slots=True)
+class ModelEndpoint:
+    """Where an agent's own model calls of one conversation are to go: a base URL without a slash at its end, such as
+    `http://127.0.0.1:8787/narrows/agents/coder/TOKEN/v1`, the key to show there, and which wire to speak, in the words
+    of cascade/1: `openai-chat`, `gemini` or `anthropic`."""
+
+    base_url: str
+    api_key: str
+    wire: str = "openai-chat"
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message for an agent. `id` is the message's own, by which a backend knows one that is sent twice; `steps`: how
-    many steps the conversation must have, where that is known."""
+    many steps the conversation must have, where that is known; `tools`: the client's, for a backend that offers them
+    to its agent itself."""
 
     text: str
     id: str
     steps: int | None = None
     max_output_tokens: int | None = None
+    tools: tuple[ClientTool, ...] = ()
 
 
 class Turn(Protocol):
@@ -71,13 +85,17 @@ class Turn(Protocol):
 
 
 class Backend(Protocol):
-    """A server of agents. `holds_looks`: it can hold the question for news, so that looks need no pause."""
+    """A server of agents. `holds_looks`: it can hold the question for news, so that looks need no pause. `pauses`: it
+    offers a client's tools to its agent, and its runs end `Paused` where the agent calls one."""
 
     @property
     def holds_looks(self) -> bool: ...
 
-    async def start(self) -> str:
-        """A new conversation's name.
+    @property
+    def pauses(self) -> bool: ...
+
+    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+        """A new conversation's name. `endpoint`: where its model calls are to go, for a backend that can be told.
 
         Raises:
             GatewayError: there is none.
@@ -90,6 +108,16 @@ class Backend(Protocol):
         Raises:
             ConversationLost: there is no such conversation (any more).
             GatewayError: the message cannot be sent.
+        """
+        ...
+
+    async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> Turn:
+        """Go on with a run that is paused: the outputs of all its calls. `message` has no text, but the id and the
+        limits of this turn. For backends that pause; nothing but the arguments is needed, so it works after a restart.
+
+        Raises:
+            ConversationLost: there is no such conversation, or it does not wait for these calls (any more).
+            GatewayError: they cannot be given.
         """
         ...
 

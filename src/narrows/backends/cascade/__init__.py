@@ -13,15 +13,16 @@ message, the error says so. Annotations are set before Send, as an executor may 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from narrows.agents.observation import Observation
+from narrows.agents.tools import CallOutput
 from narrows.backends.cascade.calls import CallFailed, Calls
 from narrows.backends.cascade.steps import Snapshot, TurnReader, get, snapshot, whole
-from narrows.backends.types import ConversationLost, LookFailed, Outgoing
+from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing
 from narrows.errors import (
     AgentError,
     AgentFailed,
@@ -64,10 +65,22 @@ class CascadeBackend:
         """Whether it is known to speak cascade/1."""
         return self._classic is False
 
-    async def start(self) -> str:
-        await self._know_dialect()
+    @property
+    def pauses(self) -> bool:
+        """The protocol has no tools but the agent's own."""
+        return False
+
+    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+        classic = await self._know_dialect()
+        request: dict[str, Any] = {"source": self._options.source}
+        if endpoint is not None and not classic:
+            request["modelEndpoint"] = {
+                "baseUrl": endpoint.base_url,
+                "wire": endpoint.wire,
+                "apiKey": endpoint.api_key,
+            }
         try:
-            answer = await self._calls.call("StartCascade", {"source": self._options.source})
+            answer = await self._calls.call("StartCascade", request)
         except CallFailed as error:
             raise _as_error(error) from error
         name = get(answer, "cascadeId")
@@ -100,6 +113,9 @@ class CascadeBackend:
             request |= {"clientMessageId": message.id, "expectedStepCount": count}
         reader = TurnReader(count - 1, self._clock(), CLASSIC_LOOKS if classic else 1)
         return CascadeTurn(self._calls, conversation, request, reader, self._clock)
+
+    async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> CascadeTurn:  # noqa: ARG002 # the protocol's
+        raise AgentFailed("a cascade agent does not wait for a client's tools")
 
     def close(self) -> None:
         self._calls.close()
