@@ -106,6 +106,16 @@ async def test_the_upstreams_head_has_the_bodys_length_and_nothing_else_of_it(st
     assert prepared.upstream_head(12).replace(b": 12\r\n", b": 34\r\n") == prepared.upstream_head(34)
 
 
+@pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t  "])
+async def test_blanks_behind_a_length_are_no_part_of_it(stage: Stage, blanks: bytes) -> None:
+    """They are allowed there (RFC 9112 section 5.1). A length that was left as it came would take the next request on
+    the upstream's connection for the rest of a shortened body."""
+    gateway = (await stage.gateway()).gateway
+    prepared = prepare(parse_request_head(block_of(b"12" + blanks, LINES, 0)), gateway)
+    assert b"Content-Length: 34" + blanks + b"\r\n" in prepared.upstream_head(34)
+    assert parse_request_head(prepared.upstream_head(34)).framing == Sized(34)
+
+
 async def test_errors_are_part_of_the_result(stage: Stage) -> None:
     gateway = (await stage.gateway()).gateway
     wrong = request("POST", "/v1/chat/completions", "x-narrows-policy: sideways", body=b"{}")

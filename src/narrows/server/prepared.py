@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_BYTES = 4096
 """A longer head is worked out each time: what a connection remembers is held as long as it is open."""
 
-_LENGTH = re.compile(rb"\ncontent-length:[ \t]*+([0-9]++)\r")
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*+([0-9]++)[ \t]*+\r")
 _NOTHING: frozenset[bytes] = frozenset()
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
