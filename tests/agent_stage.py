@@ -16,7 +16,8 @@ from narrows.cli.cascade_server.listener import Listener
 from narrows.cli.cascade_server.model import Model
 from narrows.cli.cascade_server.script import Script, read_script
 from narrows.cli.cascade_server.service import Service
-from narrows.server.agents.plane import AgentPlane, served
+from narrows.server.agents.building import served
+from narrows.server.agents.plane import AgentPlane
 from narrows.server.app import RunningGateway
 from narrows.settings import AgentSettings
 from narrows.settings.agents import read_agents

@@ -20,9 +20,10 @@ from narrows.errors import ClientTooSlow, GatewayError, ModelNotFound
 from narrows.plan import Plan
 from narrows.records.types import Outcome
 from narrows.server.admission import Passed, PassReason, Planned
+from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import Asking
 from narrows.server.agents.listing import is_listing, listing
-from narrows.server.agents.plane import Agent, RunInProgress, owner_of
+from narrows.server.agents.plane import RunInProgress, owner_of
 from narrows.server.deadlines import NEVER_S
 from narrows.server.forwarding import Client, Forwarding
 from narrows.server.keys import Holder

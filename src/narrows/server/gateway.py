@@ -23,7 +23,8 @@ from narrows.records.ring import ExchangeRing
 from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
-from narrows.server.agents.plane import AgentPlane, agent_plane
+from narrows.server.agents.building import agent_plane
+from narrows.server.agents.plane import AgentPlane
 from narrows.server.departures import departed
 from narrows.server.keys import keyring_for
 from narrows.server.limits import Limits
