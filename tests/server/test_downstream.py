@@ -9,7 +9,7 @@ import pytest
 from narrows.records.types import Outcome
 from narrows.server.limits import Limits
 from tests.raw_client import RawClient, chat, request
-from tests.scripted_upstream import Answer, chunk, whole
+from tests.scripted_upstream import Answer, Ending, chunk, raw, whole
 from tests.stage import Stage
 
 
@@ -74,6 +74,43 @@ async def test_what_a_client_sends_ahead_is_bounded(stage: Stage) -> None:
     assert (await client.answer()).raw_body == b"ok"
     assert (await client.answer()).status == 200
     await sending
+
+
+async def test_a_client_that_takes_no_answers_is_asked_nothing_more(stage: Stage) -> None:
+    """Neither its requests pile up, nor their answers: ours, which need no upstream, are the quickest to."""
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    asked = request(target="/narrows/nowhere") * 1000
+    sending = asyncio.create_task(client.send(asked * 300))
+    await asyncio.sleep(1)
+    (downstream,) = gateway.gateway.downstreams
+    assert not sending.done(), "17 MB of requests were taken in"
+    assert downstream.unsent_bytes() < 1 << 20
+    assert len(downstream._buffer) < 1 << 20
+    for _ in range(10_000):
+        assert (await client.answer()).status == 404
+    client.reset()
+    await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_a_tunnel_is_read_on_after_what_was_sent_ahead_of_it(stage: Stage) -> None:
+    """Bytes sent ahead of the answer that makes the tunnel, more than may wait, are the tunnel's, and not its last."""
+    gate = asyncio.Event()
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    stage.upstream.play(raw(gate, switched, ending=Ending.STALL))
+    gateway = await stage.gateway(limits=Limits(pipelined_bytes=1000))
+    client = await stage.client(gateway)
+    await client.send(request("GET", "/ws", "Connection: Upgrade", "Upgrade: websocket"))
+    await stage.upstream.request(0)
+    await client.send(b"a" * 2000)
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert (await client.answer()).status == 101
+    await client.send(b"b" * 2000)
+    async with asyncio.timeout(10):
+        while len(stage.upstream.unread()) < 4000:
+            await asyncio.sleep(0.005)
+    client.close()
 
 
 MALFORMED = {

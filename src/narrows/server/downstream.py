@@ -1,9 +1,10 @@
 """A client's connection: finds requests in its bytes and hands them, one at a time, to exchanges.
 
 Pipelined requests are answered in order, so the bytes behind the current request wait here, up to a bound, and reading
-stops there. Up to that bound reading goes on while an exchange is in progress, because it is how a client that leaves
-is noticed: one that closes its side has left (as nginx sees it, and as every SDK does it), even if it still reads. A
-connection that is not read is looked after by the gateway, which asks the system whether its client has left.
+stops there; the next request is begun when the client takes the answers it has been sent. Up to that bound reading
+goes on while an exchange is in progress, because it is how a client that leaves is noticed: one that closes its side
+has left (as nginx sees it, and as every SDK does it), even if it still reads. A connection that is not read is looked
+after by the gateway, which asks the system whether its client has left.
 
 A connection that is closed while its client may be sending lingers first: closing it outright would make the kernel
 answer the client's bytes with a reset, and the client would lose the answer that explains the refusal.
@@ -15,7 +16,7 @@ import asyncio
 import socket
 import struct
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from narrows.core.http1 import (
     MAX_HEAD_BYTES,
@@ -43,18 +44,14 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class _Stage(Enum):
     BETWEEN = auto()
     """No exchange; perhaps the front of a head has come."""
+    NEXT = auto()
+    """No exchange; the next request waits for its turn of the loop, and for the client to take the last answer."""
     EXCHANGE = auto()
     LINGERING = auto()
     CLOSING = auto()
 
 
-class _Walker(Protocol):
-    """Where a request's body ends."""
-
-    @property
-    def done(self) -> bool: ...
-
-    def receive_data(self, data: bytes) -> int: ...
+_WAITS = frozenset({_Stage.BETWEEN, _Stage.NEXT})
 
 
 class _SizedWalker:
@@ -72,6 +69,9 @@ class _SizedWalker:
         self._left -= consumed
         return consumed
 
+
+_Walker = _SizedWalker | ChunkWalker
+"""Where a request's body ends."""
 
 _UNREAD = _SizedWalker(1)
 """Stands for a body that is here, and that nobody has taken yet."""
@@ -111,9 +111,12 @@ class Downstream(asyncio.Protocol):
             self.drain()
 
     def data_received(self, data: bytes) -> None:
-        if self._stage is _Stage.BETWEEN:
+        if self._stage is _Stage.BETWEEN and self.writable:
             self._buffer = self._buffer + data if self._buffer else data
             self._next_head()
+        elif self._stage in _WAITS:
+            self._stage = _Stage.NEXT
+            self._ahead(data)
         elif self._stage is _Stage.EXCHANGE:
             if self._walker is not None:
                 self._body(data)
@@ -147,13 +150,15 @@ class Downstream(asyncio.Protocol):
         self.writable = True
         if self._exchange is not None:
             self._exchange.client_writable(True)
+        if self._stage is _Stage.NEXT:
+            self._loop.call_soon(self._resume)
 
     def expired(self) -> None:
         if self._stage is _Stage.EXCHANGE and self._exchange is not None:
             self._exchange.expired()
         elif self._stage is _Stage.BETWEEN and self._buffer:
             self._refuse(ClientTooSlow("the request's head did not arrive in time; send it at once"))
-        elif self._stage is _Stage.BETWEEN:
+        elif self._stage in _WAITS:
             self.close()
         else:
             self.abort()
@@ -189,6 +194,7 @@ class Downstream(asyncio.Protocol):
     def taken_ahead(self) -> bytes:
         """The bytes that came behind the request, and are nobody's now."""
         data, self._buffer = self._buffer, b""
+        self._read_on()
         return data
 
     def exchange_ended(self, *, keep_alive: bool) -> None:
@@ -242,7 +248,7 @@ class Downstream(asyncio.Protocol):
     def drain(self) -> None:
         """The gateway drains: what is idle is closed, now or after the grace it is given, all others after their
         exchange."""
-        if self._stage is _Stage.BETWEEN:
+        if self._stage in _WAITS:
             if self._gateway.idle_grace_s > 0:
                 self.deadline_s = min(self.deadline_s, self._loop.time() + self._gateway.idle_grace_s)
             else:
@@ -258,15 +264,22 @@ class Downstream(asyncio.Protocol):
     def _between(self) -> None:
         self._stage = _Stage.BETWEEN
         self.deadline_s = self._loop.time() + min(self._limits.keep_alive_s, self._gateway.idle_grace_s)
-        if self._held_up:
-            self._held_up = False
-            self.set_reading(True)
         if self._buffer:
+            self._stage = _Stage.NEXT
             self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self._stage is _Stage.BETWEEN and self._buffer:
+        if self._stage is _Stage.NEXT and self.writable:
+            self._stage = _Stage.BETWEEN
             self._next_head()
+            if self._stage is _Stage.BETWEEN or len(self._buffer) <= self._limits.pipelined_bytes:
+                self._read_on()
+
+    def _read_on(self) -> None:
+        """What was sent ahead is no longer too much, or is not enough."""
+        if self._held_up:
+            self._held_up = False
+            self.set_reading(True)
 
     def _next_head(self) -> None:
         buffer = self._buffer
@@ -307,6 +320,8 @@ class Downstream(asyncio.Protocol):
             return
         self._walker = _walker(framing)
         follows = self._walker is not None
+        if follows:
+            self._read_on()
         self._buffer = rest
         exchange.begin(body_follows=follows, body_is_here=follows and bool(rest))
         if self._walker is not None and self._buffer:
@@ -345,8 +360,7 @@ class Downstream(asyncio.Protocol):
         """Answer what is no request, outside of any exchange."""
         self._stage = _Stage.EXCHANGE
         request_id = self._gateway.refused(error)
-        reply = error_reply(error).to_bytes(request_id, keep_alive=False)
-        self.write(reply)
+        self.write(error_reply(error).to_bytes(request_id, keep_alive=False))
         self._buffer = b""
         self._linger()
 
@@ -372,13 +386,9 @@ class Downstream(asyncio.Protocol):
 
 
 def _walker(framing: Framing) -> _Walker | None:
-    match framing:
-        case Sized(size) if size > 0:
-            return _SizedWalker(size)
-        case Chunked():
-            return ChunkWalker()
-        case _:
-            return None
+    if isinstance(framing, Sized) and framing.size:
+        return _SizedWalker(framing.size)
+    return ChunkWalker() if isinstance(framing, Chunked) else None
 
 
 def _as_refusal(error: FramingError) -> GatewayError:
