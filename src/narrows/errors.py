@@ -5,6 +5,8 @@
     |   |-- UnsupportedParameter 400  an agent cannot do what a field asks for
     |   |-- NoUserMessage        400  nothing in the messages for an agent to answer
     |   |-- MissingToolOutputs   400  a tool call without its output, or an output without its call
+    |   |-- ToolCallExpired      400  the agent could not wait any longer for a tool's output
+    |   |-- NoSuchToolCall       404  a tool call that is somebody else's
     |   |-- ModelNotFound        400  no agent serves the model, and there is no upstream
     |   |-- SessionBusy          409  another request holds the session       (Retry-After)
     |   |-- SessionDiverged      409  the session and the history that was sent disagree
@@ -181,6 +183,19 @@ class MissingToolOutputs(DownstreamError):
     """The messages hold a tool call without its output, or an output whose call is not there."""
 
     code = "missing_tool_outputs"
+
+
+class ToolCallExpired(DownstreamError):
+    """An output came for a tool call whose agent waits no longer; the message names it."""
+
+    code = "tool_call_expired"
+
+
+class NoSuchToolCall(DownstreamError):
+    """An output came for a tool call that belongs to another client."""
+
+    status = 404
+    code = "no_such_tool_call"
 
 
 class ModelNotFound(DownstreamError):

@@ -4,9 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from narrows.agents.calls import PendingCall, outputs_of
+from narrows.agents.observation import AgentCall
 from narrows.agents.request import Call, Message
-from narrows.agents.session import Ask, Lease, Sessions, SessionUse, chained, prefix_digests
-from narrows.errors import SessionBusy, SessionDiverged
+from narrows.agents.session import Ask, Fresh, Lease, Session, Sessions, SessionUse, chained, prefix_digests
+from narrows.errors import (
+    MissingToolOutputs,
+    NoSuchToolCall,
+    SessionBusy,
+    SessionDiverged,
+    ToolCallExpired,
+    UnsupportedParameter,
+)
 
 SYSTEM = Message("system", "Be brief.")
 FIRST = Message("user", "one")
@@ -15,9 +24,10 @@ SECOND = Message("user", "three")
 TURN_2 = (SYSTEM, FIRST, ANSWER, SECOND)
 
 
-def ask(*messages: Message, name: str = "", owner: str = "me", model: str = "coder") -> Ask:
-    digests = prefix_digests(owner, "coder", model, messages)
-    return Ask(owner, "coder", name, digests, any(message.role == "assistant" for message in messages))
+def ask(*messages: Message, name: str = "", owner: str = "me", model: str = "coder", tools: bytes = b"") -> Ask:
+    digests = prefix_digests(owner, "coder", model, messages, tools)
+    has_answers = any(message.role == "assistant" for message in messages)
+    return Ask(owner, "coder", name, digests, has_answers, tools, outputs_of(messages))
 
 
 class Book:
@@ -30,7 +40,7 @@ class Book:
 
     def checkout(self, asked: Ask) -> Lease:
         self.names += 1
-        return self.sessions.checkout(asked, self.now_s, f"s{self.names}")
+        return self.sessions.checkout(asked, self.now_s, Fresh(f"s{self.names}", f"i{self.names}"))
 
     def complete(self, lease: Lease, asked: Ask, answer: Message = ANSWER) -> None:
         lease.session.conversation = lease.session.conversation or f"c-{lease.session.name}"
@@ -61,8 +71,9 @@ def test_the_history_finds_its_session_again() -> None:
         ask(SYSTEM, FIRST, Message("assistant", "edited"), SECOND),
         ask(*TURN_2, owner="somebody else"),
         ask(*TURN_2, model="other"),
+        ask(*TURN_2, tools=b"t"),
     ],
-    ids=["system", "no system", "user", "assistant", "owner", "model"],
+    ids=["system", "no system", "user", "assistant", "owner", "model", "tools"],
 )
 def test_another_history_is_told_anew_in_a_session_of_its_own(changed: Ask) -> None:
     book = Book()
@@ -130,6 +141,138 @@ def test_a_turn_that_did_not_complete_leaves_a_named_session_as_it_was() -> None
     again = book.checkout(asked)
     assert again.session is first.session
     assert (again.use, again.session.steps) == (SessionUse.REUSED, None)
+
+
+def test_a_named_session_refuses_other_tools() -> None:
+    book = Book()
+    book.turn(FIRST, name="mine")
+    with pytest.raises(SessionDiverged, match="other tools"):
+        book.checkout(ask(SECOND, name="mine", tools=b"t"))
+
+
+# Sessions that wait for their client's tools
+
+CALLED = Message("assistant", "", (Call("call_1", "f", "{}"),))
+WAITING = (PendingCall("call_1", AgentCall("n1", "f", "{}")),)
+OUTPUT = Message("tool", "out", (), "call_1")
+
+
+def paused(book: Book, *, name: str = "", held: bool = False, tools: bytes = b"t") -> Session:
+    lease = book.checkout(ask(SYSTEM, FIRST, name=name, tools=tools))
+    lease.session.conversation = "c"
+    book.sessions.pause(lease, WAITING, book.now_s, held=held)
+    return lease.session
+
+
+def resuming(*more: Message, name: str = "", owner: str = "me", tools: bytes = b"t") -> Ask:
+    return ask(SYSTEM, FIRST, CALLED, OUTPUT, *more, name=name, owner=owner, tools=tools)
+
+
+@pytest.mark.parametrize("asked", [resuming(), ask(OUTPUT), ask(OUTPUT, tools=b"t", model="another of its models")])
+def test_outputs_go_to_the_session_that_waits_for_them(asked: Ask) -> None:
+    book = Book()
+    session = paused(book)
+    lease = book.checkout(asked)
+    assert (lease.session, lease.use, session.tools) == (session, SessionUse.RESUMED, b"t")
+    book.complete(lease, resuming())
+    again = book.checkout(ask(SYSTEM, FIRST, CALLED, OUTPUT, ANSWER, SECOND, tools=b"t"))
+    assert (again.session, again.use, again.known) == (session, SessionUse.REUSED, 5)
+
+
+def test_a_session_that_waits_is_for_its_outputs_alone() -> None:
+    book = Book()
+    session = paused(book, name="mine")
+    with pytest.raises(SessionBusy, match="output of call_1") as caught:
+        book.checkout(ask(SECOND, name="mine", tools=b"t"))
+    assert caught.value.may_have_acted
+    found = book.turn(SYSTEM, FIRST)
+    lease = book.checkout(ask(*TURN_2))
+    assert lease.session is found.session
+    book.sessions.pause(lease, (PendingCall("call_2", AgentCall("", "f", "")),), 0.0, held=False)
+    assert book.checkout(ask(*TURN_2)).use is SessionUse.RETOLD
+    assert session.calls == WAITING
+
+
+def test_the_same_outputs_twice_are_given_once() -> None:
+    book = Book()
+    paused(book)
+    lease = book.checkout(resuming())
+    with pytest.raises(SessionBusy, match="these outputs already") as caught:
+        book.checkout(resuming())
+    assert caught.value.may_have_acted
+    book.complete(lease, resuming())
+    assert book.checkout(resuming()).use is SessionUse.RETOLD
+
+
+def test_outputs_that_could_not_be_given_can_be_sent_again() -> None:
+    book = Book()
+    session = paused(book)
+    book.sessions.put_back(book.checkout(resuming()), 0.0)
+    assert book.checkout(resuming()).session is session
+
+
+def test_every_output_must_be_there() -> None:
+    book = Book()
+    lease = book.checkout(ask(FIRST))
+    book.sessions.pause(lease, (*WAITING, PendingCall("call_2", AgentCall("", "f", ""))), 0.0, held=False)
+    with pytest.raises(MissingToolOutputs, match="no tool message for call_2;"):
+        book.checkout(resuming())
+
+
+def test_outputs_of_somebody_else_or_for_another_session_are_refused() -> None:
+    book = Book()
+    session = paused(book)
+    with pytest.raises(NoSuchToolCall):
+        book.checkout(resuming(owner="somebody else"))
+    with pytest.raises(SessionDiverged):
+        book.checkout(resuming(name="mine"))
+    assert book.checkout(resuming(name=session.name)).session is session
+
+
+def test_what_follows_the_outputs_is_refused_and_not_dropped() -> None:
+    book = Book()
+    paused(book)
+    with pytest.raises(UnsupportedParameter, match="when it has answered"):
+        book.checkout(resuming(SECOND))
+
+
+def test_a_held_session_keeps_its_tools_and_a_rested_one_takes_others() -> None:
+    book = Book()
+    paused(book, held=True)
+    with pytest.raises(UnsupportedParameter, match="the same `tools`"):
+        book.checkout(resuming(tools=b"other"))
+    book = Book()
+    session = paused(book)
+    book.checkout(resuming(tools=b"other"))
+    assert session.tools == b"other"
+
+
+def test_a_session_that_expires_is_gone_and_its_calls_say_so() -> None:
+    book = Book()
+    book.sessions.expire(paused(book, held=True), 1.0)
+    assert len(book.sessions) == 0
+    with pytest.raises(ToolCallExpired, match="call_1"):
+        book.checkout(resuming())
+    assert book.checkout(resuming(SECOND)).use is SessionUse.RETOLD
+
+
+def test_a_named_session_that_expires_goes_on_with_what_it_had() -> None:
+    book = Book()
+    book.turn(FIRST, name="mine")
+    session = paused(book, name="mine", held=True, tools=b"")
+    book.sessions.expire(session, 1.0)
+    assert book.checkout(ask(FIRST, ANSWER, SECOND, name="mine")).session is session
+
+
+def test_a_session_that_is_held_does_not_age_and_one_that_rests_does() -> None:
+    book = Book()
+    held, rested = paused(book, held=True), paused(book)
+    book.now_s = 1000.0
+    book.checkout(ask(FIRST))
+    assert held.calls == WAITING
+    assert rested.calls == ()
+    book.sessions.give_up(Lease(held, SessionUse.RESUMED), 0.0)
+    assert book.checkout(resuming()).use is SessionUse.RETOLD
 
 
 def test_what_was_not_said_changes_nothing() -> None:

@@ -59,6 +59,6 @@ def test_every_error_of_an_exchange_is_on_the_page() -> None:
     elsewhere = {
         "bad_request", "bad_settings", "invalid_api_key", "loop_detected", "no_such_route", "rate_limit_exceeded",
         "upstream_error", "agent_backend_error", "model_not_found", "unsupported_parameter", "no_user_message",
-        "missing_tool_outputs",
+        "missing_tool_outputs", "no_such_tool_call",
     }  # fmt: skip  # refusals that are no faults, and bases of others
     assert {code for code in codes() - elsewhere if f"`{code}`" not in PAGE} == set()

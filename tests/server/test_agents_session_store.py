@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from narrows.agents.calls import PendingCall, outputs_of
+from narrows.agents.observation import AgentCall
 from narrows.agents.request import Message
-from narrows.agents.session import Ask, Lease, Sessions, SessionUse, chained, prefix_digests
-from narrows.errors import SettingsError
+from narrows.agents.session import Ask, Fresh, Lease, Session, Sessions, SessionUse, chained, prefix_digests
+from narrows.errors import SettingsError, ToolCallExpired
 from narrows.server.agents.session_store import SessionStore
 
 FIRST, ANSWER, SECOND = Message("user", "one"), Message("assistant", "two"), Message("user", "three")
@@ -18,7 +20,8 @@ FIRST, ANSWER, SECOND = Message("user", "one"), Message("assistant", "two"), Mes
 
 def ask(*messages: Message, name: str = "") -> Ask:
     digests = prefix_digests("me", "coder", "m", messages)
-    return Ask("me", "coder", name, digests, any(message.role == "assistant" for message in messages))
+    has_answers = any(message.role == "assistant" for message in messages)
+    return Ask("me", "coder", name, digests, has_answers, outputs=outputs_of(messages))
 
 
 class Life:
@@ -28,14 +31,14 @@ class Life:
         self.path = path
         self.faults: list[BaseException] = []
         self.store = SessionStore(str(path), self.faults.append)
-        self.sessions = Sessions(10, 100.0, self.store, self.store.of("coder"))
+        self.sessions = Sessions(10, 100.0, self.store, self.store.of("coder"), self.store.expired_of("coder"))
 
     def again(self) -> Life:
         self.store.close()
         return Life(self.path)
 
     def lease(self, asked: Ask) -> Lease:
-        return self.sessions.checkout(asked, 1.0, f"s{len(self.sessions)}")
+        return self.sessions.checkout(asked, 1.0, Fresh(f"s{len(self.sessions)}", f"i{len(self.sessions)}"))
 
     def turn(self, *messages: Message, name: str = "") -> Lease:
         asked = ask(*messages, name=name)
@@ -89,6 +92,53 @@ def test_what_was_given_up_or_put_back(life: Life) -> None:
     life.sessions.give_up(life.lease(ask(SECOND, name="mine")), 5.0)
     (kept,) = life.store.of("coder")
     assert (kept.name, kept.steps, kept.named) == ("mine", None, True)
+
+
+CALLS = (
+    PendingCall("call_1", AgentCall("n1", "f", '{"a": 1}', "signed")),
+    PendingCall("call_2", AgentCall("", "g", "")),
+)
+OUTPUTS = (Message("tool", "1", (), "call_1"), Message("tool", "2", (), "call_2"))
+
+
+def paused(life: Life, *, held: bool, name: str = "") -> Session:
+    lease = life.lease(ask(FIRST, name=name))
+    lease.session.conversation = "c1"
+    life.sessions.pause(lease, CALLS, 2.0, held=held)
+    return lease.session
+
+
+def test_calls_that_wait_at_the_agents_server_are_answered_through_the_next_gateway(life: Life) -> None:
+    before = paused(life, held=False)
+    after = life.again()
+    lease = after.lease(ask(*OUTPUTS))
+    assert (lease.use, lease.session.calls, lease.session.id) == (SessionUse.RESUMED, CALLS, before.id)
+    assert lease.session.conversation == "c1"
+    last = after.again()  # it died while the outputs were being given: nobody knows whether they were
+    assert last.store.of("coder") == []
+    last.store.close()
+
+
+def test_calls_that_waited_in_the_gateway_have_expired_in_every_later_one(life: Life) -> None:
+    paused(life, held=True)
+    paused(life, held=True, name="mine")
+    for _ in range(2):
+        life = life.again()
+        with pytest.raises(ToolCallExpired, match="call_1, call_2"):
+            life.lease(ask(*OUTPUTS))
+        assert [one.name for one in life.store.of("coder")] == ["mine"]
+    assert life.lease(ask(SECOND, name="mine")).use is SessionUse.REUSED
+    life.sessions.expire(paused(life, held=True), 1000.0)
+    assert [one.at_s for one in life.store.expired_of("coder")] == [1000.0, 1000.0]
+    life.store.close()
+
+
+def test_outputs_that_were_given_leave_nothing_behind(life: Life) -> None:
+    paused(life, held=False)
+    lease = life.lease(ask(*OUTPUTS))
+    life.sessions.complete(lease, b"key", 3.0)
+    (kept,) = life.store.of("coder")
+    assert (kept.calls, kept.held, kept.key) == ((), False, b"key")
 
 
 def test_sessions_are_an_agents_own(life: Life) -> None:

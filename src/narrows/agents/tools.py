@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from blake3 import blake3
+from msgspec.json import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +28,10 @@ class CallOutput:
     arguments: str
     output: str
     signature: str = ""
+
+
+def tools_digest(tools: Sequence[ClientTool]) -> bytes:
+    """The digest of tools as they were offered; empty where there are none."""
+    if not tools:
+        return b""
+    return blake3(encode([(tool.name, tool.description, tool.parameters) for tool in tools])).digest()

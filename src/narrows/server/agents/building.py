@@ -50,8 +50,11 @@ def agent_plane(
 
 def served(settings: AgentSettings, backend: Backend, store: SessionStore | None = None) -> Agent:
     """An agent of these settings behind this backend, with the sessions that the store has of it."""
-    kept = () if store is None else store.of(settings.name)
-    sessions = Sessions(settings.max_sessions, settings.session_ttl_s, store, kept)
+    name, limit, ttl_s = settings.name, settings.max_sessions, settings.session_ttl_s
+    if store is None:
+        sessions = Sessions(limit, ttl_s)
+    else:
+        sessions = Sessions(limit, ttl_s, store, store.of(name), store.expired_of(name))
     return Agent(settings, backend, sessions, asyncio.Semaphore(settings.max_runs))
 
 

@@ -1,27 +1,43 @@
 """Agents' sessions in an SQLite file, so that they outlive the gateway.
 
-A row holds names, digests and numbers, and no text of a conversation. It says what is true if the gateway dies at this
-moment: a session that is in use has no row, or, where it was named, one that promises nothing about its steps. A file
-that cannot be written any more costs the sessions after the next start, and no request.
+A row holds names, digests and numbers, and no text of a conversation but the tool calls that an agent waits for, with
+their arguments, and these for as long as it waits. It says what is true if the gateway dies at this moment: a session
+that is in use has no row, or, where it was named, one that promises nothing about its steps. A file that cannot be
+written any more costs the sessions after the next start, and no request.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
+import msgspec
+
+from narrows.agents.calls import ExpiredCall, PendingCall
 from narrows.agents.session import Session
 from narrows.errors import SettingsError
 
-_VERSION = 1
+_VERSION = 2
 _LOCK_TIMEOUT_S = 1.0
-_TABLE = """CREATE TABLE IF NOT EXISTS sessions (
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS sessions (
     agent TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, named INTEGER NOT NULL, used_s REAL NOT NULL,
-    key BLOB NOT NULL, conversation TEXT NOT NULL, steps INTEGER, PRIMARY KEY (agent, owner, name)
-) WITHOUT ROWID"""
-_PUT = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    key BLOB NOT NULL, conversation TEXT NOT NULL, steps INTEGER, id TEXT NOT NULL, tools BLOB NOT NULL,
+    calls BLOB NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (agent, owner, name)
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS expired_calls (
+    agent TEXT NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL, at_s REAL NOT NULL, PRIMARY KEY (agent, id)
+) WITHOUT ROWID""",
+)
+_PUT = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM sessions WHERE agent = ? AND owner = ? AND name = ?"
-_ALL = "SELECT owner, name, named, used_s, key, conversation, steps FROM sessions WHERE agent = ? ORDER BY used_s"
+_ALL = """SELECT owner, name, named, used_s, key, conversation, steps, id, tools, calls, held FROM sessions
+    WHERE agent = ? ORDER BY used_s"""
+_EXPIRE = "INSERT OR REPLACE INTO expired_calls VALUES (?, ?, ?, ?)"
+_FORGET = "DELETE FROM expired_calls WHERE agent = ? AND id = ?"
+_ALL_EXPIRED = "SELECT id, owner, at_s FROM expired_calls WHERE agent = ? ORDER BY at_s"
+_CALLS: Final = msgspec.json.Decoder(tuple[PendingCall, ...])
 
 
 class SessionStore:
@@ -38,22 +54,37 @@ class SessionStore:
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
                 raise SettingsError((f"agent_sessions_file {path}: it was written by another version of the gateway",))
-            self._database.execute(_TABLE)
+            for table in _TABLES:
+                self._database.execute(table)
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error as error:
             raise SettingsError((f"agent_sessions_file {path}: cannot be used ({error})",)) from None
 
     def of(self, agent: str) -> list[Session]:
         """An agent's sessions, the longest unused first."""
-        return [
-            Session(owner, agent, name, bool(named), used_s, key, conversation, steps)
-            for owner, name, named, used_s, key, conversation, steps in self._database.execute(_ALL, (agent,))
-        ]
+        found = []
+        for owner, name, named, used_s, key, conversation, steps, id_, tools, calls, held in self._rows(_ALL, agent):
+            one = Session(owner, agent, name, bool(named), used_s, key, conversation, steps, id_, tools)
+            one.calls, one.held = _CALLS.decode(calls), bool(held)
+            found.append(one)
+        return found
+
+    def expired_of(self, agent: str) -> list[ExpiredCall]:
+        """An agent's expired calls, the oldest first."""
+        return [ExpiredCall(*row) for row in self._rows(_ALL_EXPIRED, agent)]
 
     def put(self, session: Session) -> None:
         one = session
-        row = (one.agent, one.owner, one.name, one.named, one.used_s, one.key, one.conversation, one.steps)
-        self._execute(_PUT, row)
+        names = (one.agent, one.owner, one.name, one.named, one.used_s, one.key, one.conversation, one.steps)
+        self._execute(_PUT, (*names, one.id, one.tools, msgspec.json.encode(one.calls), one.held))
+
+    def expire(self, agent: str, calls: Sequence[ExpiredCall]) -> None:
+        for call in calls:
+            self._execute(_EXPIRE, (agent, call.id, call.owner, call.at_s))
+
+    def forget(self, agent: str, ids: Sequence[str]) -> None:
+        for id_ in ids:
+            self._execute(_FORGET, (agent, id_))
 
     def drop(self, session: Session) -> None:
         self._execute(_DROP, (session.agent, session.owner, session.name))
@@ -61,6 +92,9 @@ class SessionStore:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _rows(self, statement: str, agent: str) -> list[Any]:
+        return self._database.execute(statement, (agent,)).fetchall()
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         try:

@@ -10,7 +10,7 @@ from narrows.agents.input import told
 from narrows.agents.render import Rendering, sayable
 from narrows.agents.request import ChatRequest, Message
 from narrows.agents.run import Run, RunState
-from narrows.agents.session import Ask, Lease, chained, prefix_digests
+from narrows.agents.session import Ask, Fresh, Lease, chained, prefix_digests
 from narrows.backends.types import ConversationLost, Outgoing, Turn
 from narrows.core.headers import field
 from narrows.errors import MalformedRequest, SessionDiverged
@@ -144,4 +144,4 @@ def checkout(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> 
     digests = prefix_digests(owner, name, request.model, request.messages)
     has_answers = any(message.role == "assistant" for message in request.messages)
     ask = Ask(owner, name, named.decode(), digests, has_answers)
-    return agent.sessions.checkout(ask, time(), "s_" + token_urlsafe(16))
+    return agent.sessions.checkout(ask, time(), Fresh("s_" + token_urlsafe(16), token_urlsafe(16)))
