@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -38,12 +41,15 @@ from narrows.server.workers.messages import (
     ToWorker,
     Unusable,
 )
+from narrows.server.workers.supervisor import Supervisor, Surroundings
 from narrows.server.workers.together import Workers, merged_exchanges
 from narrows.server.workers.worker import work
 from narrows.settings import Settings
+from narrows.telemetry.log import EventLog
 from tests.gateways import settings_for
 from tests.raw_client import raw_client, request
 from tests.scripted_upstream import ScriptedUpstream
+from tests.stage import Lines
 
 # Channels
 
@@ -282,3 +288,76 @@ async def test_a_worker_without_a_supervisor_ends() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     assert await work(theirs, lambda document: settings_for("http://h")) == 0
+
+
+# Workers that end at the worst moment
+
+_ODD_WORKER = """
+import json, os, signal, socket, sys
+channel = socket.socket(fileno=int(sys.argv[-1])).makefile("rwb", buffering=0)
+def say(**message): channel.write(json.dumps(message).encode() + b"\\n")
+with open(sys.argv[1], "a+") as runs:
+    runs.write("x"); runs.flush(); runs.seek(0)
+    run = len(runs.read())
+for line in channel:
+    told = json.loads(line)
+    if told["type"] == "begin":
+        say(type="prepared", policy_version="1")
+    if told["type"] == "accept":
+        if str(run) in sys.argv[2].split(","):
+            os._exit(7)
+        say(type="accepting", descriptors=told["descriptors"])
+    if told["type"] in ("stop", "retire"):
+        break
+"""
+
+
+@asynccontextmanager
+async def supervisor_of(tmp_path: Path, workers: int, dying: str) -> AsyncIterator[tuple[Supervisor, Lines]]:
+    """One whose workers serve nothing; of the processes that it starts, counted from 1, the `dying` end with the status
+    7 when they are told to accept."""
+    settings = settings_for("http://h", workers=workers, drain_timeout_s=0.1)
+    listeners, lines = Listeners("127.0.0.1", 0, workers), Lines()
+    log = EventLog(lines, lambda: 0.0, text=False)
+    command = (sys.executable, "-c", _ODD_WORKER, str(tmp_path / "runs"), dying)
+    supervisor = Supervisor(settings, {}, listeners, log, Surroundings(command, dict, lambda _: settings))
+    try:
+        yield supervisor, lines
+    finally:
+        await supervisor.stop()
+        listeners.close()
+        log.close()
+
+
+async def until_written(lines: Lines, text: bytes, times: int = 1) -> None:
+    async with asyncio.timeout(20):
+        while lines.written.count(text) < times:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_worker_that_ends_when_the_gateway_starts_is_replaced(tmp_path: Path) -> None:
+    async with supervisor_of(tmp_path, 3, dying="1,2,3") as (supervisor, lines):
+        await supervisor.start()
+        await until_written(lines, b'"event":"worker_replaced"', 3)
+        assert sorted(member.number for member in supervisor.members) == [1, 2, 3]
+        assert supervisor.lost == 3
+
+
+async def test_a_worker_that_replaces_a_lost_one_and_ends_is_replaced_as_well(tmp_path: Path) -> None:
+    """It ended before it sat, so nobody else would have missed it."""
+    async with supervisor_of(tmp_path, 1, dying="2,3") as (supervisor, lines):
+        await supervisor.start()
+        os.kill(supervisor.members[0].pid, signal.SIGKILL)
+        await until_written(lines, b'"event":"worker_replaced"')
+        assert lines.written.count(b"worker 1 ended with status 7 when it was to accept") == 2
+        (member,) = supervisor.members
+        assert (member.number, member.status) == (1, None)
+
+
+async def test_a_restart_by_a_worker_that_ends_leaves_the_old_one(tmp_path: Path) -> None:
+    async with supervisor_of(tmp_path, 1, dying="2") as (supervisor, lines):
+        await supervisor.start()
+        pid = supervisor.members[0].pid
+        supervisor.restart()
+        await until_written(lines, b'"event":"restart_refused"')
+        assert [(member.pid, member.leaving) for member in supervisor.members] == [(pid, False)]

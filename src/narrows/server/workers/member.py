@@ -36,7 +36,8 @@ class NotPreparedError(Exception):
 
 
 class Member:
-    """Worker `number` (from 1). `leaving`: it was told to end; `accepts`: the descriptors it is to accept from."""
+    """Worker `number` (from 1). `leaving`: it was told to end; `accepts`: the descriptors it is to accept from;
+    `status`: its process's, once that has ended."""
 
     def __init__(self, number: int, process: Process, channel: Channel[ToSupervisor]) -> None:
         self.number = number
@@ -44,6 +45,7 @@ class Member:
         self.leaving = False
         self.accepts: tuple[int, ...] = ()
         self.served_since_s = 0.0
+        self.status: int | None = None
         self.retired = asyncio.Event()
         self.figures: Sheet = []
         self._process = process
@@ -71,11 +73,11 @@ class Member:
             raise NotPreparedError((f"worker {self.number} was not ready within {PREPARED_WITHIN_S:g} s",), 1) from None
 
     async def accepting(self, descriptors: tuple[int, ...], within_s: float) -> bool:
-        """Whether it accepts from these, once it says so or time is up."""
+        """Whether it accepts from these, once it says so, has ended, or time is up."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s), self._accepting:
-                await self._accepting.wait_for(lambda: self._accepting_from == descriptors)
-        return self._accepting_from == descriptors
+                await self._accepting.wait_for(lambda: self._accepting_from == descriptors or self.status is not None)
+        return self._accepting_from == descriptors and self.status is None
 
     def ask(self, question: Struct, number: int) -> asyncio.Future[Report]:
         """Its report, when it comes."""
@@ -93,7 +95,10 @@ class Member:
             problems = self._problems or (f"worker {self.number} ended with status {status}; its log says why",)
             self._prepared.set_exception(NotPreparedError(problems, status))
             self._prepared.exception()  # it may be that nobody asks
+        self.status = status
         self.retired.set()
+        async with self._accepting:
+            self._accepting.notify_all()
         self._channel.close()
         return status
 

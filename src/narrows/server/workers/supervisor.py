@@ -111,7 +111,7 @@ class Supervisor:
             for member, _ in made:
                 self._seat(member)
             self._deal()
-            for member in self._seats.values():
+            for member in tuple(self._seats.values()):
                 await member.accepting(member.accepts, ACCEPTS_WITHIN_S)
 
     def allow(self) -> None:
@@ -201,11 +201,20 @@ class Supervisor:
             await self._succeed(member)
 
     async def _succeed(self, member: Member) -> None:
-        """Seat a new worker, and let the old one go once the new one accepts."""
+        """Seat a new worker, and let the old one go once the new one accepts.
+
+        Raises:
+            NotPreparedError: it ended instead; the old one stays.
+        """
         before = self._seats.get(member.number)
         member.accepts = self._listeners.descriptors([member.number])
         member.send(Accept(member.accepts))
         await member.accepting(member.accepts, ACCEPTS_WITHIN_S)
+        if member.status is not None:
+            raise NotPreparedError(
+                (f"worker {member.number} ended with status {member.status} when it was to accept; its log says why",),
+                member.status,
+            )
         self._seat(member)
         self._deal()
         if before is not None:
@@ -280,6 +289,8 @@ class Supervisor:
     def _seat(self, member: Member) -> None:
         self._seats[member.number] = member
         member.served_since_s = asyncio.get_running_loop().time()
+        if member.status is not None:  # nobody else would notice: it ended before it sat
+            self._unseat(member, member.status)
 
     def _deal(self) -> None:
         """Tell each seated worker what to accept from: its own sockets, and those of seats that are empty."""
@@ -300,9 +311,12 @@ class Supervisor:
         self.members.remove(member)
         self.departed = added([self.departed, ended(member.figures)])
         if self._seats.get(member.number) is member:
-            del self._seats[member.number]
-            if not member.leaving and not self._stopping:
-                self._lose(member, status)
+            self._unseat(member, status)
+
+    def _unseat(self, member: Member, status: int) -> None:
+        del self._seats[member.number]
+        if not member.leaving and not self._stopping:
+            self._lose(member, status)
 
     def _lose(self, member: Member, status: int) -> None:
         served_s = asyncio.get_running_loop().time() - member.served_since_s
@@ -340,8 +354,8 @@ class Supervisor:
         except NotPreparedError as error:
             self._log.event(RestartRefused(problems=error.problems))
             return False
-        seated = self._seats[number]
-        self._log.event(WorkerReplaced(new_worker=number, pid=seated.pid))
+        if (seated := self._seats.get(number)) is not None:  # otherwise it is lost again, and its successor on the way
+            self._log.event(WorkerReplaced(new_worker=number, pid=seated.pid))
         return True
 
     async def _gather(self, asker: Member, message: Gather) -> None:
