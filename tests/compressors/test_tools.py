@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.compressors.tools import MAX_COMMAND_CHARACTERS, reads_file, shell_commands
+from narrows.compressors.shell_words import MAX_COMMAND_CHARACTERS
+from narrows.compressors.tools import reads_file, shell_commands
 from narrows.core.tool_call import ToolCall
 
 
@@ -45,6 +46,27 @@ READS = (
     "Get-Content a.ps1",
     "cat build.log src/app.py",
     "cat <<EOF > x.py\nprint(1)\nEOF\ncat x.py",
+    "cat < a.csv",
+    "head -n 50 <a.json",
+    "< a.csv sed -n 1,20p",
+    "cat a.csv | tee copy.csv | head",
+    "iconv -f latin1 -t utf8 a.csv",
+    "git cat-file -p HEAD:a.csv",
+    "git -c core.quotepath=off -C x --no-pager show HEAD:a.csv",
+    "sudo -u web cat a.csv",
+    "env -i LANG=C cat a.csv",
+    "timeout -s KILL 60 nice -n 10 cat a.csv",
+    "docker exec -it -u root web cat /app/a.json",
+    "docker compose exec -T web bash -c 'cat a.json'",
+    "kubectl -n shop exec pod -c web -- cat a.json",
+    "ssh -p 2222 host 'cat a.csv | head'",
+    "su - web -c 'cat a.csv'",
+    "eval 'cat a.csv'",
+    "find . -print0 | xargs -0 -n 1 cat",
+    "# let's look\ncat 'a.csv'",
+    "grep x <<<y\ncat a.csv",
+    "cat \\\n  a.csv",
+    "cat > x.py <<'EOF'\n" + "print(1)\n" * 1000 + "EOF\ncat a.csv",
 )
 
 DOES_NOT_READ = (
@@ -71,6 +93,13 @@ DOES_NOT_READ = (
     "ls -la",
     "",
     "'unended cat x",
+    "tee copy.csv < a.csv",
+    "sort < a.csv",
+    "make # | cat a.csv",
+    "docker exec web pytest",
+    "git show HEAD -- a.csv",
+    "command -v cat",
+    "cat <<A <<B\ncat x\nA\ncat y\nB",
 )
 
 
@@ -101,6 +130,14 @@ def test_shell_commands_that_do_not(command: str) -> None:
         ("apply_patch", '{"path": "x"}'),
         ("NotebookEdit", '{"path": "x"}'),
         ("view", ""),
+        ("text_editor", '{"command": "view", "path": "a"}'),
+        ("developer__text_editor", '{"command": "view", "path": "a"}'),
+        ("filesystem", '{"action": "read", "path": "a"}'),
+        ("workspace", '{"operation": "view", "targetFile": "a"}'),
+        ("FileReader", '{"path": "a"}'),
+        ("view_line_range", '{"AbsolutePath": "/a.py", "StartLine": 1}'),
+        ("run_command", '{"CommandLine": "cat a.csv", "Cwd": "/x"}'),
+        ("shell", '{"command": "cat", "args": ["a.csv"]}'),
     ],
 )
 def test_tools_that_read_or_edit_files(name: str, arguments: str) -> None:
@@ -120,6 +157,9 @@ def test_tools_that_read_or_edit_files(name: str, arguments: str) -> None:
         ("bash", "{"),
         ("", ""),
         ("list_orders", '{"n":3}'),
+        ("text_editor", '{"command": "undo", "id": 3}'),
+        ("orders", '{"action": "view", "id": 3}'),
+        ("shell", '{"command": "make", "args": ["cat", "a.csv"]}'),
     ],
 )
 def test_tools_that_do_not(name: str, arguments: str) -> None:

@@ -5,24 +5,19 @@ of a file that an edit must later match is never altered, whatever it looks like
 anything unreadable is no evidence.
 
 Two sorts of tools are told apart. A tool with a name of its own (`read_file`, `view`, `str_replace_editor`) says it by
-the words of its name. A shell says it by its command line, which a small tokenizer splits into the simple commands of
-its pipelines: quotes, lists, redirections, here-documents, wrappers (`timeout 60`, `bash -lc '...'`, `uv run`) are
-understood as far as POSIX shells agree on them; expansions are not, they stay words.
+the words of its name, or of an argument that says what to do (`{"command": "view"}`). A shell says it by its command
+line, which is read as the simple commands of its pipelines (`shell_words`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
+from narrows.compressors.shell_words import MAX_COMMAND_CHARACTERS, STREAMS, Pipeline, base, operands, pipelines, spoken
 from narrows.core import jsonscan
 from narrows.core.tool_call import ToolCall
-
-MAX_COMMAND_CHARACTERS = 8192
-"""Of a longer command line only the beginning is read; the bound keeps a hostile one cheap."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -31,64 +26,23 @@ def _words(text: str) -> frozenset[str]:
 
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SHELL_WORDS = _words("bash sh zsh shell terminal exec execute run command commands cmd console powershell")
-_FILE_VERBS = _words("read view cat open edit write replace patch insert create show get load fetch")
-_FILE_NOUNS = _words("file files text document notebook editor source content contents lines buffer")
+_FILE_VERBS = _words("read reader view viewer cat open edit write replace patch insert create show get load fetch")
+_FILE_NOUNS = _words("file files filesystem text document notebook editor source content contents lines buffer")
 _ALONE = _words("read view cat open edit write patch multiedit replace readfile viewfile fs")
 _NOT_FILES = _words("log logs job jobs row rows table query record records issue issues email message")
-_COMMAND_KEYS = ("command", "cmd", "commands", "script", "shell_command", "command_line", "commandline", "input")
-_PATH_KEYS = _words("path file file_path filepath filename file_name absolute_path target_file paths files")
+_COMMAND_KEYS = ("command", "cmd", "commands", "script", "shellcommand", "commandline", "input")
+_PATH_KEYS = _words("path file filepath filename absolutepath targetfile paths files")
+_VERB_KEYS = ("command", "action", "operation", "op", "method", "mode")
+"""Names of arguments, in small letters and without what stands between words."""
 
-_TOKEN = re.compile(
-    r"""(?P<end>&&|\|\||[;\n()]|&(?!>))
-      | (?P<pipe>\|&?)
-      | (?P<redirect>\d*(?:>>|>&|>\||>|<<<|<<-?|<&|<)|&>>?)
-      | (?P<word>(?:[^\s;|&()<>'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+)
-      | (?P<space>[^\S\n]+)
-      | (?P<stray>.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)""", re.DOTALL)
-_HERE_DOCUMENT = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1([^\n]*)\n")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_KEYWORDS = _words("do then else if while until ! time exec command builtin nohup sudo env nice stdbuf { (")
-_RUNNERS = _words("uv poetry pipenv pdm hatch rye pnpm yarn bundle conda mamba")
-_SHELLS = _words("sh bash zsh dash ksh")
-_READERS = _words("cat bat batcat head tail nl less more tac type get-content gc")
+_READERS = _words("cat bat batcat head tail nl less more tac iconv type get-content gc")
 _SCRIPTED_READERS = _words("sed gsed awk gawk mawk perl")
-_PASSES_ON = _READERS | _SCRIPTED_READERS | _words("cut tr expand fold column")
-_NO_VALUES: frozenset[str] = frozenset()
-_COUNTS = _words("-n -c --lines --bytes")
-_SCRIPTS = _words("-e -f -v -F -l")
-_TAKES_VALUE = {
-    "head": _COUNTS,
-    "tail": _COUNTS,
-    "git": _words("-C -c --git-dir --work-tree"),
-    "make": _words("-C -f -j"),
-    "sed": _SCRIPTS,
-    "gsed": _SCRIPTS,
-    "awk": _SCRIPTS,
-    "gawk": _SCRIPTS,
-    "mawk": _SCRIPTS,
-    "bat": _words("-l -r --language --line-range"),
-    "npm": _words("--prefix"),
-}
+_PASSES_ON = _READERS | _SCRIPTED_READERS | _words("cut tr expand fold column tee")
 _LOG_PATH = re.compile(
     r"(?:\.(?:log|out)(?:[.-]\d[\w.:-]*)?|[_-]log(?:\.\d+)?|^/var/log/.*|(?:^|/)(?:syslog|dmesg|maillog)(?:\.\d+)?)$",
     re.IGNORECASE,
 )
 _FILE_WINDOW = re.compile(r"(?:[^\n]*\n){0,2}\[File: [^\n]* \(\d+ lines total\)\]")
-_STREAMS = frozenset({"/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty", "-"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """One simple command: its words without quotes, the wrappers before it removed, and where its output goes."""
-
-    words: tuple[str, ...]
-    to_file: bool = False
-
-
-_Pipeline = tuple[_Command, ...]
 
 
 def reads_file(tool_call: ToolCall) -> bool:
@@ -101,7 +55,7 @@ def reads_file(tool_call: ToolCall) -> bool:
     arguments = _arguments(tool_call)
     lines = _command_lines(tool_call, arguments)
     if lines:
-        return any(_pipeline_reads(pipeline) for line in lines for pipeline in _pipelines(line))
+        return any(_pipeline_reads(pipeline) for line in lines for pipeline in pipelines(line))
     return _names_a_file_tool(tool_call.name, arguments)
 
 
@@ -115,14 +69,24 @@ def shell_commands(tool_call: ToolCall) -> tuple[str, ...]:
     follows (`git`, `git diff`, `npm`, `npm test`; `python -m pytest` is `python`, `pytest`). Empty for other tools."""
     found: list[str] = []
     for line in _command_lines(tool_call, _arguments(tool_call)):
-        for pipeline in _pipelines(line):
+        for pipeline in pipelines(line):
             for command in pipeline:
-                found += _spoken(command.words)
+                found += spoken(command.words)
     return tuple(dict.fromkeys(found))
 
 
 def _arguments(tool_call: ToolCall) -> object:
-    """The arguments as JSON says them; None where they are no JSON."""
+    """The arguments as JSON says them, an object's by `_plain` names; None where they are no JSON."""
+    found = _decoded(tool_call)
+    return {_plain(key): value for key, value in found.items()} if isinstance(found, dict) else found
+
+
+def _plain(key: object) -> str:
+    """A name as all clients write it: `CommandLine`, `command_line` and `command-line` are one."""
+    return str(key).lower().replace("_", "").replace("-", "")
+
+
+def _decoded(tool_call: ToolCall) -> object:
     if len(tool_call.arguments) > 4 * MAX_COMMAND_CHARACTERS and not tool_call.arguments.startswith("{"):
         return None
     try:
@@ -154,13 +118,14 @@ def _name_words(name: str) -> frozenset[str]:
 
 
 def _names_a_file_tool(name: str, arguments: object) -> bool:
-    words = _name_words(name)
+    members = arguments if isinstance(arguments, dict) else {}
+    verb = next((said for key in _VERB_KEYS if isinstance(said := members.get(key), str)), "")
+    words = _name_words(name) | {verb.lower()}
     if words & _NOT_FILES or not words & (_FILE_VERBS | _ALONE):
         return False
-    if words & _FILE_NOUNS or (len(words) == 1 and words <= _ALONE):
+    if words & _FILE_NOUNS or (len(words) == 2 and words <= {"", *_ALONE}):
         return True
-    keys = frozenset(str(key).lower() for key in arguments) if isinstance(arguments, dict) else frozenset()
-    return bool(keys & _PATH_KEYS)
+    return bool(members.keys() & _PATH_KEYS)
 
 
 def _command_lines(tool_call: ToolCall, arguments: object) -> tuple[str, ...]:
@@ -169,7 +134,8 @@ def _command_lines(tool_call: ToolCall, arguments: object) -> tuple[str, ...]:
     if isinstance(arguments, dict):
         keys = _COMMAND_KEYS if shell_like else _COMMAND_KEYS[:3]
         for key in keys:
-            lines = _as_lines(arguments.get(key), several=key.endswith("s"))
+            said, further = arguments.get(key), arguments.get("args")
+            lines = _as_lines([said, *further] if isinstance(further, list) else said, several=key.endswith("s"))
             if lines and (shell_like or not _PATH_KEYS & arguments.keys()):
                 return lines
         return ()
@@ -181,155 +147,42 @@ def _command_lines(tool_call: ToolCall, arguments: object) -> tuple[str, ...]:
 def _as_lines(value: object, *, several: bool = False) -> tuple[str, ...]:
     """A command as text, as an argument vector, or, if `several`, a list of commands."""
     if isinstance(value, str):
-        return (value[:MAX_COMMAND_CHARACTERS],) if value.strip() else ()
+        return (value[: 8 * MAX_COMMAND_CHARACTERS],) if value.strip() else ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return ()
     texts = [item for item in value[:64] if isinstance(item, str)]
     if several:
-        return tuple(item[:MAX_COMMAND_CHARACTERS] for item in texts)
+        return tuple(item[: 8 * MAX_COMMAND_CHARACTERS] for item in texts)
     quoted = " ".join("'" + item.replace("'", "'\\''") + "'" for item in texts)
-    return (quoted[:MAX_COMMAND_CHARACTERS],) if quoted else ()
+    return (quoted[: 8 * MAX_COMMAND_CHARACTERS],) if quoted else ()
 
 
-def _pipelines(line: str, depth: int = 0) -> Iterator[_Pipeline]:
-    """The pipelines of a command line, lists and groups taken apart."""
-    stages: list[_Command] = []
-    words: list[str] = []
-    to_file = redirecting = False
-    stream = ""
-    for token in _TOKEN.finditer(_without_here_documents(line) + "\n"):
-        kind, text = token.lastgroup, token.group()
-        if kind == "word":
-            if redirecting:
-                to_file = to_file or (stream in (">", "1>", ">>", "1>>", "&>", "&>>", ">|") and text not in _STREAMS)
-                redirecting = False
-            else:
-                words.append(_unquoted(text))
-        elif kind == "redirect":
-            redirecting, stream = True, text
-        elif kind in ("pipe", "end"):
-            redirecting = False
-            stages += _unwrapped(words, to_file)
-            words, to_file = [], False
-            if kind == "end" and stages:
-                yield from _with_inner(tuple(stages), depth)
-                stages = []
-
-
-def _with_inner(pipeline: _Pipeline, depth: int) -> Iterator[_Pipeline]:
-    """The pipeline, or what `bash -c '...'` runs in its stead."""
-    inner = _shell_script(pipeline[0].words)
-    if inner is None or depth >= 3:
-        yield pipeline
-        return
-    *before, last = [*_pipelines(inner, depth + 1)] or [()]
-    yield from before
-    yield (*last, *pipeline[1:]) or pipeline
-
-
-def _shell_script(words: tuple[str, ...]) -> str | None:
-    if _base(words[0]) not in _SHELLS:
-        return None
-    for position, word in enumerate(words[1:], 1):
-        if word.startswith("-") and word.endswith("c") and position + 1 < len(words):
-            return words[position + 1]
-    return None
-
-
-def _without_here_documents(line: str) -> str:
-    """The line with the bodies of its here-documents removed; an unended one reaches to the end."""
-    pieces: list[str] = []
-    position = 0
-    while (start := _HERE_DOCUMENT.search(line, position)) is not None:
-        pieces += (line[position : start.start()], start.group(3), "\n")
-        end = re.compile(rf"^[ \t]*{re.escape(start.group(2))}[ \t]*$", re.MULTILINE).search(line, start.end())
-        if end is None:
-            return "".join(pieces)
-        position = end.end()
-    return "".join([*pieces, line[position:]])
-
-
-def _unquoted(word: str) -> str:
-    if "'" not in word and '"' not in word and "\\" not in word:
-        return word
-    return _QUOTED.sub(lambda quoted: quoted.group(1) or quoted.group(2) or quoted.group(3) or "", word)
-
-
-def _unwrapped(words: list[str], to_file: bool) -> list[_Command]:
-    """The command without what merely runs it: assignments, keywords, `timeout 60`, `uv run`, `xargs`."""
-    rest = words
-    while rest:
-        first = _base(rest[0])
-        if not first or _ASSIGNMENT.match(rest[0]) or first in _KEYWORDS:
-            rest = rest[1:]
-        elif first in ("timeout", "gtimeout"):
-            rest = rest[1:]
-            while rest and (rest[0].startswith("-") or rest[0][:1].isdigit()):
-                rest = rest[1:]
-        elif first in _RUNNERS and len(rest) > 2 and rest[1] in ("run", "exec"):
-            rest = rest[2:]
-        elif first == "xargs":
-            rest = [word for word in rest[1:] if not word.startswith("-")]
-            rest = [*rest, "FILE"] if rest else []
-        else:
-            return [_Command(tuple(rest), to_file)]
-    return []
-
-
-def _base(word: str) -> str:
-    return word.rpartition("/")[2].lower().removesuffix(".exe")
-
-
-def _spoken(words: tuple[str, ...]) -> list[str]:
-    """One command's names: itself, and itself with its subcommand or module."""
-    first = _base(words[0])
-    names = [first]
-    if first.startswith("python") and "-m" in words[1:-1]:
-        return [*names, words[words.index("-m") + 1]]
-    operands = _operands(words)
-    if first == "npx" and operands:
-        return [*names, _base(operands[0])]
-    if operands and re.fullmatch(r"[a-z][a-z0-9:_-]*", operands[0]):
-        names.append(f"{first} {operands[0]}")
-    return names
-
-
-def _operands(words: tuple[str, ...]) -> list[str]:
-    """A command's words that are neither options nor, as far as a short list knows, their values."""
-    values = _TAKES_VALUE.get(_base(words[0]), _NO_VALUES)
-    found: list[str] = []
-    skip = False
-    for word in words[1:]:
-        if skip:
-            skip = False
-        elif word.startswith("-") and len(word) > 1:
-            skip = word in values
-        elif word:
-            found.append(word)
-    return found
-
-
-def _pipeline_reads(pipeline: _Pipeline) -> bool:
+def _pipeline_reads(pipeline: Pipeline) -> bool:
     if not pipeline or any(command.to_file for command in pipeline):
         return False
-    if any(_base(command.words[0]) not in _PASSES_ON for command in pipeline[1:]):
+    if any(base(command.words[0]) not in _PASSES_ON for command in pipeline[1:]):
         # `... | xargs cat` reads whatever came before it
         return len(pipeline) > 1 and "FILE" in pipeline[-1].words and _paths_read(pipeline[-1].words) != []
     return any(_paths_read(command.words) for command in pipeline)
 
 
+def _is_blob(subcommand: str, word: str) -> bool:
+    """Whether a word of `git show` or `git cat-file` names a file's content."""
+    return subcommand == "cat-file" or (subcommand == "show" and ":" in word)
+
+
 def _paths_read(words: tuple[str, ...]) -> list[str]:
     """The files whose content a command prints; logs are none."""
-    first = _base(words[0])
+    first = base(words[0])
     if first == "find" and "-exec" in words:
         return _paths_read((*words[words.index("-exec") + 1 :], "FILE")) if words[-1] != "-exec" else []
+    paths = [word for word in operands(words) if word not in STREAMS]
     if first == "git":
-        return [word for word in words[2:] if ":" in word and not word.startswith("-")] if "show" in words[1:5] else []
-    operands = [word for word in _operands(words) if word not in _STREAMS]
+        return [word for word in paths[1:] if _is_blob(paths[0], word)]
     if first in _SCRIPTED_READERS:
         if any(word.startswith(("-i", "--in-place")) for word in words):
             return []
-        operands = operands if any(word in ("-e", "-f") for word in words) else operands[1:]
+        paths = paths if any(word in ("-e", "-f") for word in words) else paths[1:]
     elif first not in _READERS:
         return []
-    return [word for word in operands if not _LOG_PATH.search(word)]
+    return [word for word in paths if not _LOG_PATH.search(word)]
