@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from narrows.server.app import RunningGateway
 from narrows.server.own_routes import OPEN, ROUTES
 from narrows.settings import GatewayKey, KeyLimits, LogLevel
 from narrows.settings.keys import key_digest
+from tests.agent_stage import growing, scene
 from tests.raw_client import Answered, RawClient, chat, raw_client, request
 from tests.scripted_upstream import STALL, Ending, events, raw, whole
 from tests.stage import Stage
@@ -186,6 +188,21 @@ async def test_no_web_page_spends_the_upstreams_key(
     async with raw_client(with_keys.port) as client:
         await client.send(request("POST", CHAT, f"x-api-key: {KEY}", *fields, body=BODY, host=host))
         assert (await client.answer()).status == 200, "a key says enough"
+
+
+@pytest.mark.parametrize(
+    ("host", "fields"),
+    [("localhost", ("Origin: https://evil.test",)), ("127.0.0.1", ("Origin: null",)), ("evil.test", ())],
+)
+async def test_no_web_page_sets_an_agent_to_work(stage: Stage, host: str, fields: tuple[str, ...]) -> None:
+    """A page may have its browser post this without being asked, and an agent acts on this machine."""
+    act = await scene(stage, growing("Done."))
+    body = json.dumps({"model": "coder", "messages": [{"role": "user", "content": "Delete it all."}]}).encode()
+    async with raw_client(act.gateway.port) as client:
+        await client.send(request("POST", CHAT, "Content-Type: text/plain", *fields, body=body, host=host))
+        answer = await client.answer(b"POST")
+    assert (answer.status, answer.error_code) == (401, "invalid_api_key")
+    assert act.backend.turns == []
 
 
 async def test_a_tunnel_needs_a_key(stage: Stage) -> None:

@@ -74,6 +74,12 @@ def test_a_request_may_choose_its_level(level: Level) -> None:
         assert (found.policy.level, found.drop) == (level, frozenset({b"x-narrows-policy"}))
 
 
+def test_what_is_read_here_is_read_by_nobody_behind() -> None:
+    rules = replace(RULES, drop=frozenset({b"x-narrows-policy", b"x-narrows-session"}))
+    assert admitted(SIZED, "X-Narrows-Session: a", rules=rules).drop == rules.drop
+    assert b"x-narrows-session" not in admitted(SIZED, "X-Narrows-Session: a").drop
+
+
 def test_the_settings_may_switch_planning_off() -> None:
     found = admitted(SIZED, rules=replace(RULES, default_level=Level.OFF))
     assert isinstance(found, Passed)

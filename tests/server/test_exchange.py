@@ -17,6 +17,7 @@ from narrows.plan import plan_body
 from narrows.policy import Level, Policy
 from narrows.records.types import BodyDecision, Outcome
 from narrows.wire.registry import wire_named
+from tests.agent_stage import agent_settings
 from tests.raw_client import chat, request, rows, tool_turn
 from tests.scripted_upstream import DONE, Answer, Ending, chunk, events, frame, stream, whole
 from tests.stage import Stage
@@ -178,6 +179,15 @@ async def test_a_client_chooses_the_level_of_a_request(stage: Stage) -> None:
         assert received.values(b"x-narrows-policy") == []
         assert received.body == expected(CONVERSATION, level)
     assert (await stage.record(gateway)).plan.reason == "policy_off"
+
+
+async def test_the_name_of_a_session_stays_where_agents_are(stage: Stage) -> None:
+    """Without any it is passed on as it came: there may be a gateway behind this one that has."""
+    for agents, values in (((agent_settings(),), []), ((), [b"monday"])):
+        client = await stage.client(await stage.gateway(agents=agents))
+        await client.send(request("POST", CHAT, "X-Narrows-Session: monday", body=CONVERSATION))
+        assert (await client.answer()).status == 200
+        assert stage.upstream.requests[-1].values(b"x-narrows-session") == values
 
 
 @pytest.mark.parametrize("lines", [["x-narrows-policy: strong"], ["x-narrows-policy: off", "x-narrows-policy: off"]])

@@ -38,12 +38,14 @@ class PassReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What admission depends on beside the head. `policies` are the settings' policy at each level."""
+    """What admission depends on beside the head. `policies` are the settings' policy at each level; `drop`: the fields
+    that are read here, and so by nobody behind."""
 
     target: Target
     policies: Mapping[Level, Policy]
     default_level: Level
     loop_mark: bytes
+    drop: frozenset[bytes] = frozenset({POLICY_FIELD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def admit(head: RequestHead, origin_form: bytes, rules: Rules) -> Planned | Pass
                 " set --upstream to the model's own server"
             )
         level = _asked_level(field_values(fields, POLICY_FIELD)) or level
-        drop = _DROP_POLICY
+        drop = rules.drop
     if head.expect_continue:
         drop |= _DROP_EXPECT
     wire = wire_for(head.method.decode(), rules.target.relative_path(origin_form))
@@ -93,7 +95,6 @@ def admit(head: RequestHead, origin_form: bytes, rules: Rules) -> Planned | Pass
 
 
 _DROP_NOTHING: frozenset[bytes] = frozenset()
-_DROP_POLICY = frozenset({POLICY_FIELD})
 _DROP_EXPECT = frozenset({b"expect"})
 """We answer the expectation ourselves: the bytes it holds back are already on their way to us."""
 

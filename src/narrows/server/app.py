@@ -17,7 +17,8 @@ from typing import Any
 
 from narrows.policy import Level, Policy
 from narrows.records.ring import ExchangeRing
-from narrows.server.admission import Rules
+from narrows.server.admission import POLICY_FIELD, Rules
+from narrows.server.agents.turn import SESSION_FIELD
 from narrows.server.allocator import keep_freed_memory
 from narrows.server.announcing import log_as, new_loop_mark, standard_log, started
 from narrows.server.deadlines import Deadlines
@@ -205,7 +206,8 @@ def build(
     """
     pool = _pool(settings)
     policies = {level: replace(policy, level=level) for level in Level}
-    rules = Rules(pool.target, policies, policy.level, (loop_mark or new_loop_mark()).encode())
+    read_here = {POLICY_FIELD, SESSION_FIELD} if settings.agents else {POLICY_FIELD}
+    rules = Rules(pool.target, policies, policy.level, (loop_mark or new_loop_mark()).encode(), frozenset(read_here))
     metrics = Metrics(version=version("narrows"), policy_version=policy.version)
     telling = Telling(metrics, log or standard_log(settings, worker), ExchangeRing())
     planner = Planner(PlanPool(settings.plan_workers), settings)

@@ -3,8 +3,8 @@
 A client shows its gateway key where it would show its provider's: in `Authorization`, `x-api-key`, `x-goog-api-key`,
 `api-key` or the query's `key`; or in `x-narrows-key`, which leaves those to the provider's own key. What has shown a
 gateway key is taken out of the request, unless the settings ask for it to be passed on. With an upstream key of the
-settings, every credential of the client is taken out, and that key goes instead. A gateway that has such a key and asks
-clients for none lends it to its own machine alone, and so not to the web pages that are open there.
+settings, every credential of the client is taken out, and that key goes instead. A gateway that has such a key, or
+agents, and asks clients for none lends them to its own machine alone, and so not to the web pages that are open there.
 
 What is shown is hashed, and the hash compared with every key's, each in constant time, with no end before the last: the
 time tells neither how much of a key was right nor whose it was. A key that was right before is found in a table, whose
@@ -80,8 +80,8 @@ class Keyring:
         """
         if self._lends and (names_another_host(head) or comes_from_another_site(head)):
             raise InvalidKey(
-                "this gateway sends its upstream's key for programs on this machine; to a web page, or under a name"
-                " that is not localhost, it does so only for gateway keys: make one with `narrows key new NAME`"
+                "this gateway lends its upstream's key, or its agents, to programs on this machine; to a web page, or"
+                " under a name that is not localhost, only for gateway keys: make one with `narrows key new NAME`"
             )
         query = origin_form.partition(b"?")[2] if _QUERY_MARK in origin_form else b""
         shown = [(name, holder) for name, value in _credentials(head.fields) if (holder := self._holder_of(value))]
@@ -148,8 +148,9 @@ def _credentials(fields: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def keyring_for(settings: Settings, target: Target, now_s: float, before: Keyring | None = None) -> Keyring | None:
-    """The keyring of these settings; None where clients need no key and the upstream is sent none."""
-    return Keyring(settings, target, now_s, before) if settings.keys or settings.upstream_key else None
+    """The keyring of these settings; None where clients need no key and nothing is lent to them."""
+    needed = settings.keys or settings.upstream_key or settings.agents
+    return Keyring(settings, target, now_s, before) if needed else None
 
 
 def _keys_in(query: bytes) -> list[bytes]:
