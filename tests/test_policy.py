@@ -18,6 +18,7 @@ OTHERS = {
     "repeat_min_bytes": 1,
     "table_min_bytes": 1,
     "blob_min_bytes": 1,
+    "view_min_bytes": 1,
     "min_saved_tokens": 1,
     "min_saved_share": 0.5,
     "min_saved_share_assumed": 0.5,
@@ -45,7 +46,7 @@ def test_the_version_is_the_same_in_every_process() -> None:
 
 
 def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
-    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6, "blob": 7}
+    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6, "blob": 7, "view": 8}
     policy = Policy(**{f"{kind}_min_bytes": size for kind, size in sizes.items()})  # type: ignore[arg-type] # by name
     thresholds = {kind: policy.min_bytes(kind) for kind in Kind}
     assert {kind: size for kind, size in thresholds.items() if size is not None} == {
@@ -56,6 +57,7 @@ def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
         Kind.REPEAT: 5,
         Kind.TABLE: 6,
         Kind.BLOB: 7,
+        Kind.VIEW: 8,
     }
 
 

@@ -15,7 +15,16 @@ from collections.abc import Iterator
 from itertools import chain, islice, pairwise
 from typing import Any
 
-from tests.compressors import blob_truth, diff_truth, json_truth, log_truth, repeats_truth, search_truth, table_truth
+from tests.compressors import (
+    blob_truth,
+    diff_truth,
+    json_truth,
+    log_truth,
+    repeats_truth,
+    search_truth,
+    table_truth,
+    view_truth,
+)
 
 _NUMBER = re.compile(r"([:-])(\d+)(?=\1)")
 """A number that may be a line's; the separator after it may stand before the next, where a path ends in a number."""
@@ -29,6 +38,7 @@ STRICT = {
     "diff": diff_truth.check_truth,
     "table": table_truth.check_truth,
     "blob": blob_truth.check_truth,
+    "view": view_truth.check_truth,
 }
 
 Place = tuple[str, str, str]

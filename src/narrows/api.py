@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from narrows.compressors import registry
-from narrows.compressors.repeats import Earlier, shown_in
+from narrows.compressors.repeats import Earlier
 from narrows.compressors.types import Classifier, Compressed, Decision
 from narrows.core.edits import apply_edits
 from narrows.core.tokens import TOKENIZER, encoding_for_model
@@ -160,7 +160,7 @@ def _outputs(earlier: Sequence[str]) -> list[Earlier]:
     _check("earlier", earlier, Sequence)
     for text in earlier:
         _check("an earlier output", text, str)
-    return [Earlier(text, OutputPlace(number), shown_in(text)) for number, text in enumerate(earlier, 1)]
+    return [Earlier(text, OutputPlace(number), registry.shown_in(text)) for number, text in enumerate(earlier, 1)]
 
 
 def _default_policy(classifier: Classifier | None) -> Policy:

@@ -16,8 +16,9 @@ COMPRESSORS_VERSION = "1"
 
 
 class Kind(StrEnum):
-    """What a text is. JSON, logs, search results, diffs, tables and binary data can be shortened, and `REPEAT` is any
-    text that earlier outputs of the same conversation show already; the others are always kept."""
+    """What a text is. JSON, logs, search results, diffs, tables and binary data can be shortened; `VIEW` is the content
+    of a file with line numbers, of which only these are; `REPEAT` is any text that earlier outputs of the same
+    conversation show already; the others are always kept."""
 
     REPEAT = "repeat"
     JSON = "json"
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     DIFF = "diff"
     TABLE = "table"
     BLOB = "blob"
+    VIEW = "view"
     SOURCE = "source"
     HTML = "html"
     PROSE = "prose"
@@ -65,6 +67,7 @@ class Policy:
     repeat_min_bytes: int = 512
     table_min_bytes: int = 1024
     blob_min_bytes: int = 1024
+    view_min_bytes: int = 512
     min_saved_tokens: int = 32
     min_saved_share: float = 0.10
     min_saved_share_assumed: float = 0.20

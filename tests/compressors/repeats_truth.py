@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
+from tests.compressors import view_truth
+
 _HEAD = re.compile(
     r"\[narrows: (\d+) lines, (\d+) of them shown here; (\d+) in (\d+) places? stand already in (.*);"
     r" nothing left out\]"
@@ -33,7 +35,7 @@ Outputs = Mapping[tuple[int, int], str]
 
 def names_lines(output: str) -> bool:
     """Whether an output says of itself that it names lines of earlier ones."""
-    head, line_end, _ = output.partition("\n")
+    head, line_end, _ = (view_truth.numbered(output) or output).partition("\n")
     if line_end:
         return _HEAD.fullmatch(head) is not None
     whole = _WHOLE.fullmatch(output)
@@ -42,7 +44,9 @@ def names_lines(output: str) -> bool:
 
 def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened: str | None = None) -> None:
     """Raises AssertionError for anything that `output` says of `source` and that is not so. `shortened`: what the
-    source is as a text of its own kind, where that was shortened."""
+    source is as a text of its own kind, where that was shortened. Lines of views have the numbers that their head line
+    says, and are counted with it."""
+    output = view_truth.numbered(output) or output
     if "\n" not in output:
         _check_whole(source, output, earlier, own, shortened)
         return
@@ -70,7 +74,7 @@ def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -
     found = _MARK.fullmatch(line)
     assert found, line
     count, place = int(found[1]), (int(found[8]), int(found[7] or 1))
-    shown = earlier[place].split("\n")
+    shown = _with_numbers(earlier[place]).split("\n")
     numbered = found[2] is not None
     there = int(found[9] or found[2]) if numbered else 0
     if found[5]:
@@ -106,11 +110,17 @@ def _check_whole(source: str, output: str, earlier: Outputs, own: int, shortened
     found = _WHOLE.fullmatch(output)
     assert found, output
     (place,) = _names(found[2], own)
-    assert earlier[place] == (source if shortened is None else shortened)
+    named = view_truth.numbered(earlier[place]) or earlier[place]
+    assert named == (source if shortened is None else shortened)
     assert (found[1] is None) == (shortened is not None)
     if found[1]:
         assert int(found[1]) == len(source.split("\n")) - source.endswith("\n")
         assert found[3]
+
+
+def _with_numbers(text: str) -> str:
+    below = view_truth.numbered(text)
+    return text if below is None else text.partition("\n")[0] + "\n" + below
 
 
 def _names(words: str, own: int) -> list[tuple[int, int]]:

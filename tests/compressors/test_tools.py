@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.compressors.shell_words import MAX_COMMAND_CHARACTERS
-from narrows.compressors.tools import reads_file, shell_commands
+from narrows.compressors.tools import is_shell, numbers_lines, reads_file, shell_commands
 from narrows.core.tool_call import ToolCall
 
 
@@ -204,3 +204,36 @@ def test_no_call_makes_it_raise(name: str, arguments: str) -> None:
 
 def test_a_command_is_read_up_to_its_bound() -> None:
     assert shell_commands(shell("x " * MAX_COMMAND_CHARACTERS + "; make")) == ("x", "x x")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "nl -ba src/a.py | sed -n '1,200p'",
+        "cat -n a.py | head -50",
+        "cat -An a.py",
+        "cat --number a.py",
+        "cd /w && bat -n a.py",
+        "less -N a.py",
+        "awk '{print NR\": \"$0}' a.py",
+        "awk 'NR>=10 {printf \"%6d\\t%s\\n\", FNR, $0}' a.py",
+        "bash -lc 'nl -ba a.py'",
+    ],
+)
+def test_shell_commands_that_number_lines(command: str) -> None:
+    assert is_shell(shell(command))
+    assert numbers_lines(shell(command))
+
+
+@pytest.mark.parametrize(
+    "command", ["cat a.py", "cat a-n.py", "sed -n 1,9p a.py", "head -n 5 a.py", "grep -n x a.py", "awk '{print}' a.py"]
+)
+def test_shell_commands_that_number_none(command: str) -> None:
+    assert is_shell(shell(command))
+    assert not numbers_lines(shell(command))
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("Read", '{"file_path": "nl -ba"}'), ("view", "{}"), ("bash", "{}")])
+def test_what_is_no_shell_call_numbers_none(name: str, arguments: str) -> None:
+    assert not is_shell(ToolCall(name, arguments))
+    assert not numbers_lines(ToolCall(name, arguments))

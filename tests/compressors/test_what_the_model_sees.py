@@ -7,7 +7,7 @@ import re
 import pytest
 
 from narrows.compressors import repeats
-from narrows.compressors.registry import COMPRESSORS
+from narrows.compressors.registry import COMPRESSORS, VIEW
 from narrows.compressors.repeats import Before, Earlier, Shelf
 from narrows.compressors.types import Compressed, Kept, Reason
 from narrows.core.tool_call import OutputPlace, ToolCall
@@ -23,6 +23,7 @@ SECTIONS = {
     "Search results": (Kind.SEARCH, "grep -rn x src"),
     "Diffs": (Kind.DIFF, "git diff"),
     "Tables and listings": (Kind.TABLE, "ls -l"),
+    "Views of files": (Kind.VIEW, "nl -ba cart.py"),
     "Binary data": (Kind.BLOB, "curl -s http://localhost:8080/"),
 }
 
@@ -33,7 +34,7 @@ def test_before_becomes_after(heading: str) -> None:
     text = next(one for one in section if one.startswith(f"{heading}\n"))
     before, after = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     kind, command = SECTIONS[heading]
-    compressor = next(one for one in COMPRESSORS if one.kind is kind)
+    compressor = next(one for one in (*COMPRESSORS, VIEW) if one.kind is kind)
     result = compressor.compress(before, Level.BALANCED, ToolCall("bash", f'{{"command": "{command}"}}'))
     assert isinstance(result, Compressed)
     assert result.text.removesuffix("\n") == after.removesuffix("\n")

@@ -79,3 +79,10 @@ def test_a_mere_heading_proves_nothing(heading: str) -> None:
 )
 def test_what_is_no_frame(text: str) -> None:
     assert framed(text) is None
+
+
+@pytest.mark.parametrize(("before", "after"), FRAMES)
+def test_harnesses_whose_edits_go_by_text(before: str, after: str) -> None:
+    frame = framed(f"{before}text{after}")
+    assert frame is not None
+    assert frame.edits_by_text is ((before, after) in ((CODEX, ""), (OLD_CODEX, ""), GEMINI, OLD_GEMINI))

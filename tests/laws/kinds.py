@@ -30,6 +30,7 @@ EVERY_SIZE = Policy(
     diff_min_bytes=1,
     table_min_bytes=1,
     blob_min_bytes=1,
+    view_min_bytes=1,
     min_saved_tokens=1,
     min_saved_share=0.0,
 )

@@ -15,7 +15,7 @@ from tests.laws.conversations import Message, body_of
 
 EAGER = Policy(min_saved_tokens=1, min_saved_share=0.0, json_min_bytes=1, log_min_bytes=1, search_min_bytes=1)
 """Lets every fold through, and every other kind as far as it goes."""
-CALLS = (("bash", '{"command": "cat src/main.py"}'), ("bash", '{"command": "make"}'), ("open", "{}"))
+CALLS = (("bash", '{"command": "nl -ba src/main.py"}'), ("bash", '{"command": "make"}'), ("open", "{}"))
 
 
 def messages_of(texts: Sequence[str]) -> list[Message]:

@@ -53,11 +53,12 @@ def test_every_policy_value_follows_the_settings() -> None:
         repeat_min_bytes=5,
         table_min_bytes=6,
         blob_min_bytes=7,
-        min_saved_tokens=8,
+        view_min_bytes=8,
+        min_saved_tokens=9,
         min_saved_share=0.7,
         min_saved_share_assumed=0.8,
     )
-    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 0.7, 0.8, "magika-1.0.3", "toktok")
+    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0.7, 0.8, "magika-1.0.3", "toktok")
     assert settings.policy("magika-1.0.3", "toktok") == policy
 
 

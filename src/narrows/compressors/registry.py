@@ -8,6 +8,9 @@ compressor then re-checks its own grammar.
 
 A harness's frame around an output (`core/frames`) is taken off before, and put back after.
 
+What all of them keep, files that a tool read included, may be a view whose line numbers can be shortened
+(`compressors/view`): that kind is asked last.
+
 What came out is then held against the outputs before it in the conversation, where the caller knows them: a text that
 they show already is named instead (`compressors/repeats`).
 
@@ -21,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from narrows.compressors import blob, diff, json_rows, log, marks, repeats, search, table
+from narrows.compressors import blob, diff, json_rows, log, marks, repeats, search, table, view
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import reads_file, shows_a_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
@@ -39,6 +42,14 @@ COMPRESSORS: tuple[Compressor, ...] = (
     blob.COMPRESSOR,
 )
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
+
+VIEW = view.COMPRESSOR
+"""The kind that is asked about what the others keep."""
+
+NO_OTHER_KIND = frozenset(
+    {Reason.TOO_SMALL, Reason.UNKNOWN_KIND, Reason.NEVER_SHORTENED, Reason.GRAMMAR, Reason.NOTHING_TO_SAVE}
+)
+"""Kept for what it is, and not for what it looks like."""
 
 FILES_HAVE = frozenset({Kind.JSON, Kind.TABLE})
 """Kinds that files are made of: where no call says what was run, a framed output of these may be a file."""
@@ -68,7 +79,9 @@ def compress_text(  # noqa: PLR0913 -- all that a decision depends on, each by i
         return decision
     least = max(policy.repeat_min_bytes, repeats.FLOOR_BYTES)
     shelf = Shelf(
-        one for one in earlier if one.shown is not Shown.LINES or len(one.text.encode(errors="surrogatepass")) >= least
+        readable(one)
+        for one in earlier
+        if one.shown is not Shown.LINES or len(one.text.encode(errors="surrogatepass")) >= least
     )
     before = Before(shelf, OutputPlace(earlier[-1].place.number + 1))
     return registry.fold(text, decision, policy, encoding, before)
@@ -78,6 +91,23 @@ def expand(text: str, earlier: Sequence[Earlier] = ()) -> str | None:
     """The source of a lossless output (law 7); None where `text` is not one, or names an output that is not among
     `earlier`."""
     return Registry(COMPRESSORS).expand(text, earlier)
+
+
+def readable(earlier: Earlier) -> Earlier:
+    """An earlier output with every line as a reader knows it, and as it is referred to: with the numbers that its head
+    line says. It has as many lines."""
+    if earlier.shown not in (Shown.HEADED, Shown.UNMARKED):
+        return earlier
+    text = view.with_gutters(earlier.text)
+    return earlier if text is None else replace(earlier, text=text)
+
+
+def shown_in(text: str) -> Shown:
+    """As `repeats.shown_in`, for every output of ours."""
+    source = VIEW.expand(text)
+    if source is None:
+        return repeats.shown_in(text)
+    return Shown.UNMARKED if marks.has_mark(source) else Shown.HEADED
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +136,9 @@ class Registry:
             return _decision(Kept(Reason.UNREADABLE, detail="lone surrogate"), size_bytes, size_bytes, encoding)
         try:
             result = self._shorten(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+            if isinstance(result, Kept) and result.reason in NO_OTHER_KIND and (not grammar_only or _sure(text)):
+                viewed = _tried(VIEW, text, size_bytes, tool_call, policy)
+                result = viewed if isinstance(viewed, Compressed) else result
             if isinstance(result, Kept):
                 return _decision(result, size_bytes, size_bytes, encoding)
             return _through_gate(text, size_bytes, result, policy, encoding)
@@ -126,6 +159,8 @@ class Registry:
             folded = repeats.fold(text, decision.result, before)
             if folded is None:
                 return decision
+            if isinstance(decision.result, Compressed) and decision.result.kind is Kind.VIEW and "\n" in folded.text:
+                folded = view.reduced_as(folded, decision.result)
             forwarded = decision.result.text if isinstance(decision.result, Compressed) else text
             gated = _through_gate(forwarded, decision.bytes_after, folded, policy, encoding)
         except MemoryError:
@@ -144,8 +179,10 @@ class Registry:
 
     def expand(self, text: str, earlier: Sequence[Earlier] = ()) -> str | None:
         """The source of a lossless output; None where `text` is not one."""
+        if (viewed := VIEW.expand(text)) is not None:
+            return self.expand(viewed, earlier) if repeats.is_output(viewed) else viewed
         if repeats.is_output(text):
-            named = repeats.expand(text, earlier)
+            named = repeats.expand(text, [readable(one) for one in earlier])
             return named if named is None or not marks.has_mark(named) else self.expand(named)
         frame = framed(text)
         if frame is not None and (source := self._expand_bare(taken_out(frame))) is not None:
@@ -168,7 +205,7 @@ class Registry:
         if tool_call is not None and reads_file(tool_call) and not marks.has_mark(text):
             return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
         frame = framed(text, spoken=grammar_only)
-        if frame is None or repeats.is_output(text):
+        if frame is None or repeats.is_output(text) or VIEW.is_output(text):
             return self._shorten_bare(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
         if any(compressor.is_output(taken_out(frame)) for compressor in self.compressors):
             return Kept(Reason.ALREADY_SHORTENED)
@@ -187,7 +224,7 @@ class Registry:
     ) -> Compressed | Kept:
         """What becomes of a text without a frame."""
         if marks.has_mark(text):
-            ours = repeats.is_output(text) or any(compressor.is_output(text) for compressor in self.compressors)
+            ours = repeats.is_output(text) or any(kind.is_output(text) for kind in (VIEW, *self.compressors))
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
         found = self._detect(text, tool_call, grammar_only=grammar_only)
         if isinstance(found, Kept):
@@ -233,6 +270,12 @@ class Registry:
             return tuple(maybe) if len(maybe) == 1 else Kept(Reason.UNKNOWN_KIND)
         found = tuple(one for one in self.compressors if one.kind is named)
         return found or Kept(Reason.NEVER_SHORTENED, named)
+
+
+def _sure(text: str) -> bool:
+    """Whether a user's text is certainly a tool's output, by its frame."""
+    frame = framed(text, spoken=True)
+    return frame is not None and frame.sure
 
 
 def _tried(

@@ -38,6 +38,11 @@ _VERB_KEYS = ("command", "action", "operation", "op", "method", "mode")
 _READERS = _words("cat bat batcat head tail nl less more tac iconv type get-content gc")
 _SCRIPTED_READERS = _words("sed gsed awk gawk mawk perl")
 _PASSES_ON = _READERS | _SCRIPTED_READERS | _words("cut tr expand fold column tee")
+_NUMBER_OPTION = re.compile(r"^(?:-[A-Za-z]*[nbN]|--number(?:-nonblank)?|--LINE-NUMBERS)")
+_NUMBERING = {
+    **dict.fromkeys(("cat", "bat", "batcat", "less"), _NUMBER_OPTION),
+    **dict.fromkeys(("awk", "gawk", "mawk"), re.compile(r"\bF?NR\b")),
+}
 _LOG_PATH = re.compile(
     r"(?:\.(?:log|out)(?:[.-]\d[\w.:-]*)?|[_-]log(?:\.\d+)?|^/var/log/.*|(?:^|/)(?:syslog|dmesg|maillog)(?:\.\d+)?)$",
     re.IGNORECASE,
@@ -57,6 +62,25 @@ def reads_file(tool_call: ToolCall) -> bool:
     if lines:
         return any(_pipeline_reads(pipeline) for line in lines for pipeline in pipelines(line))
     return _names_a_file_tool(tool_call.name, arguments)
+
+
+def is_shell(tool_call: ToolCall) -> bool:
+    """Whether the call gave command lines to a shell."""
+    return bool(_command_lines(tool_call, _arguments(tool_call)))
+
+
+def numbers_lines(tool_call: ToolCall) -> bool:
+    """Whether a command of a shell call puts numbers before lines: `nl`, `cat -n`, `less -N`, awk with `NR`."""
+    lines = _command_lines(tool_call, _arguments(tool_call))
+    commands = (command for line in lines for pipeline in pipelines(line) for command in pipeline)
+    return any(_numbers_lines(command.words) for command in commands)
+
+
+def _numbers_lines(words: tuple[str, ...]) -> bool:
+    first = base(words[0])
+    if first in _NUMBERING:
+        return any(_NUMBERING[first].search(word) for word in words[1:])
+    return first == "nl"
 
 
 def shows_a_file(text: str) -> bool:

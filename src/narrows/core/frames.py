@@ -20,22 +20,25 @@ MAX_FRAME_CHARACTERS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """A text in three pieces, which joined are the text. `sure`: the frame alone proves that a tool printed it."""
+    """A text in three pieces, which joined are the text. `sure`: the frame alone proves that a tool printed it.
+    `edits_by_text`: the harness's edits name lines by what they say, not by number."""
 
     before: str
     inside: str
     after: str
     sure: bool
+    edits_by_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """`spoken`: agents send this one as user text. `sure` as in `Framed`."""
+    """`spoken`: agents send this one as user text. The others as in `Framed`."""
 
     head: re.Pattern[str]
     tail: re.Pattern[str] | None
     spoken: bool = False
     sure: bool = True
+    edits_by_text: bool = False
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -53,15 +56,18 @@ _FRAMES = (
             r"(?:Original token count: \d+\n)?(?:Total output lines: \d+\n)?Output:\n"
         ),
         None,
+        edits_by_text=True,
     ),
     # Gemini CLI: run_shell_command, today's and the older form
     _Frame(
         _compiled(r"<untrusted_context>\nOutput: "),
         _compiled(r"\n" + _STATUS + r"*</untrusted_context>\n?\Z"),
+        edits_by_text=True,
     ),
     _Frame(
         _compiled(r"Command: .*\nDirectory: .*\n(?:Output|Stdout): "),
         _compiled(r"\n" + _STATUS + r"+\Z"),
+        edits_by_text=True,
     ),
     # SWE-agent: the prompt below an observation, and its heading of later versions
     _Frame(
@@ -106,7 +112,7 @@ def framed(text: str, *, spoken: bool = False) -> Framed | None:
             continue
         start, stop = head.end(), len(text) - (len(tail_of) - tail.start() if tail else 0)
         if start < stop:
-            return Framed(text[:start], text[start:stop], text[stop:], frame.sure)
+            return Framed(text[:start], text[start:stop], text[stop:], frame.sure, frame.edits_by_text)
     return None
 
 

@@ -80,11 +80,13 @@ class Past:
             self._waiting.append(output)
 
     def before(self, place: OutputPlace) -> Before:
-        """What the output at `place` may refer to."""
+        """What the output at `place` may refer to; what is loaded when, is as in `decide_part`."""
+        from narrows.compressors.registry import readable
+
         if self._shelf is None:
             self._shelf, self._waiting = Shelf(), within_window(self._waiting)
         for one in self._waiting:
-            self._shelf.add(Earlier(jsonstr.decode(one.literal), one.place, one.shown))
+            self._shelf.add(readable(Earlier(jsonstr.decode(one.literal), one.place, one.shown)))
         self._waiting = []
         return Before(self._shelf, place)
 

@@ -279,6 +279,9 @@ class Settings:
     ] = 512
     table_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Tables and listings under this size are kept.")] = 1024
     blob_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Texts of base64 data under this size are kept.")] = 1024
+    view_min_bytes: Annotated[
+        int, About(Group.EDITS, SIZE, "Views of files under this size keep their line numbers as they are.")
+    ] = 512
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
         float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")

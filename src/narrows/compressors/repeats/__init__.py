@@ -53,7 +53,7 @@ def fold(text: str, result: Compressed | Kept, before: Before) -> Compressed | N
     match shown_by(result), result:
         case Shown.WHOLE, Compressed(_, shortened, lossless):
             return _same(shortened, before, shortened=True, exact=lossless)
-        case Shown.LINES, _:
+        case Shown.LINES | Shown.HEADED, _:
             return _same(text, before, shortened=False, exact=True) or _folded(text, before)
         case _:
             return None
@@ -98,10 +98,12 @@ def is_output(text: str) -> bool:
 def expand(text: str, earlier: Iterable[Earlier]) -> str | None:
     """The text that `text` stands for, from the outputs that it names; None where it is not our output, or one of them
     is not there. The output of another kind comes back as it was forwarded."""
-    outputs = {one.place: one.text for one in earlier}
+    found_at = {one.place: one for one in earlier}
     whole = grammar.read_whole(text)
     if whole is not None:
-        return outputs.get(whole.place)
+        named = found_at.get(whole.place)
+        return None if named is None else named.whole
+    outputs = {place: one.text for place, one in found_at.items()}
     lines = grammar.read(text)
     if lines is None:
         return None

@@ -1,8 +1,9 @@
 """What a text may refer to: the tool outputs before it, as the model sees them.
 
 An output that was kept is there to the letter, so any of its lines may be named. Of a folded one those are there that
-are not marks. A shortened one may only be named as a whole: what is our own output is never decoded or referred to line
-by line (law 3). What only stands for another output, or looks like our output without being it, is not named at all.
+are not marks; of a view whose line numbers are reduced all are, with the numbers that its head line says. A shortened
+one may only be named as a whole: what is our own output is never decoded or referred to line by line (law 3). What only
+stands for another output, or looks like our output without being it, is not named at all.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ class Shown(StrEnum):
 
     LINES = "lines"
     """All of it: the tool's own text."""
+    HEADED = "headed"
+    """The tool's own text, all of it, below a head line of ours: a view whose line numbers are reduced. What is looked
+    at has them (`registry.readable`)."""
     UNMARKED = "unmarked"
     """The lines that are not marks: an output whose repeats are folded."""
     WHOLE = "whole"
@@ -39,12 +43,19 @@ class Earlier:
     place: OutputPlace
     shown: Shown = Shown.LINES
 
+    @property
+    def whole(self) -> str:
+        """What is named where it is named as a whole."""
+        return self.text.partition("\n")[2] if self.shown is Shown.HEADED else self.text
+
 
 def shown_by(result: Compressed | Kept) -> Shown:
     """How much of an output is there, after this was decided for it."""
     match result:
         case Compressed(Kind.REPEAT, text):
             return Shown.UNMARKED if "\n" in text else Shown.NOTHING
+        case Compressed(Kind.VIEW):
+            return Shown.HEADED
         case Compressed():
             return Shown.WHOLE
         case Kept(reason):

@@ -78,7 +78,7 @@ class Shelf:
         size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
         self._starts.append(len(self.lines))
         if output.shown is not Shown.UNMARKED:
-            self._whole[text] = len(self._outputs)
+            self._whole[output.whole] = len(self._outputs)
         if _has_lines(output) and size <= WINDOW_BYTES and text.count("\n") < WINDOW_LINES:
             self._add_lines(output, len(self.lines))
         self._outputs.append(output)
@@ -152,7 +152,9 @@ class Shelf:
 
 
 def _has_lines(output: Earlier) -> bool:
-    return output.shown is Shown.UNMARKED or (output.shown is Shown.LINES and not marks.has_mark(output.text))
+    return output.shown in (Shown.UNMARKED, Shown.HEADED) or (
+        output.shown is Shown.LINES and not marks.has_mark(output.text)
+    )
 
 
 @dataclass(slots=True)

@@ -1,0 +1,103 @@
+"""Views of files: the line numbers in front of a file's lines, as `nl -ba`, `cat -n` and agents' own tools print them.
+
+    [narrows: lines numbered 118-154: the blanks before the numbers left out (right-aligned in 6 columns); ...]
+    118<TAB>    def total(self) -> int:
+
+What a tool read from a file is never altered, and this alters none of it: what stands after a number stays to the byte.
+The numbers are no part of the file. Aligned ones cost a quarter of such a view, of which their blanks are more than
+half. Who edits by number needs each of them, so from a shell's output only the blanks go. Where the agent is known to
+edit by what lines say (its harness's frame, or a tool that reads files for it), every other number goes too: a line
+without one stands between two that have theirs, and nobody has to count.
+
+Only the separators that nothing but such views has are known, a tab after aligned numbers and the arrow of Claude
+Code's tool; `12:` and `12|` may be a file's own text, and those who print them edit by number. Of a shell's command it
+must be known that it numbers lines.
+
+A view is a file's content, which other kinds keep; so this one is asked last, about what they kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from narrows.compressors import marks
+from narrows.compressors.tools import is_shell, numbers_lines, reads_file
+from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.view import form
+from narrows.core.frames import framed
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Kind, Level
+
+SPACING = 2
+"""Where numbers go, they stay on multiples of this. A small model finds lines by their numbers as before with 2, hardly
+with 5 (docs/decisions/0010)."""
+
+_ARROW = "\u2192"
+
+
+class ViewCompressor:
+    """The compressor of `Kind.VIEW`."""
+
+    kind = Kind.VIEW
+
+    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+        return Verdict.YES if _spacing(text, tool_call) else Verdict.NO
+
+    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:  # noqa: ARG002 - the same at every level
+        if marks.has_mark(text):
+            return Kept(Reason.LOOKS_LIKE_OURS, Kind.VIEW)
+        every = _spacing(text, tool_call)
+        return (_reduced(text, every) if every else None) or Kept(Reason.GRAMMAR, Kind.VIEW)
+
+    def is_output(self, text: str) -> bool:
+        source = self.expand(text)
+        return source is not None and form.write(source, form.spacing(text) or 1) == text
+
+    def expand(self, text: str) -> str | None:
+        return form.read(text)
+
+
+COMPRESSOR = ViewCompressor()
+
+
+def reduced_as(folded: Compressed, like: Compressed) -> Compressed:
+    """A text whose repeats are folded, with the gutters of what it shows reduced as in `like`, which was made of the
+    same text; as it is where nothing is left to reduce."""
+    reduced = _reduced(folded.text, form.spacing(like.text) or 1)
+    return replace(folded, text=reduced.text) if reduced and len(reduced.text) < len(folded.text) else folded
+
+
+def with_gutters(text: str) -> str | None:
+    """Our output with the gutters put back below its head line, as many lines as it has; None where it is none."""
+    source = form.read(text)
+    return None if source is None else f"{text.partition(chr(10))[0]}\n{source}"
+
+
+def _reduced(text: str, every: int) -> Compressed | None:
+    written = form.write(text, every)
+    if written is None:
+        return None
+    summary = "line numbers without their blanks" if every == 1 else f"line numbers on multiples of {every}"
+    return Compressed(Kind.VIEW, written, lossless=True, summary=summary)
+
+
+def _spacing(text: str, tool_call: ToolCall | None) -> int | None:
+    """Numbers stay on multiples of this; None where the text is not known to be a view."""
+    if not form.could_be(text):
+        return None
+    lines = text.split("\n")
+    found = form.views(lines)
+    if found is None:
+        return None
+    gutter, views = found
+    arrows = gutter.separator == _ARROW
+    if not arrows and not gutter.width:
+        return None
+    frame = framed(text)
+    by_text = frame is not None and frame.edits_by_text
+    if tool_call is not None and is_shell(tool_call):
+        return (SPACING if by_text else 1) if numbers_lines(tool_call) else None
+    if 2 * sum(view.stop - view.start for view in views) < len(lines):
+        return None
+    reads = tool_call is not None and reads_file(tool_call)
+    return SPACING if arrows or by_text or reads else 1
