@@ -7,6 +7,7 @@ question passes the gateway twice, once for the agent and once for the agent's m
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +25,15 @@ from narrows.cli.cascade_server.service import Service
 from tests.gateways import exchanges, gateway_process
 from tests.scripted_upstream import Answer, Recorded, ScriptedUpstream, events, frame, stream
 
+workers = "1"
+"""How many processes the gateway has; where there are several, one more has the agents."""
 USAGE = {"prompt_tokens": 21, "completion_tokens": 4, "total_tokens": 25}
+
+
+@pytest.fixture(params=["1", "2"], ids=["one process", "two workers"], autouse=True)
+def of_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds however many workers there are."""
+    monkeypatch.setattr(sys.modules[__name__], "workers", request.param)
 
 
 def slowly(request: Recorded) -> Answer:
@@ -60,7 +69,7 @@ async def agent(
     config = folder / "narrows.toml"
     config.write_text("[agents.coder]\n" + "".join(f'{name} = "{value}"\n' for name, value in lines.items()))
     try:
-        async with gateway_process(upstream.url, "--config", str(config)) as url:
+        async with gateway_process(upstream.url, "--config", str(config), "--workers", workers) as url:
             model = Model(url + "/v1", "scripted", "sk-agent")
             service._model = model
             client = AsyncOpenAI(base_url=url + "/v1", api_key="sk-me", max_retries=2)
@@ -208,7 +217,7 @@ async def test_a_conversation_outlives_its_gateway(scripted_upstream: ScriptedUp
         for question in ("first", "second", "third"):
             texts.append(question)
             async with (
-                gateway_process(scripted_upstream.url, "--config", str(config)) as url,
+                gateway_process(scripted_upstream.url, "--config", str(config), "--workers", workers) as url,
                 AsyncOpenAI(base_url=url + "/v1", api_key="sk-me") as client,
             ):
                 raw = await client.chat.completions.with_raw_response.create(model="coder", messages=said(*texts))

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.agent_stage import cascade_server
 from tests.gateways import Watched, told, watched_process
 from tests.raw_client import chat, raw_client, request, rows, tool_turn
 from tests.scripted_upstream import Answer, Recorded, ScriptedUpstream, events, whole
@@ -274,3 +275,74 @@ async def test_workers_end_with_their_supervisor(scripted_upstream: ScriptedUpst
 
     with pytest.raises(RuntimeError, match="did not end well"):
         await kill_it()
+
+
+AGENT = '[agents.coder]\nurl = "{url}"\n'
+
+
+def agent_asked(*texts: str) -> bytes:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]
+    return request("POST", "/v1/chat/completions", body=json.dumps({"model": "coder", "messages": messages}).encode())
+
+
+async def asked_agent(gateway: Watched, *texts: str) -> tuple[str, str]:
+    """What the agent answers, and how the request came to its session."""
+    async with raw_client(port_of(gateway)) as client:
+        await client.send(agent_asked(*texts))
+        answer = await client.answer(b"POST")
+        assert answer.status == 200, answer
+        said = str(answer.json["choices"][0]["message"]["content"])
+        return said, answer.values(b"x-narrows-session-use")[0].decode()
+
+
+@asynccontextmanager
+async def with_agent(upstream: ScriptedUpstream, folder: Path, said: list[str]) -> AsyncIterator[Watched]:
+    """Two workers, and an agent that says these things; its sessions are kept in a file."""
+    turns = [{"do": [{"act": "text", "texts": [text]}]} for text in said]
+    async with cascade_server({"turns": turns}) as listener:
+        config = folder / "narrows.toml"
+        config.write_text(
+            f'agent_sessions_file = "{folder / "sessions.db"}"\n'
+            + AGENT.format(url=f"http://127.0.0.1:{listener.port}")
+        )
+        async with watched_process(upstream.url, *LOGGING, "--config", str(config)) as gateway:
+            yield gateway
+
+
+async def test_the_process_that_has_the_agents_is_replaced_with_their_sessions(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    async with with_agent(scripted_upstream, tmp_path, ["one", "two"]) as gateway:
+        before = await pids(gateway)
+        assert set(before) == {1, 2, 3}
+        assert await asked_agent(gateway, "a") == ("one", "new")
+        gateway.signal(signal.SIGUSR2)
+        await gateway.says(b" restarted ")
+        assert await asked_agent(gateway, "a", "one", "b") == ("two", "reused")
+        after = await pids(gateway)
+        assert not set(before.values()) & set(after.values())
+
+
+async def test_agents_may_come_and_go_with_a_restart(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    config = tmp_path / "narrows.toml"
+    async with with_agent(scripted_upstream, tmp_path, ["one", "two"]) as gateway:
+        with_one = config.read_text()
+        assert await asked_agent(gateway, "a") == ("one", "new")
+        for text, there in (("", {1, 2}), (with_one, {1, 2, 3})):
+            config.write_text(text)
+            gateway.written.clear()
+            gateway.signal(signal.SIGUSR2)
+            await gateway.says(b" restarted ")
+            assert set(await pids(gateway)) == there
+        assert await asked_agent(gateway, "a", "one", "b") == ("two", "reused")
+
+
+async def test_a_killed_process_of_agents_is_replaced_and_its_clients_wait(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    async with with_agent(scripted_upstream, tmp_path, ["one", "two"]) as gateway:
+        assert await asked_agent(gateway, "a") == ("one", "new")
+        os.kill((await pids(gateway))[3], signal.SIGKILL)
+        assert await asked_agent(gateway, "a", "one", "b") == ("two", "reused")
+        assert await figure(gateway, "narrows_workers_lost_total") == 1

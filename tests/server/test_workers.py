@@ -20,6 +20,7 @@ from narrows.errors import SettingsError
 from narrows.server.replies import Reply
 from narrows.server.workers.channel import Channel, open_channel
 from narrows.server.workers.inquiry import Inquiries
+from narrows.server.workers.launching import Surroundings
 from narrows.server.workers.listeners import Listeners
 from narrows.server.workers.member import Member, NotPreparedError, launched
 from narrows.server.workers.messages import (
@@ -41,7 +42,7 @@ from narrows.server.workers.messages import (
     ToWorker,
     Unusable,
 )
-from narrows.server.workers.supervisor import Supervisor, Surroundings
+from narrows.server.workers.supervisor import Supervisor
 from narrows.server.workers.together import Workers, merged_exchanges
 from narrows.server.workers.worker import work
 from narrows.settings import Settings

@@ -102,11 +102,6 @@ def test_agents_need_no_upstream() -> None:
     assert any("no upstream" in problem for problem in problems({}))
 
 
-def test_agents_live_in_one_process() -> None:
-    (problem,) = problems({"agents": {"coder": {"url": URL}}}, workers="2")
-    assert "one process" in problem
-
-
 def test_agents_change_at_a_start() -> None:
     running = Settings(upstream="http://x")
     change = reloaded(running, Settings(upstream="http://x", agents=(one(),)))

@@ -11,13 +11,15 @@ import asyncio
 import gc
 import socket
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 from narrows.policy import Level, Policy
 from narrows.records.ring import ExchangeRing
 from narrows.server.admission import POLICY_FIELD, Rules
+from narrows.server.agents.handing_over import Elsewhere
 from narrows.server.agents.turn import SESSION_FIELD
 from narrows.server.allocator import keep_freed_memory
 from narrows.server.announcing import log_as, new_loop_mark, standard_log, started
@@ -44,6 +46,19 @@ NOWHERE = "http://no-upstream.invalid"
 _GC_THRESHOLD = 50_000
 _DRAIN_STEP_S = 0.02
 DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The place of a gateway among several: its `number`, the `loop_mark` that they share and by which they know their
+    own requests, and the process that has the agents, where that is another."""
+
+    number: int | None = None
+    loop_mark: str = ""
+    elsewhere: Elsewhere | None = None
+
+
+ALONE = Among()
 
 
 class RunningGateway:
@@ -132,6 +147,11 @@ class RunningGateway:
         if self._owns_log:
             await asyncio.to_thread(log.close)
 
+    async def take_over(self, connection: socket.socket, read: bytes) -> None:
+        """Serve a client that another process has handed over, of whose connection it has read these bytes."""
+        with suppress(OSError):  # it has left meanwhile
+            await self.gateway.loop.connect_accepted_socket(lambda: _HandedOver(self.gateway, read), connection)
+
     def _accepted(self) -> Downstream:
         return Downstream(self.gateway)
 
@@ -160,6 +180,19 @@ class RunningGateway:
             self._handler_before(loop, context)
         else:
             loop.default_exception_handler(context)
+
+
+class _HandedOver(Downstream):
+    """A client's connection of which some bytes were read before there was this."""
+
+    def __init__(self, gateway: Gateway, read: bytes) -> None:
+        super().__init__(gateway)
+        self._read_before = read
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.data_received(self._read_before)
+        self._read_before = b""
 
 
 async def serve(
@@ -194,12 +227,10 @@ def build(
     *,
     limits: Limits = DEFAULT_LIMITS,
     log: EventLog | None = None,
-    worker: int | None = None,
-    loop_mark: str = "",
+    among: Among = ALONE,
 ) -> RunningGateway:
     """A gateway that does not listen yet; `policy` is what the settings make with the classifier and the tokenizer in
-    force. Without a `log` of the caller's it writes one to standard error. `worker` is its number among several, which
-    share the `loop_mark`, by which they know their own requests.
+    force. Without a `log` of the caller's it writes one to standard error. `among` which others it serves.
 
     Raises:
         SettingsError: the upstream or the CA bundle cannot be used.
@@ -207,11 +238,16 @@ def build(
     pool = _pool(settings)
     policies = {level: replace(policy, level=level) for level in Level}
     read_here = {POLICY_FIELD, SESSION_FIELD} if settings.agents else {POLICY_FIELD}
-    rules = Rules(pool.target, policies, policy.level, (loop_mark or new_loop_mark()).encode(), frozenset(read_here))
+    loop_mark = (among.loop_mark or new_loop_mark()).encode()
+    rules = Rules(pool.target, policies, policy.level, loop_mark, frozenset(read_here))
     metrics = Metrics(version=version("narrows"), policy_version=policy.version)
-    telling = Telling(metrics, log or standard_log(settings, worker), ExchangeRing())
+    telling = Telling(metrics, log or standard_log(settings, among.number), ExchangeRing())
     planner = Planner(PlanPool(settings.plan_workers), settings)
-    return RunningGateway(Gateway(settings, rules, pool, planner, telling, limits), owns_log=log is None)
+    gateway = Gateway(settings, rules, pool, planner, telling, limits)
+    gateway.elsewhere = among.elsewhere
+    if among.elsewhere is None:
+        gateway.serve_agents()
+    return RunningGateway(gateway, owns_log=log is None)
 
 
 def tune_process() -> None:

@@ -13,15 +13,11 @@ answer the client's bytes with a reset, and the client would lose the answer tha
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from narrows.core.http1 import (
     MAX_HEAD_BYTES,
-    Chunked,
-    ChunkWalker,
     Fault,
     Framing,
     FramingError,
@@ -30,15 +26,15 @@ from narrows.core.http1 import (
     parse_request_head,
 )
 from narrows.errors import ClientTooSlow, GatewayError, HeadTooLarge, MalformedRequest
+from narrows.server.body_end import UNREAD, BodyEnd, body_end
 from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import Exchange
 from narrows.server.prepared import Prepared, Remembered, prepare, remembered
 from narrows.server.replies import error_reply
+from narrows.server.resetting import reset_on_close
 
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
-
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class _Stage(Enum):
@@ -47,34 +43,13 @@ class _Stage(Enum):
     NEXT = auto()
     """No exchange; the next request waits for its turn of the loop, and for the client to take the last answer."""
     EXCHANGE = auto()
+    LEAVING = auto()
+    """Another process is about to have the connection."""
     LINGERING = auto()
     CLOSING = auto()
 
 
 _WAITS = frozenset({_Stage.BETWEEN, _Stage.NEXT})
-
-
-class _SizedWalker:
-    __slots__ = ("_left",)
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-
-    @property
-    def done(self) -> bool:
-        return self._left == 0
-
-    def receive_data(self, data: bytes) -> int:
-        consumed = min(len(data), self._left)
-        self._left -= consumed
-        return consumed
-
-
-_Walker = _SizedWalker | ChunkWalker
-"""Where a request's body ends."""
-
-_UNREAD = _SizedWalker(1)
-"""Stands for a body that is here, and that nobody has taken yet."""
 
 
 class Downstream(asyncio.Protocol):
@@ -89,8 +64,10 @@ class Downstream(asyncio.Protocol):
         self._buffer = b""
         self._scanned = 0
         self._exchange: Exchange | None = None
-        self._walker: _Walker | None = None
+        self._walker: BodyEnd | None = None
         self._remembered: Remembered | None = None
+        self._head_block = b""
+        self._leaving: asyncio.Task[None] | None = None
         self._held_up = False
         self._lingered_bytes = 0
         self.deadline_s = NEVER_S
@@ -197,6 +174,10 @@ class Downstream(asyncio.Protocol):
         self._read_on()
         return data
 
+    def hand_over(self, body: bytes) -> None:
+        """Let the process that has the agents serve this client, from the request in progress on."""
+        self._leave(self._head_block + body + self._buffer)
+
     def exchange_ended(self, *, keep_alive: bool) -> None:
         """The answer is complete; go on to the next request, or close."""
         self._exchange = None
@@ -214,7 +195,7 @@ class Downstream(asyncio.Protocol):
     def cut(self, *, reset: bool) -> None:
         """Close so that the client sees an error: short of the framing's end, and by a reset where asked to."""
         if reset and self._transport is not None and not self._transport.is_closing():
-            self._close_by_reset(self._transport)
+            reset_on_close(self._transport)
         self.close()
 
     def close(self) -> None:
@@ -230,14 +211,8 @@ class Downstream(asyncio.Protocol):
         self._stage = _Stage.CLOSING
         if self._transport is not None:
             if self.unsent_bytes():
-                self._close_by_reset(self._transport)
+                reset_on_close(self._transport)
             self._transport.abort()
-
-    @staticmethod
-    def _close_by_reset(transport: asyncio.Transport) -> None:
-        peer = transport.get_extra_info("socket")
-        if peer is not None:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def end(self) -> None:
         """The time to drain is over: cut what is in progress short, and close at once."""
@@ -288,6 +263,8 @@ class Downstream(asyncio.Protocol):
         if again is not None and known is not None:
             framing, end = again
             self._scanned = 0
+            if self._gateway.elsewhere is not None:
+                self._head_block = buffer[:end]
             self._begin(known.prepared, framing, buffer[end:])
             return
         try:
@@ -303,6 +280,12 @@ class Downstream(asyncio.Protocol):
             self._refuse(_as_refusal(error))
             return
         self._scanned = 0
+        elsewhere = self._gateway.elsewhere
+        if elsewhere is not None:
+            if elsewhere.takes(head.origin_form):
+                self._leave(buffer)
+                return
+            self._head_block = block
         prepared = prepare(head, self._gateway)
         self._remembered = remembered(block, prepared)
         self._begin(prepared, head.framing, buffer[end:])
@@ -312,13 +295,13 @@ class Downstream(asyncio.Protocol):
         self._exchange = exchange = Exchange(self._gateway, self, prepared, framing)
         if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
             self._buffer = rest[framing.size :]
-            self._walker = _UNREAD
+            self._walker = UNREAD
             exchange.begin(body_follows=True, body_is_here=True)
             if self._exchange is exchange:
                 self._walker = None
                 exchange.body_data(rest[: framing.size] if self._buffer else rest, ended=True)
             return
-        self._walker = _walker(framing)
+        self._walker = body_end(framing)
         follows = self._walker is not None
         if follows:
             self._read_on()
@@ -354,6 +337,24 @@ class Downstream(asyncio.Protocol):
             self._held_up = True
             self.set_reading(False)
 
+    def _leave(self, data: bytes) -> None:
+        """Go to another process, with these bytes and all that comes."""
+        self._stage = _Stage.LEAVING
+        self._exchange = None
+        self._walker = None
+        self._buffer = self._head_block = b""
+        self.deadline_s = NEVER_S
+        self.set_reading(False)
+        self._leaving = self._loop.create_task(self._give(data))
+
+    async def _give(self, data: bytes) -> None:
+        assert self._transport is not None
+        assert self._gateway.elsewhere is not None
+        try:
+            await self._gateway.elsewhere.take_over(self._transport, data, self._gateway.settings.idle_timeout_s)
+        except GatewayError as error:
+            self._refuse(error)
+
     # Ends
 
     def _refuse(self, error: GatewayError) -> None:
@@ -383,12 +384,6 @@ class Downstream(asyncio.Protocol):
         self.deadline_s = self._loop.time() + self._gateway.settings.idle_timeout_s
         if exchange is not None:
             exchange.client_gone()
-
-
-def _walker(framing: Framing) -> _Walker | None:
-    if isinstance(framing, Sized) and framing.size:
-        return _SizedWalker(framing.size)
-    return ChunkWalker() if isinstance(framing, Chunked) else None
 
 
 def _as_refusal(error: FramingError) -> GatewayError:

@@ -74,8 +74,9 @@ class Exchange(Forwarding):
         if isinstance(admitted, GatewayError):
             self.failed(admitted)
             return
-        if self._gateway.agents is not None and is_listing(prepared):
-            self._answer_ourselves(listing(self._gateway.agents, self._gateway, prepared))
+        served = self._gateway.agents or self._gateway.elsewhere
+        if served is not None and is_listing(prepared):
+            self._answer_ourselves(listing(served, self._gateway, prepared))
             return
         try:
             self._admit(admitted)
@@ -148,7 +149,8 @@ class Exchange(Forwarding):
 
     def _may_be_for_an_agent(self, admitted: Planned | Passed) -> bool:
         """Whether the body must be held to know the model that it names."""
-        has_agents = self._gateway.agents is not None and admitted.wire is CHAT
+        gateway = self._gateway
+        has_agents = (gateway.agents is not None or gateway.elsewhere is not None) and admitted.wire is CHAT
         readable = isinstance(admitted, Planned) or admitted.reason in _READABLE
         return has_agents and readable
 
@@ -184,6 +186,12 @@ class Exchange(Forwarding):
         agent = agents.serving(body.payload()) if agents is not None and admitted.wire is CHAT else None
         if agent is not None:
             self._ask(agent, body)
+            return
+        elsewhere = self._gateway.elsewhere
+        if elsewhere is not None and admitted.wire is CHAT and elsewhere.serves(body.payload()):
+            request = body.outgoing()
+            self._release()
+            self._client.hand_over(request)
             return
         if isinstance(admitted, Passed):
             story.reason = admitted.reason
@@ -224,7 +232,8 @@ class Exchange(Forwarding):
         """Send the request on; `length` is its body's, where the framing says it."""
         gateway = self._gateway
         if not gateway.settings.upstream:
-            models = () if gateway.agents is None else gateway.agents.models
+            served = gateway.agents or gateway.elsewhere
+            models = () if served is None else served.models
             self.failed(
                 ModelNotFound(f"there is no upstream, and the agents here serve {', '.join(models)}", param="model")
             )

@@ -54,6 +54,10 @@ class Client(Sink, Protocol):
 
     def exchange_ended(self, *, keep_alive: bool) -> None: ...
 
+    def hand_over(self, body: bytes) -> None:
+        """Let another process serve this client from the request in progress on; `body` as it came."""
+        ...
+
     def abort(self) -> None: ...
 
 

@@ -24,6 +24,7 @@ from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
 from narrows.server.agents.building import agent_plane
+from narrows.server.agents.handing_over import Elsewhere
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.departures import departed
 from narrows.server.keys import keyring_for
@@ -81,7 +82,8 @@ class Life:
 
 class Gateway:
     """The shared parts, and what they are told and asked. `unread`: the downstreams that are held up; `own_lines`: the
-    fields that every request carries upstream; `together`: speaks for all workers of which this one is one."""
+    fields that every request carries upstream; `together`: speaks for all workers, of which this is one; `agents` are
+    here, or in the process `elsewhere`, or there are none."""
 
     def __init__(
         self, settings: Settings, rules: Rules, pool: Pool, planner: Planner, telling: Telling, limits: Limits
@@ -101,7 +103,8 @@ class Gateway:
         self.downstreams: set[Downstream] = set()
         self.unread: set[Downstream] = set()
         self.life = Life()
-        self.agents = self._agents()
+        self.agents: AgentPlane | None = None
+        self.elsewhere: Elsewhere | None = None
         self.together: Together | None = None
         self.own_routes = self._own_routes()
         self._clock_offset_s = time.time() - time.perf_counter()
@@ -121,9 +124,14 @@ class Gateway:
         self.life.former.append(self.pool)
         return other
 
-    def _agents(self) -> AgentPlane | None:
+    def serve_agents(self) -> None:
+        """Have the agents of the settings in this process.
+
+        Raises:
+            SettingsError: an agent, or the sessions' file, cannot be used.
+        """
         settings = self.settings
-        return agent_plane(
+        self.agents = agent_plane(
             settings.agents,
             ca_bundle=settings.ca_bundle,
             connect_timeout_s=settings.connect_timeout_s,

@@ -207,11 +207,6 @@ def _conflicts(settings: Settings, sources: Mapping[str, str], unreadable: set[s
         problems += _upstream_problems(settings, sources["upstream"])
     if not unreadable & {"host", "keys", "upstream_key", "upstream_key_env"}:
         problems += key_problems(settings, sources)
-    if settings.agents and settings.workers > 1 and not unreadable & {"agents", "workers"}:
-        problems.append(
-            f"workers is {settings.workers} ({sources['workers']}) and there are agents: their sessions live in one"
-            " process; set workers to 1, or run the agents in a gateway of their own"
-        )
     if settings.max_body_bytes > settings.max_buffered_bytes and not unreadable & {
         "max_body_bytes",
         "max_buffered_bytes",

@@ -17,10 +17,11 @@ from narrows.cli.serve import WORKER_FLAG, Start, cannot_listen, start_lines
 from narrows.errors import SettingsError
 from narrows.server.announcing import standard_log, started
 from narrows.server.file_watch import EVERY_S, FileWatch
+from narrows.server.workers.launching import Surroundings
 from narrows.server.workers.listeners import Listeners
 from narrows.server.workers.member import NotPreparedError
 from narrows.server.workers.messages import Document
-from narrows.server.workers.supervisor import Supervisor, Surroundings
+from narrows.server.workers.supervisor import Supervisor
 from narrows.settings import Settings
 from narrows.telemetry.log import EventLog
 from narrows.upstream.tls import client_context

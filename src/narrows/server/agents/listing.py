@@ -15,6 +15,7 @@ import msgspec
 from narrows.core.headers import forward_request_fields
 from narrows.core.http1 import RequestHead
 from narrows.errors import UpstreamError
+from narrows.server.agents.handing_over import Elsewhere
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.prepared import Prepared
 from narrows.server.replies import Reply
@@ -35,7 +36,7 @@ def is_listing(prepared: Prepared) -> bool:
     return prepared.method in {"GET", "HEAD"} and prepared.path in PATHS
 
 
-async def listing(agents: AgentPlane, gateway: Gateway, prepared: Prepared) -> Reply:
+async def listing(agents: AgentPlane | Elsewhere, gateway: Gateway, prepared: Prepared) -> Reply:
     """The answer to it."""
     own = [
         {"id": model, "object": "model", "created": agents.started_s, "owned_by": "narrows"} for model in agents.models

@@ -48,6 +48,7 @@ class Member:
         self.status: int | None = None
         self.retired = asyncio.Event()
         self.figures: Sheet = []
+        self._gone = asyncio.Event()
         self._process = process
         self._channel = channel
         self._prepared: asyncio.Future[Prepared] = asyncio.get_running_loop().create_future()
@@ -79,6 +80,12 @@ class Member:
                 await self._accepting.wait_for(lambda: self._accepting_from == descriptors or self.status is not None)
         return self._accepting_from == descriptors and self.status is None
 
+    async def gone_within(self, limit_s: float) -> bool:
+        """Whether its process ends in that time."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), limit_s)
+        return self._gone.is_set()
+
     def ask(self, question: Struct, number: int) -> asyncio.Future[Report]:
         """Its report, when it comes."""
         self._answers = {key: one for key, one in self._answers.items() if not one.done()}
@@ -97,6 +104,7 @@ class Member:
             self._prepared.exception()  # it may be that nobody asks
         self.status = status
         self.retired.set()
+        self._gone.set()
         async with self._accepting:
             self._accepting.notify_all()
         self._channel.close()

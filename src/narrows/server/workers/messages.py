@@ -29,7 +29,8 @@ class Subject(StrEnum):
 
 class Begin(Struct, frozen=True, tag="begin"):
     """What to be: the worker's number (from 1), the settings' document, the running address, and the mark of all.
-    `prove`: try the classifier first; `held_back`: it is being tried elsewhere."""
+    `prove`: try the classifier first; `held_back`: it is being tried elsewhere. Inherited descriptors: `agents_take` is
+    where the process that has the agents takes clients from, `agents_give` where all others give them to it."""
 
     worker: int
     workers: int
@@ -39,6 +40,8 @@ class Begin(Struct, frozen=True, tag="begin"):
     loop_mark: str
     prove: bool
     held_back: bool
+    agents_take: int = -1
+    agents_give: int = -1
 
 
 class Accept(Struct, frozen=True, tag="accept"):

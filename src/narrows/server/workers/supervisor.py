@@ -11,6 +11,10 @@ what is meant for it. A restart replaces all, without a connection refused or an
   new ones are made ready, the old ones stop beginning exchanges, and only then the new ones accept. New connections
   wait meanwhile in the sockets' queues, a fraction of a second.
 
+Where there are agents, one more process has them: it accepts nothing, and takes the clients that the workers hand over.
+There is never a second one beside it, as two of them could speak to one agent's conversation: its successor is started
+when it has ended, and what is handed over meanwhile waits.
+
 The new workers are new processes and run the code that is installed then. One that cannot start leaves the old ones
 as they were.
 """
@@ -18,14 +22,15 @@ as they were.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
 
 from narrows.errors import SettingsError
 from narrows.server.announcing import REWRITES, log_as, new_loop_mark, settings_reloaded
+from narrows.server.workers.delays import Delays
 from narrows.server.workers.inquiry import Inquiries
+from narrows.server.workers.launching import Launcher, Surroundings
 from narrows.server.workers.listeners import Listeners
-from narrows.server.workers.member import Member, NotPreparedError, launched
+from narrows.server.workers.member import Member, NotPreparedError
 from narrows.server.workers.messages import (
     Accept,
     Allow,
@@ -54,23 +59,8 @@ ROLLING_GRACE_S = 2.0
 TOGETHER_GRACE_S = 0.25
 """The same where new workers wait for it."""
 ACCEPTS_WITHIN_S = 10.0
-FIRST_DELAY_S = 0.2
-LONGEST_DELAY_S = 30.0
-STEADY_S = 30.0
-"""A worker that has served so long was no failure of the start."""
 _KILL_AFTER_S = 5.0
 _DIFFER = "the new workers differ in what they would shorten, as code or settings changed meanwhile; restart once more"
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the supervisor asks of the world. `command` starts a worker, with the descriptor of its channel as the last
-    word; `read_document` gives the settings' document as it is now, `read` what settings it makes here; both raise
-    SettingsError."""
-
-    command: tuple[str, ...]
-    read_document: Callable[[], Document]
-    read: Callable[[Document], Settings]
 
 
 class Supervisor:
@@ -90,8 +80,9 @@ class Supervisor:
         self._log = log
         self._surroundings = surroundings
         self._loop_mark = new_loop_mark()
+        self._launcher = Launcher(surroundings.command, listeners)
         self._seats: dict[int, Member] = {}
-        self._delays: dict[int, float] = {}
+        self._delays = Delays()
         self._changing = asyncio.Lock()
         self._held_back = True
         self._stopping = False
@@ -113,6 +104,7 @@ class Supervisor:
             self._deal()
             for member in tuple(self._seats.values()):
                 await member.accepting(member.accepts, ACCEPTS_WITHIN_S)
+            await self._seat_agents(self._document)
 
     def allow(self) -> None:
         """The classifier has been shown to load."""
@@ -191,6 +183,7 @@ class Supervisor:
         )
         if together:
             await self._switch(first, prepared.policy_version, document)
+            await self._seat_agents(document)
             return
         await self._succeed(first)
         for number in numbers[1:]:
@@ -199,6 +192,7 @@ class Supervisor:
                 member.kill()
                 raise NotPreparedError((_DIFFER,), 1)
             await self._succeed(member)
+        await self._seat_agents(document)
 
     async def _succeed(self, member: Member) -> None:
         """Seat a new worker, and let the old one go once the new one accepts.
@@ -220,6 +214,30 @@ class Supervisor:
         if before is not None:
             before.leaving = True
             before.send(Retire(ROLLING_GRACE_S, wholly=False))
+
+    async def _seat_agents(self, document: Document) -> None:
+        """Have the agents that the document names in a new process, once the one that has had them has ended."""
+        number = self._agents_number
+        before = self._seats.pop(number, None)
+        if before is not None:
+            before.leaving = True
+            before.send(Retire(0.0, wholly=True))
+        for old in [member for member in self.members if member.number == number]:
+            if not await old.gone_within(self.settings.drain_timeout_s + _KILL_AFTER_S):
+                old.kill()
+        if not self._surroundings.read(document).agents:
+            return
+        try:
+            ((member, prepared),) = await self._made_ready([number], document, prove_first=False)
+            if prepared.policy_version != self.policy_version:
+                member.kill()
+                raise NotPreparedError((_DIFFER,), 1)
+        except NotPreparedError:
+            if before is not None:
+                self._spawn(self._replace(number, self._delays.again(number)))
+            raise
+        member.send(Accept(()))
+        self._seat(member)
 
     async def _switch(self, first: Member, policy_version: str, document: Document) -> None:
         """Seat new workers everywhere, between the last exchange that an old one begins and the first of a new one."""
@@ -252,6 +270,10 @@ class Supervisor:
 
     # Workers
 
+    @property
+    def _agents_number(self) -> int:
+        return self.settings.workers + 1
+
     def _numbers(self) -> list[int]:
         return list(range(1, self.settings.workers + 1))
 
@@ -261,12 +283,8 @@ class Supervisor:
         """New workers that could accept, all of one policy; where one cannot, all are ended."""
         members: list[Member] = []
         for place, number in enumerate(numbers):
-            member = await launched(self._surroundings.command, number, self._listeners.all())
-            members.append(member)
-            self.members.append(member)
-            self._spawn(self._watch(member), for_life=True)
             begin = Begin(
-                worker=member.number,
+                worker=number,
                 workers=self.settings.workers,
                 host=self.settings.host,
                 port=self._listeners.port,
@@ -275,7 +293,11 @@ class Supervisor:
                 prove=prove_first and place == 0,
                 held_back=self._held_back and not prove_first,
             )
-            member.send(begin)
+            launch = self._launcher.agents if number == self._agents_number else self._launcher.worker
+            member = await launch(begin)
+            members.append(member)
+            self.members.append(member)
+            self._spawn(self._watch(member), for_life=True)
         try:
             made = [(member, await member.prepared()) for member in members]
             if len({prepared.policy_version for _, prepared in made}) > 1:
@@ -294,7 +316,7 @@ class Supervisor:
 
     def _deal(self) -> None:
         """Tell each seated worker what to accept from: its own sockets, and those of seats that are empty."""
-        taken: dict[int, list[int]] = {number: [number] for number in self._seats}
+        taken: dict[int, list[int]] = {number: [number] for number in self._seats if number != self._agents_number}
         if not taken:
             return
         for number in self._numbers():
@@ -320,8 +342,7 @@ class Supervisor:
 
     def _lose(self, member: Member, status: int) -> None:
         served_s = asyncio.get_running_loop().time() - member.served_since_s
-        delay_s = FIRST_DELAY_S if served_s > STEADY_S else self._delays.get(member.number, FIRST_DELAY_S)
-        self._delays[member.number] = min(2 * delay_s, LONGEST_DELAY_S)
+        delay_s = self._delays.after(member.number, served_s)
         self.lost += 1
         self._log.event(
             WorkerLost(lost_worker=member.number, pid=member.pid, status=status, restart_in_s=delay_s, lost=self.lost)
@@ -338,12 +359,17 @@ class Supervisor:
                     return  # a restart has filled it
                 if await self._filled(number):
                     return
-            delay_s = self._delays[number] = min(2 * delay_s, LONGEST_DELAY_S)
+            delay_s = self._delays.again(number)
 
     async def _filled(self, number: int) -> bool:
         """Whether a new worker took the seat. One whose code is another by now, and shortens otherwise, cannot serve
         beside the others: then all are replaced."""
         try:
+            if number == self._agents_number:
+                await self._seat_agents(self._document)
+                if (seated := self._seats.get(number)) is not None:
+                    seated.send(Reload(self._reloaded_document))
+                return self._replaced(number)
             ((member, prepared),) = await self._made_ready([number], self._document, prove_first=False)
             if prepared.policy_version == self.policy_version:
                 member.send(Reload(self._reloaded_document))
@@ -354,6 +380,9 @@ class Supervisor:
         except NotPreparedError as error:
             self._log.event(RestartRefused(problems=error.problems))
             return False
+        return self._replaced(number)
+
+    def _replaced(self, number: int) -> bool:
         if (seated := self._seats.get(number)) is not None:  # otherwise it is lost again, and its successor on the way
             self._log.event(WorkerReplaced(new_worker=number, pid=seated.pid))
         return True

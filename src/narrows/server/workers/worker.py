@@ -18,7 +18,8 @@ from msgspec import Raw
 from narrows.classifiers import Proof, check_loadable
 from narrows.core.tokens import TOKENIZER
 from narrows.errors import SettingsError
-from narrows.server.app import RunningGateway, build
+from narrows.server.agents.handing_over import Arrivals, Elsewhere
+from narrows.server.app import Among, RunningGateway, build
 from narrows.server.workers.channel import Channel, open_channel
 from narrows.server.workers.messages import (
     Accept,
@@ -71,7 +72,10 @@ async def _prepared(begin: Begin, channel: Channel[ToWorker], read: Read) -> Wor
     if begin.prove:
         await asyncio.to_thread(Proof(settings.classifier.value).wait)
     policy = settings.policy(classifier, TOKENIZER)
-    running = build(settings, policy, worker=begin.worker, loop_mark=begin.loop_mark)
+    elsewhere = None
+    if begin.agents_give >= 0 and settings.agents:
+        elsewhere = Elsewhere(socket.socket(fileno=begin.agents_give), settings.agents, settings.own_prefix)
+    running = build(settings, policy, among=Among(begin.worker, begin.loop_mark, elsewhere))
     if begin.held_back:
         running.gateway.planner.pool.hold_back()
     channel.send(Prepared(policy.version, restarted(settings, given).waiting))
@@ -89,6 +93,9 @@ class Worker:
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = Workers(channel)
+        self._arrivals = None
+        if begin.agents_take >= 0:
+            self._arrivals = Arrivals(socket.socket(fileno=begin.agents_take), self._take_over)
         running.gateway.speak_together(self._workers)
 
     async def run(self) -> None:
@@ -115,6 +122,7 @@ class Worker:
             case Reload(document):
                 self._reload(document)
             case Retire(idle_grace_s, wholly):
+                self._take_no_more()
                 self._running.retire(idle_grace_s)
                 self._spawn_retiring(idle_grace_s if wholly else None)
             case Stop():
@@ -131,7 +139,12 @@ class Worker:
         await self._running.listen_on(listeners)
         for listener in listeners:
             listener.close()
+        if self._arrivals is not None:
+            self._arrivals.begin()
         self._channel.send(Accepting(descriptors))
+
+    def _take_over(self, connection: socket.socket, read: bytes) -> None:
+        self._spawn(self._running.take_over(connection, read))
 
     def _reload(self, document: Document) -> None:
         """The supervisor has judged the document; one that cannot be used here all the same changes nothing."""
@@ -161,7 +174,12 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _take_no_more(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.stop()
+
     async def _close(self) -> None:
+        self._take_no_more()
         await self._running.close()
         self._ended.set()
 

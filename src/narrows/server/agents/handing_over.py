@@ -1,0 +1,166 @@
+"""Hands clients' connections to the one process that has the agents, where several processes serve the port.
+
+A worker reads a request to know whom it is for. One for an agent is not passed on and its answer back: the connection
+itself goes over, as a descriptor through a socket pair that all workers share, with the bytes that have been read of
+it. From then on that process is the client's server, for the next requests on the connection as well: it is a gateway
+like the others. So there is one exchange, one record, and a client that leaves is noticed where its run is.
+
+The socket pair is the supervisor's and outlives either end: what is handed over while the agents' process is being
+replaced waits in it. Its messages are whole and in order. The bytes go along in a file without a name, as they may be
+more than a message holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import time
+
+from narrows.agents.request import model_of
+from narrows.errors import Overloaded
+from narrows.settings import AgentSettings
+
+AGENTS_PATH = "/narrows/agents/"
+GIVEN_WITHIN_S = 5.0
+_AGAIN_S = 0.005
+_RETRY_AFTER_S = 2
+_MESSAGE = b"client"
+_MESSAGE_BYTES = 64
+
+
+def handing_over_pair() -> tuple[socket.socket, socket.socket]:
+    """The end that workers give to, and the end that the agents' process takes from."""
+    kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+    giving, taking = socket.socketpair(socket.AF_UNIX, kind)
+    for end in (giving, taking):
+        end.setblocking(False)
+        end.set_inheritable(True)
+    return giving, taking
+
+
+class Elsewhere:
+    """The agents, as a worker knows them that has none: their models, and how to get a client to them."""
+
+    def __init__(self, end: socket.socket, agents: Sequence[AgentSettings], own_prefix: str) -> None:
+        self.models = tuple(model for agent in agents for model in agent.models)
+        self.started_s = int(time())
+        self._end = end
+        self._served = frozenset(self.models)
+        self._path = (own_prefix + AGENTS_PATH).encode()
+
+    def serves(self, body: bytes) -> bool:
+        """Whether a request of this body is for an agent."""
+        return model_of(body) in self._served
+
+    def takes(self, target: bytes) -> bool:
+        """Whether a request for this target is an agent's own."""
+        return target.startswith(self._path)
+
+    async def take_over(self, transport: asyncio.Transport, read: bytes, within_s: float) -> None:
+        """Hand over a client, once it has taken, in that time, what was written to it; one that leaves has left.
+
+        Raises:
+            Overloaded: as `give` does; the client is still here.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + within_s
+        while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < until_s:
+            await asyncio.sleep(_AGAIN_S)
+        if not transport.is_closing():
+            await self.give(transport.get_extra_info("socket").fileno(), read)
+            transport.abort()  # closes our descriptor, and not the connection, which has another by now
+
+    async def give(self, descriptor: int, read: bytes) -> None:
+        """Hand over a connection, of which these bytes have been read. The caller closes its own descriptor.
+
+        Raises:
+            Overloaded: nobody has taken what was handed over before; this was not, and nothing of it was done.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + GIVEN_WITHIN_S
+        content = _file_of(read)
+        try:
+            while True:
+                try:
+                    socket.send_fds(self._end, [_MESSAGE], [descriptor, content])
+                    return
+                except (BlockingIOError, InterruptedError, OSError) as error:
+                    passing = isinstance(error, BlockingIOError | InterruptedError)
+                    if not passing or loop.time() >= until_s:
+                        raise Overloaded(
+                            "the gateway's process for agents takes no requests at the moment; try again",
+                            retry_after_s=_RETRY_AFTER_S,
+                        ) from error
+                await asyncio.sleep(_AGAIN_S)
+        finally:
+            os.close(content)
+
+
+class Arrivals:
+    """Takes what workers hand over; `take` is given each connection, and what was read of it."""
+
+    def __init__(self, end: socket.socket, take: Callable[[socket.socket, bytes], None]) -> None:
+        self._end = end
+        self._take = take
+        self._taking = False
+
+    def begin(self) -> None:
+        """Take what comes, and what has come."""
+        if not self._taking:
+            self._taking = True
+            asyncio.get_running_loop().add_reader(self._end.fileno(), self._arrived)
+
+    def stop(self) -> None:
+        """Leave what comes to a successor."""
+        if self._taking:
+            self._taking = False
+            asyncio.get_running_loop().remove_reader(self._end.fileno())
+
+    def _arrived(self) -> None:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._end, _MESSAGE_BYTES, 2)
+        except (BlockingIOError, InterruptedError):
+            return
+        if not message:  # the supervisor is gone, and with it all workers
+            self.stop()
+        if len(descriptors) != 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        client, content = descriptors
+        read = _content_of(content)
+        connection = socket.socket(fileno=client)
+        connection.setblocking(False)
+        connection.set_inheritable(False)
+        self._take(connection, read)
+
+
+def _file_of(data: bytes) -> int:
+    """A file without a name that holds these bytes."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("narrows")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    return descriptor
+
+
+def _content_of(descriptor: int) -> bytes:
+    try:
+        pieces: list[bytes] = []
+        at = 0
+        with suppress(OSError):
+            while piece := os.pread(descriptor, os.fstat(descriptor).st_size - at, at):
+                pieces.append(piece)
+                at += len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
