@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import http.client
 import http.server
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from narrows.cli.main import main
-from narrows.cli.serve import settings_table, start_lines
+from narrows.cli.serve import cannot_listen, settings_table, start_lines
 from narrows.settings import SETTINGS, GatewayKey, Settings, parse
 
 UPSTREAM = ["--upstream", "https://models.example"]
@@ -133,6 +134,13 @@ def test_a_taken_address_is_said(workers: str, capsys: pytest.CaptureFixture[str
     assert said == (
         f"narrows serve: cannot listen on 127.0.0.1 port {port}: Address already in use; --port takes another\n"
     )
+
+
+def test_too_many_workers_are_refused_and_too_few_descriptors_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", *UPSTREAM, "--port", "0", "--workers", "100000"]) == 2
+    assert "--workers '100000': needs a whole number from 1 to 256" in capsys.readouterr().err
+    said = cannot_listen(Settings(), OSError(errno.EMFILE, "Too many open files"))
+    assert said.endswith("Too many open files; raise the limit (ulimit -n), or start fewer --workers")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "nowhere.invalid"])

@@ -7,9 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.policy import Level
-from narrows.settings.forms import COUNT, DURATION, HOST, PATH, PORT, SHARE, SIZE, SWITCH, URL, WHOLE, Form, one_of
+from narrows.settings.forms import (
+    COUNT,
+    DURATION,
+    HOST,
+    PATH,
+    PORT,
+    PROCESSES,
+    SHARE,
+    SIZE,
+    SWITCH,
+    URL,
+    WHOLE,
+    Form,
+    one_of,
+)
 
-FORMS = [COUNT, DURATION, HOST, PATH, PORT, SHARE, SIZE, SWITCH, URL, WHOLE, one_of(Level)]
+FORMS = [COUNT, DURATION, HOST, PATH, PORT, PROCESSES, SHARE, SIZE, SWITCH, URL, WHOLE, one_of(Level)]
 
 
 @given(st.sampled_from(FORMS), st.text(max_size=30))
@@ -32,6 +46,7 @@ def test_a_share_is_the_number_written(text: str) -> None:
         (PORT, "0", 0),
         (PORT, "65535", 65535),
         (COUNT, "1", 1),
+        (PROCESSES, "256", 256),
         (WHOLE, "0", 0),
         (SIZE, "64MiB", 64 << 20),
         (DURATION, "2m", 120.0),
@@ -59,6 +74,8 @@ def test_what_is_read(form: Form, text: str, value: object) -> None:
         (PORT, "-1", "whole number"),
         (PORT, "8_0", "whole number"),
         (COUNT, "0", "of 1 or more"),
+        (PROCESSES, "0", "from 1 to 256"),
+        (PROCESSES, "257", "from 1 to 256"),
         (SIZE, "0", "over 0"),
         (DURATION, "0s", "over 0"),
         (SHARE, "1", "under 1"),

@@ -106,6 +106,8 @@ def cannot_listen(settings: Settings, error: OSError) -> str:
         why, remedy = error.strerror or str(error), "--host takes an address of this machine"
     elif error.errno == errno.EADDRNOTAVAIL:
         why, remedy = os.strerror(error.errno), "--host takes an address of this machine"
+    elif error.errno in (errno.EMFILE, errno.ENFILE):
+        why, remedy = os.strerror(error.errno), "raise the limit (ulimit -n), or start fewer --workers"
     else:
         why, remedy = os.strerror(error.errno), "--port takes another"
     return f"cannot listen on {settings.host} port {settings.port}: {why}; {remedy}"

@@ -16,6 +16,8 @@ from narrows.core.units import parse_duration_s, parse_size_bytes, show_duration
 from narrows.settings.agents import read_agents, show_agents
 from narrows.settings.keys import read_keys, show_keys
 
+MAX_PROCESSES = 256
+"""More than any machine gains from, and so few that a slip of the finger brings none down."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,6})?)(%)?", re.ASCII)
 
@@ -175,6 +177,7 @@ PORT = Form("PORT", _whole(0, 65535))
 PATH = Form("PATH", _prefix)
 WHOLE = Form("N", _whole(0))
 COUNT = Form("N", _whole(1))
+PROCESSES = Form("N", _whole(1, MAX_PROCESSES))
 SIZE = Form("SIZE", _size, show_size)
 AMOUNT = Form("BYTES", parse_size_bytes, show_size)
 DURATION = Form("TIME", _duration, show_duration)

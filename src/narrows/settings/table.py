@@ -25,6 +25,7 @@ from narrows.settings.forms import (
     KEYS,
     PATH,
     PORT,
+    PROCESSES,
     PROXY,
     SHARE,
     SIZE,
@@ -303,12 +304,12 @@ class Settings:
         int,
         About(
             Group.LIMITS,
-            COUNT,
-            "Gateway processes on the one port, watched and replaced by another. Each is a gateway of its own: the"
-            " bounds below are for each.",
+            PROCESSES,
+            "Gateway processes on the one port, watched and replaced by another; more than the machine's processors"
+            " help nobody. Each is a gateway of its own: the bounds below are for each.",
         ),
     ] = 1
-    plan_workers: Annotated[int, About(Group.LIMITS, COUNT, "Processes that shorten text, off the event loop.")] = 1
+    plan_workers: Annotated[int, About(Group.LIMITS, PROCESSES, "Processes that shorten text, off the event loop.")] = 1
     plan_queue: Annotated[
         int, About(Group.LIMITS, COUNT, "Requests that may wait for a planning process; more are answered 503.")
     ] = 64
