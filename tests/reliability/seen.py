@@ -22,8 +22,11 @@ class Seen:
     requests: int
 
     def refused(self, status: int, code: str, *, requests: int) -> None:
-        """An error of ours, recorded as such."""
+        """An error of ours, recorded as such, that says what happened and what to do."""
         assert (self.answer.status, self.answer.error_code) == (status, code)
+        happened, _, remedy = self.answer.json["error"]["message"].partition("; ")
+        assert happened
+        assert remedy
         record = self.record
         assert (record.outcome, record.status, record.error_code) == (Outcome.REFUSED, status, code)
         assert self.requests == requests

@@ -36,6 +36,8 @@ from narrows.server.resetting import reset_on_close
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
 
+_LOOK = "look at what stands between the client and the gateway"
+
 
 class _Stage(Enum):
     BETWEEN = auto()
@@ -317,7 +319,7 @@ class Downstream(asyncio.Protocol):
         try:
             consumed = self._walker.receive_data(data)
         except FramingError as error:
-            self._exchange.failed(MalformedRequest(f"the request's body is not framed by HTTP/1.1: {error}"))
+            self._exchange.failed(MalformedRequest(f"the request's body is not framed by HTTP/1.1: {error}; {_LOOK}"))
             return
         ended = self._walker.done
         if ended:
@@ -388,5 +390,5 @@ class Downstream(asyncio.Protocol):
 
 def _as_refusal(error: FramingError) -> GatewayError:
     if error.reason in {Fault.HEAD_TOO_LARGE, Fault.LINE_TOO_LONG, Fault.TOO_MANY_FIELDS}:
-        return HeadTooLarge(f"the request's head is too large: {error}")
-    return MalformedRequest(f"this is not one unambiguous HTTP/1.1 request: {error} ({error.reason})")
+        return HeadTooLarge(f"the request's head is too large: {error}; send fewer headers, or shorter ones")
+    return MalformedRequest(f"this is not one unambiguous HTTP/1.1 request: {error} ({error.reason}); {_LOOK}")

@@ -178,7 +178,8 @@ class Forwarding(ABC):
         elif self._complete:
             self._unanswered(settings.first_byte_timeout_s)
         elif self._client_held:
-            self._lose(UpstreamTimeout(f"the upstream took nothing of the request for {settings.idle_timeout_s:g} s"))
+            taken = f"the upstream took nothing of the request for {settings.idle_timeout_s:g} s"
+            self._lose(UpstreamTimeout(f"{taken}; send it again, or raise idle_timeout_s"))
         else:
             self.stop()
             self.client_stuck()
@@ -255,7 +256,8 @@ class Forwarding(ABC):
     def switched(self, head: ResponseHead, rest: bytes) -> None:
         protocol = field(head.fields, b"upgrade") or b"websocket"
         if not self._prepared.upgrades or protocol.lower() != b"websocket":
-            self._lose(UpstreamMalformed("the upstream switched to a protocol (101) that it was not asked for"))
+            switched = "the upstream switched to a protocol (101) that it was not asked for"
+            self._lose(UpstreamMalformed(f"{switched}; see what stands between it and the gateway"))
             return
         self.tunnelling = True
         self._answer_begins(head)
@@ -343,7 +345,8 @@ class Forwarding(ABC):
             self._let_go_of_body()
             self._client.deadline_s = until_s
         else:
-            self._lose(UpstreamTimeout(f"the upstream did not begin to answer within {limit_s:g} s"))
+            begun = f"the upstream did not begin to answer within {limit_s:g} s"
+            self._lose(UpstreamTimeout(f"{begun}; send the request again, or raise first_byte_timeout_s"))
 
     def _client_is_slow(self) -> None:
         """The client has not taken enough in time; one that has taken something at least gets more time."""

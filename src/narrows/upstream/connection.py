@@ -173,7 +173,12 @@ class Connection(asyncio.Protocol):
                 case _:
                     assert_never(self._stage)
         except FramingError as error:
-            self._fail(UpstreamMalformed(f"the upstream's answer is not HTTP/1.1: {error} ({error.reason})"))
+            self._fail(
+                UpstreamMalformed(
+                    f"the upstream's answer is not HTTP/1.1: {error} ({error.reason}); see that the gateway's settings"
+                    " have its scheme and port right"
+                )
+            )
 
     def eof_received(self) -> None:
         self._clean_eof = True
@@ -188,7 +193,8 @@ class Connection(asyncio.Protocol):
             receiver.response_data(b"", ended=True)
         else:
             said = f": {exc}" if exc else ""
-            self._fail(UpstreamUnreachable(f"the upstream closed the connection {_WHERE[self._stage]}{said}"))
+            remedy = "; it may have acted on the request, so whether to send it again is the client's to say"
+            self._fail(UpstreamUnreachable(f"the upstream closed the connection {_WHERE[self._stage]}{said}{remedy}"))
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -225,7 +231,12 @@ class Connection(asyncio.Protocol):
     def _interim(self, head: ResponseHead) -> None:
         self._interims += 1
         if self._interims > MAX_INTERIM_HEADS:
-            self._fail(UpstreamMalformed(f"the upstream sent more than {MAX_INTERIM_HEADS} interim (1xx) heads"))
+            self._fail(
+                UpstreamMalformed(
+                    f"the upstream sent more than {MAX_INTERIM_HEADS} interim (1xx) heads; see what stands between it"
+                    " and the gateway"
+                )
+            )
         elif self._receiver is not None:
             self._receiver.interim(head)
 

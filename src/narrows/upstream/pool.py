@@ -8,6 +8,7 @@ Errors of the operating system and of TLS become ours here and nowhere else.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 
 from narrows.errors import UpstreamTimeout, UpstreamUnreachable
@@ -73,9 +74,13 @@ class Pool:
             async with asyncio.timeout(self._connect_timeout_s):
                 connection = await open_connection(self.target, self._tls, self._proxy)
         except TimeoutError:
-            raise UpstreamTimeout(f"no connection to {self._where} within {self._connect_timeout_s:g} s") from None
+            raise UpstreamTimeout(
+                f"no connection to {self._where} within {self._connect_timeout_s:g} s; see that it can be reached from"
+                " the gateway, or raise connect_timeout_s"
+            ) from None
         except (OSError, UnicodeError) as error:
-            raise UpstreamUnreachable(f"no connection to {self._where}: {error or type(error).__name__}") from error
+            why = f"{error or type(error).__name__}; {_remedy(error)}"
+            raise UpstreamUnreachable(f"no connection to {self._where}: {why}") from error
         self.opened += 1
         return connection
 
@@ -102,3 +107,15 @@ class Pool:
         self._closed = True
         while self._idle:
             self._idle.pop().abort()
+
+
+def _remedy(error: OSError | UnicodeError) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return "its certificate must be of its name, and of an authority that is known here: ca_bundle names others"
+        case ssl.SSLError():
+            return "see that a server of https is at this address"
+        case socket.gaierror() | UnicodeError():
+            return "see that the name is right in the gateway's settings, and resolves on its machine"
+        case _:
+            return "see that it runs, and that its address is right in the gateway's settings"

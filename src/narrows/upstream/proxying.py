@@ -116,19 +116,23 @@ class _Asking(asyncio.Protocol):
                 head = parse_response_head(self._received[:end], b"CONNECT")
                 self._judge(head.status, head.reason.decode("latin-1"), self._received[end:])
         except FramingError as error:
-            self._fail(UpstreamMalformed(f"the answer of the proxy {self._proxy.name} is not HTTP/1.1: {error}"))
+            said = f"the answer of the proxy {self._proxy.name} is not HTTP/1.1: {error}"
+            self._fail(UpstreamMalformed(f"{said}; see that upstream_proxy names an HTTP proxy"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         why = str(exc) if exc is not None and str(exc) else "it closed the connection"
-        self._fail(UpstreamUnreachable(f"no tunnel through the proxy {self._proxy.name} to {self._authority}: {why}"))
+        tunnel = f"no tunnel through the proxy {self._proxy.name} to {self._authority}: {why}"
+        self._fail(UpstreamUnreachable(f"{tunnel}; see that upstream_proxy names a proxy that allows it"))
 
     def _judge(self, status: int, reason: str, rest: bytes) -> None:
         if not 200 <= status < 300:
-            remedy = "; give it a user name and password in the proxy's URL" if status == 407 else ""
+            credentials = "give it a user name and password in the proxy's URL"
+            remedy = f"; {credentials if status == 407 else 'see that it allows this host and port, or set no_proxy'}"
             refused = f"the proxy {self._proxy.name} refuses a tunnel to {self._authority}"
             self._fail(UpstreamUnreachable(f"{refused}: {status} {reason[:80]}{remedy}"))
         elif rest:
-            self._fail(UpstreamMalformed(f"the proxy {self._proxy.name} sent more than its answer before TLS began"))
+            said = f"the proxy {self._proxy.name} sent more than its answer before TLS began"
+            self._fail(UpstreamMalformed(f"{said}; see that upstream_proxy names a proxy that allows tunnels"))
         else:
             self.opened.set_result(None)
 
