@@ -117,3 +117,17 @@ def test_what_is_elsewhere_is_known_by_the_model_or_the_path() -> None:
     assert not elsewhere.takes(b"/narrows/agents/coder")
     giving.close()
     taking.close()
+
+
+async def test_a_client_that_does_not_take_its_last_answer_is_not_handed_over() -> None:
+    """Its next answer would stand in the middle of the last one."""
+    giving, taking = handing_over_pair()
+    ours, clients = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=ours)
+    writer.write(b"x" * 10_000_000)
+    await Elsewhere(giving, [], "").take_over(writer.transport, b"next", 0.02)
+    assert writer.transport.is_closing()
+    with pytest.raises(BlockingIOError):
+        taking.recv(100)
+    for end in (giving, taking, clients):
+        end.close()

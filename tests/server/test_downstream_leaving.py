@@ -16,10 +16,11 @@ from narrows.records.types import Outcome
 from narrows.server.agents import handing_over
 from narrows.server.agents.handing_over import Arrivals, Elsewhere, handing_over_pair
 from narrows.server.app import RunningGateway
+from narrows.server.limits import Limits
 from tests.agent_stage import STUCK, Scene, agent_settings, chat, growing, scene
 from tests.raw_client import RawClient, request
 from tests.raw_client import chat as model_chat
-from tests.scripted_upstream import whole
+from tests.scripted_upstream import Answer, whole
 from tests.stage import Stage
 
 PATH = "/v1/chat/completions"
@@ -91,6 +92,32 @@ async def test_a_request_may_come_in_any_pieces(stage: Stage, cut: int) -> None:
     await asyncio.sleep(0.01)
     await one.client.send(asked[cut:])
     assert (await one.client.answer(b"POST")).json["choices"][0]["message"]["content"] == "Hello"
+
+
+class _Hesitating(Elsewhere):
+    """Takes a moment, as it does where the client has not taken its last answer yet."""
+
+    async def take_over(self, transport: asyncio.Transport, read: bytes, within_s: float) -> None:
+        await asyncio.sleep(0.1)
+        await super().take_over(transport, read, within_s)
+
+
+async def test_what_a_client_sends_while_it_leaves_goes_with_it(stage: Stage) -> None:
+    """Whether or not it was held up, for sending too much ahead, when its turn came."""
+    gate = asyncio.Event()
+    one = await two(stage, growing("Hello"), growing("Again"), limits=Limits(pipelined_bytes=1000))
+    one.worker.gateway.elsewhere = _Hesitating(one.ends[0], [agent_settings()], "")
+    stage.upstream.play(Answer((gate, *whole(b"{}").steps)))
+    await one.client.send(PLAIN)
+    await stage.upstream.request(0)
+    await one.client.send(request("POST", PATH, "X-Long: " + "x" * 1000, body=ASKED))
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert (await one.client.answer(b"POST")).json == {}
+    await asyncio.sleep(0.02)
+    await one.client.send(request("POST", PATH, body=ASKED))
+    texts = [(await one.client.answer(b"POST")).json["choices"][0]["message"]["content"] for _ in range(2)]
+    assert texts == ["Hello", "Again"]
 
 
 async def test_a_client_that_waits_for_100_is_told_once(stage: Stage) -> None:

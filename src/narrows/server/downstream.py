@@ -346,6 +346,7 @@ class Downstream(asyncio.Protocol):
         self._walker = None
         self._buffer = self._head_block = b""
         self.deadline_s = NEVER_S
+        self._held_up = False
         self.set_reading(False)
         self._leaving = self._loop.create_task(self._give(data))
 

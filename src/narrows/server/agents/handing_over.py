@@ -23,6 +23,7 @@ from time import time
 
 from narrows.agents.request import model_of
 from narrows.errors import Overloaded
+from narrows.server.resetting import reset_on_close
 from narrows.settings import AgentSettings
 
 AGENTS_PATH = "/narrows/agents/"
@@ -62,7 +63,8 @@ class Elsewhere:
         return target.startswith(self._path)
 
     async def take_over(self, transport: asyncio.Transport, read: bytes, within_s: float) -> None:
-        """Hand over a client, once it has taken, in that time, what was written to it; one that leaves has left.
+        """Hand over a client, once it has taken, in that time, what was written to it; one that leaves has left, and
+        one that takes nothing is reset.
 
         Raises:
             Overloaded: as `give` does; the client is still here.
@@ -71,7 +73,10 @@ class Elsewhere:
         until_s = loop.time() + within_s
         while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < until_s:
             await asyncio.sleep(_AGAIN_S)
-        if not transport.is_closing():
+        if transport.get_write_buffer_size():  # it takes nothing; what it has must not look whole
+            reset_on_close(transport)
+            transport.abort()
+        elif not transport.is_closing():
             await self.give(transport.get_extra_info("socket").fileno(), read)
             transport.abort()  # closes our descriptor, and not the connection, which has another by now
 
