@@ -67,6 +67,56 @@ def test_an_unusual_message_never_joins_a_usual_one() -> None:
     assert found[-1] not in found[:-1]
 
 
+def test_names_that_are_plain_words_join_those_that_are_not() -> None:
+    """But one line alone, with a word where others have a number, is a sort of its own."""
+    usual = [f"loaded plugin {number}.so from cache" for number in range(9)]
+    names = ["zlib", "curl", "gcc"]
+    found = shapes_of(
+        *usual, *(f"loaded plugin {name} from cache" for name in names), *(f"other {n} {n}" for n in "abc")
+    )
+    assert len(set(found[:12])) == 1
+    levels = [f"battery level is {number}%" for number in range(9)]
+    found = shapes_of(*levels, "battery level is critical", *(f"other {name}" for name in "abcdef"))
+    assert found[9] not in found[:9]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            "Requirement already satisfied: tox in /usr/lib/x (4.14.2)",
+            "Requirement already satisfied: mccabe<0.7.0,>=0.6.0 in /usr/lib/x (from flake8==4.0.1) (0.6.1)",
+        ),
+        ("Collecting attrs==24.2.0", "Collecting anyio (from httpx==0.28.1)"),
+        ("  Downloading a-1.0-py3-none-any.whl (3.8 kB)", "  Downloading b.tar.gz (1 MB)"),
+        ("Setting up libc6:amd64 (2.36-9) ...", "Setting up gcc (4:12.2.0-3) ..."),
+        ("Get:1 http://deb.debian.org/x y", "Get:17 https://deb.debian.org/z a b c"),
+        ("Inst libgl [1.2] (1.3 Debian:12)", "Inst gcc (1.3 Debian:12 [all]) []"),
+        ("   Compiling serde v1.0.2", "   Compiling x v0.1.0 (/w/x)"),
+        ("Installing rake 13.0.6", "Installing zeitwerk 2.6.12"),
+        ("npm http fetch GET 200 https://r.org/a 12ms (cache hit)", "npm http fetch GET 200 https://r.org/b 1ms"),
+        (" + attrs==24.2.0", " + rpds-py==0.2"),
+    ],
+)
+def test_what_package_managers_say_of_each_package_is_one_sort(first: str, second: str) -> None:
+    assert len(set(shapes_of(first, second))) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Collecting the results", "Collecting the garbage"),
+        ("Setting up the database", "Setting up all routes"),
+        ("Using device cuda", "Using device cpu"),
+        ("Installing the handlers now", "Installing the hooks now"),
+        ("Downloading of all data", "Downloading of all models"),
+        ("Compiling with debug", "Compiling with asserts"),
+    ],
+)
+def test_the_same_words_in_another_sentence_are_not(first: str, second: str) -> None:
+    assert len(set(shapes_of(first, second))) == 2
+
+
 def test_a_very_long_line_costs_no_more_than_its_beginning() -> None:
     assert shape("x" * 100_000) == shape("x" * 100_001)
     assert shape("x" * 100_000) != shape("x" * 10)

@@ -6,6 +6,9 @@ that are still rare, words that are rare in the whole log become stars too, as i
 (Vaarandi's SLCT): `Unpacking zlib * ...` joins `Unpacking curl * ...`, because `Unpacking` is frequent and the names
 are not. A text keeps at least half of its words in this step, so an unusual message never joins a usual one.
 
+What package managers say of one package after the other is known by its first words (`_ROUTINE`): names and versions
+are most of it, and some have names of several words.
+
 The templates are only used to decide what is shown; no output line is ever built from one.
 """
 
@@ -16,6 +19,16 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"(?<!\S)(?![\[({<'\"]*[A-Za-z_-]+[\])}>'\",:;.!?]*(?!\S))\S+")
+_ROUTINE = re.compile(
+    r"\s*(?:Requirement already (?:satisfied|up-to-date): |Obtaining dependency information for |Stored in directory: "
+    r"|(?:Building|Created) wheel for |Attempting uninstall: |Found existing installation: |Successfully uninstalled "
+    r"|(?:Collecting|Downloading|Using cached) (?=\S+(?: \(|$))|Uninstalling (?=\S+:$)"
+    r"|Selecting previously unselected package |Preparing to unpack |(?:Unpacking|Setting up) (?=\S+ \()"
+    r"|Get: (?=\w+:)|(?:Inst|Conf) (?=\S+ [\[(])|(?:Compiling|Checking|Downloaded) (?=\S+ v)"
+    r"|(?:\[INFO\] )?Download(?:ing|ed) from \S+: |go: downloading |npm http (?:fetch |cache )"
+    r"|(?:Fetching|Using|Installing) (?=\S+ \.{1,3}$)|- (?:Downloading|Installing|Locking) (?=\S+/)|[+~-] (?=\S+==))"
+)
+"""What package managers say of one package after the other; the rest of such a line is names and versions."""
 _LETTER = re.compile(r"[^\W\d_]")
 RARE = 3
 """A shape with fewer lines than this is a candidate for the second step."""
@@ -45,6 +58,9 @@ def shape(key: str) -> str:
     """The first step for one text; of a very long one only the beginning counts, and its length class."""
     if len(key) > _LONG:
         return f"{shape(key[:_LONG])} ...{len(key).bit_length()}"
+    routine = _ROUTINE.match(key)
+    if routine is not None:
+        return f"{routine[0]}*"
     masked = " ".join(_VARIABLE.sub("*", key).split())
     if _LETTER.search(masked) is None:
         return _skeleton(key)
@@ -67,6 +83,7 @@ def _families(rare: list[str], lines: Mapping[str, int]) -> dict[str, str]:
             frequency[word] += count
     for word in [word for word in frequency if _OF_HEXADECIMAL.match(word) is not None]:
         del frequency[word]
+    usual = lines.keys() - rare
     families: defaultdict[str, list[str]] = defaultdict(list)
     for found in rare:
         words = found.split()
@@ -76,8 +93,8 @@ def _families(rare: list[str], lines: Mapping[str, int]) -> dict[str, str]:
             family = " ".join(word if word == "*" or frequency[word] >= FREQUENT_WORD else "*" for word in words)
             families[family].append(found)
     return {
-        found: f"~ {family}"
+        found: family if family in usual else f"~ {family}"
         for family, members in families.items()
-        if sum(lines[member] for member in members) >= SMALLEST_FAMILY
+        if sum(lines[member] for member in members) >= (RARE if family in usual else SMALLEST_FAMILY)
         for found in members
     }
