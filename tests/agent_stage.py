@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
-from narrows.agents.observation import Finish, Finished, Observation, StepText, Usage
+from narrows.agents.observation import AgentCall, Finish, Finished, Observation, Paused, StepText, Usage
 from narrows.backends.scripted import Scripted, ScriptedBackend
 from narrows.cli.cascade_server.listener import Listener
 from narrows.cli.cascade_server.model import Model
 from narrows.cli.cascade_server.script import Script, read_script
 from narrows.cli.cascade_server.service import Service
+from narrows.server.agents.agent import Agent
 from narrows.server.agents.building import served
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.app import RunningGateway
@@ -45,6 +46,17 @@ STUCK: list[Scripted] = [Observation("stuck", (StepText(1, "Half", False),), wor
 """A run that says half of something, and nothing more."""
 
 
+def pausing(text: str, *calls: AgentCall, usage: Usage | None = None) -> list[Scripted]:
+    """A run that says something, and rests until its client has answered these calls."""
+    texts = (StepText(1, text, False),) if text else ()
+    return [Observation("paused", texts, working=True, outcome=Paused(calls), usage=usage)]
+
+
+def tool(name: str, **function: Any) -> Json:
+    """A client's tool, as a request has it."""
+    return {"type": "function", "function": {"name": name, **function}}
+
+
 @dataclass(slots=True)
 class Scene:
     """A gateway with one agent, `coder`."""
@@ -56,6 +68,12 @@ class Scene:
     def plane(self) -> AgentPlane:
         assert self.gateway.gateway.agents is not None
         return self.gateway.gateway.agents
+
+    @property
+    def agent(self) -> Agent:
+        agent = self.plane.serving(b'{"model": "coder"}')
+        assert agent is not None
+        return agent
 
 
 async def scene(stage: Stage, *scripts: list[Scripted], alone: bool = False, **changes: Any) -> Scene:

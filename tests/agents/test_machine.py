@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.agents.deltas import OnRevision
+from narrows.agents.deltas import OnRevision, answer_text
 from narrows.agents.machine import NoSuchTransitionError, handle, next_clock
-from narrows.agents.observation import Broken, Finish, Finished, Observation, StepText, Usage
+from narrows.agents.observation import AgentCall, Broken, Finish, Finished, Observation, Paused, StepText, Usage
 from narrows.agents.run import (
+    RESTED,
     TRANSITIONS,
-    ActionNeeded,
-    ActionTaken,
     Admitted,
+    Ask,
     Begin,
     Begun,
+    Called,
     CancelBackend,
     Command,
     Complete,
@@ -34,6 +35,7 @@ from narrows.agents.run import (
     ReaderLeft,
     Refuse,
     Release,
+    Resumed,
     Run,
     RunRules,
     RunState,
@@ -41,7 +43,7 @@ from narrows.agents.run import (
     Tell,
     Ticked,
 )
-from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, GatewayError
+from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, GatewayError, ToolCallExpired
 
 RULES = RunRules()
 
@@ -208,16 +210,186 @@ def test_the_gateways_end_cancels_the_agent() -> None:
     assert [type(command) for command in told[-1]] == [CancelBackend, Tell, Release]
 
 
-def test_a_run_that_needs_its_client_does_not_look_and_goes_on_after() -> None:
-    run, told = begun(ActionNeeded(1.0), seen(2.0, "late"), ActionTaken(3.0))
-    assert told == [[], [], [Look(0.0)]]
-    assert run.state is RunState.IN_PROGRESS
-    assert next_clock(replace(run, state=RunState.REQUIRES_ACTION), RULES) == RULES.total_s
+# Legs
+
+
+RULES_F = RunRules(tools=frozenset("f"))
+CALL, OTHER = AgentCall("1", "f", "{}"), AgentCall("2", "f", "[]")
+
+
+def test_a_run_that_rests_ends_its_leg_with_the_calls() -> None:
+    end = seen(0.5, "Hello", over=False, outcome=Paused((CALL, OTHER)), usage=Usage(5, 2))
+    run, told = begun(seen(0.2, "Hel"), end, rules=RULES_F)
+    assert told[-1] == [Emit("lo"), Ask("Hello", (CALL, OTHER), Usage(5, 2)), Release(completed=False)]
+    assert (run.state, run.leg_over, run.over, run.held) == (RunState.REQUIRES_ACTION, True, False, False)
+    for event in (ReaderLeft(1.0), seen(2.0, "late"), LookFailed(3.0, "x"), Called(3.0, (CALL,)), Ticked(1e9)):
+        assert handle(run, event, RULES_F) == (run, ())
+    assert next_clock(run, RULES_F) == inf
+
+
+def test_the_next_leg_of_a_run_that_rests_is_all_there_is_to_it() -> None:
+    run, told = played(
+        Resumed(100.0),
+        Admitted(101.0),
+        Begun(102.0),
+        seen(103.0, "done", over=True, outcome=Finished(Finish.STOP), usage=Usage(7, 1)),
+        rules=RULES_F,
+        run=RESTED,
+    )
+    assert told[:3] == [[], [Begin()], [Look(0.0)]]
+    assert told[3][1:] == [Emit("done"), Complete("done", Finish.STOP, Usage(7, 1), False), Release(completed=True)]
+    assert run.state is RunState.COMPLETED
+
+
+def test_a_run_that_is_held_up_looks_once_more_and_asks() -> None:
+    run, told = begun(seen(0.2, "Hel"), Called(0.3, (CALL,)), Called(0.4, (OTHER,)), seen(0.5, "Hello"), rules=RULES_F)
+    assert told[1:3] == [[Look(0.0, last=True)]] * 2
+    assert told[3] == [Emit("lo"), Ask("Hello", (CALL, OTHER), None), Release(completed=False)]
+    assert (run.state, run.held, run.leg_over) == (RunState.REQUIRES_ACTION, True, True)
+
+
+def test_a_run_that_is_held_up_asks_even_if_the_look_fails() -> None:
+    _, told = begun(Called(0.3, (CALL,)), LookFailed(0.4, "x"), rules=RULES_F)
+    assert told[-1] == [Ask("", (CALL,), None), Release(completed=False)]
+
+
+def test_a_leg_of_a_run_that_was_held_up_begins_where_the_last_one_ended() -> None:
+    one = seen(0.5, "Hello", usage=Usage(5, 2))
+    run, _ = begun(Called(0.3, (CALL,)), one, rules=RULES_F)
+    whole = (StepText(1, "Hello, you", True), StepText(2, "Bye", True))
+    end = Observed(104.0, Observation("end", whole, outcome=Finished(Finish.STOP), usage=Usage(9, 3, 1)))
+    _, told = played(Resumed(100.0), Admitted(101.0), Begun(102.0), end, rules=RULES_F, run=run)
+    assert told[-1] == [
+        Open(),
+        Emit(", you\n\nBye"),
+        Complete(", you\n\nBye", Finish.STOP, Usage(4, 1, 1), False),
+        Release(completed=True),
+    ]
+
+
+def test_a_leg_begins_with_no_blank_line() -> None:
+    run, _ = begun(Called(0.3, (CALL,)), seen(0.5, "Hello", over=True), rules=RULES_F)
+    whole = (StepText(1, "Hello", True), StepText(2, "Bye", False))
+    _, told = played(
+        Resumed(1.0), Admitted(1.0), Begun(1.0), Observed(2.0, Observation("x", whole)), rules=RULES_F, run=run
+    )
+    assert told[-1][1] == Emit("Bye")
+
+
+@pytest.mark.parametrize("calls", [(AgentCall("1", "g", ""),), (CALL, AgentCall("1", "g", "")), ()])
+@pytest.mark.parametrize("held", [True, False])
+def test_only_tools_that_the_client_declared_are_called(calls: tuple[AgentCall, ...], held: bool) -> None:
+    if held and not calls:
+        return  # nobody holds an agent up for nothing
+    event = Called(0.3, calls) if held else seen(0.3, outcome=Paused(calls))
+    run, told = begun(event, LookFailed(0.4, "x"), rules=RULES_F)
+    assert run.state is RunState.FAILED
+    error = next(command.error for commands in told for command in commands if isinstance(command, Tell))
+    assert isinstance(error, AgentFailed)
+    assert ("g" if calls else "none") in error.message
+    assert error.may_have_acted
+
+
+def test_a_run_that_is_held_up_too_long_expires_and_its_agent_is_cancelled() -> None:
+    run, _ = begun(Called(0.3, (CALL,)), seen(10.0), rules=RULES_F)
+    assert next_clock(run, RULES_F) == 610.0
+    assert handle(run, Ticked(609.9), RULES_F) == (run, ())
+    run, commands = handle(run, Ticked(610.0), RULES_F)
+    assert run.state is RunState.EXPIRED
+    assert [type(command) for command in commands] == [CancelBackend, Tell, Release]
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [(Stopped(1.0), RunState.CANCELLED), (GaveUp(1.0, AgentFailed("it left")), RunState.FAILED)],
+)
+def test_what_ends_a_run_that_is_held_up(event: Event, state: RunState) -> None:
+    run, _ = begun(Called(0.3, (CALL,)), seen(0.5), rules=RULES_F)
+    assert handle(run, ReaderLeft(0.9), RULES_F) == (run, ())
+    run, commands = handle(run, event, RULES_F)
+    assert run.state is state
+    assert [type(command) for command in commands] == [CancelBackend, Tell, Release]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [Ticked(1e6)],
+        [Stopped(1.0)],
+        [ReaderLeft(1.0)],
+        [Admitted(1.0), GaveUp(2.0, AgentUnavailable("x"))],
+        [Admitted(1.0), ReaderLeft(2.0)],
+        [Admitted(1.0), Ticked(1e6)],
+    ],
+)
+@pytest.mark.parametrize("held", [True, False])
+def test_a_next_leg_that_gave_the_agent_nothing_leaves_the_run_at_rest(events: list[Event], held: bool) -> None:
+    run = begun(Called(0.3, (CALL,)), seen(0.5), rules=RULES_F)[0] if held else RESTED
+    run, told = played(Resumed(0.9), *events, rules=RULES_F, run=run)
+    assert (run.state, run.leg_over) == (RunState.REQUIRES_ACTION, True)
+    assert told[-1][-1] == Release(completed=False)
+    assert CancelBackend() not in told[-1]
+    assert not any(command.error.may_have_acted for command in told[-1] if isinstance(command, Tell))
+
+
+@pytest.mark.parametrize(
+    ("error", "cancels"), [(ToolCallExpired("x"), False), (AgentUnavailable("x", may_have_acted=True), False)]
+)
+def test_a_next_leg_that_cannot_be_repeated_ends_the_run(error: GatewayError, cancels: bool) -> None:
+    run, told = played(Resumed(0.9), Admitted(1.0), GaveUp(2.0, error), rules=RULES_F, run=RESTED)
+    assert run.state is RunState.FAILED
+    assert (CancelBackend() in told[-1]) is cancels
+
+
+def test_a_run_whose_client_has_left_asks_nobody() -> None:
+    rules = RunRules(on_disconnect=OnDisconnect.DETACH, tools=frozenset("f"))
+    run, told = begun(ReaderLeft(0.1), seen(0.2, outcome=Paused((CALL,))), rules=rules)
+    assert run.state is RunState.CANCELLED
+    assert told[-1] == [CancelBackend(), Release(completed=False)]
 
 
 def test_what_the_table_does_not_have_is_a_defect() -> None:
     with pytest.raises(NoSuchTransitionError):
-        handle(Run(), ActionNeeded(0.0), RULES)
+        handle(Run(), Resumed(0.0), RULES)
+    with pytest.raises(NoSuchTransitionError):
+        handle(Run(state=RunState.IN_PROGRESS), Admitted(0.0), RULES)
+
+
+@given(st.lists(st.text("ab\ud83d\ude00", max_size=4), min_size=1, max_size=6), st.data())
+def test_the_legs_of_a_run_say_together_what_one_leg_would(texts: list[str], data: st.DataObject) -> None:
+    """Texts grow, step by step; the run is held up any number of times, at any place."""
+    whole = tuple(StepText(at, text, True) for at, text in enumerate(texts))
+    looks = [
+        (*whole[:step], StepText(step, texts[step][:size], False))
+        for step in range(len(texts))
+        for size in range(len(texts[step]) + 1)
+    ]
+    end = Observation("end", whole, outcome=Finished(Finish.STOP))
+    next_leg = (Resumed(0.0), Admitted(0.0), Begun(0.0))
+    run, _ = played(Admitted(0.0), Begun(0.0), rules=RULES_F)
+    legs = [""]
+    for at, look in enumerate(looks):
+        event: Event = Observed(0.0, Observation(str(at), look))
+        if data.draw(st.booleans()):
+            run, told = played(Called(0.0, (CALL,)), event, *next_leg, rules=RULES_F, run=run)
+            (asked,) = [command for commands in told for command in commands if isinstance(command, Ask)]
+            legs[-1] += "".join(command.text for commands in told for command in commands if isinstance(command, Emit))
+            assert asked.text == legs[-1]
+            legs.append("")
+        else:
+            run, (commands,) = played(event, rules=RULES_F, run=run)
+            legs[-1] += "".join(command.text for command in commands if isinstance(command, Emit))
+    run, (commands,) = played(Observed(0.0, end), rules=RULES_F, run=run)
+    legs[-1] += "".join(command.text for command in commands if isinstance(command, Emit))
+    (complete,) = [command for command in commands if isinstance(command, Complete)]
+    assert complete.text == legs[-1]
+    rest = answer_text(end.texts)
+    for at, leg in enumerate(legs):
+        if at and leg and rest.startswith("\n\n") and not leg.startswith("\n\n"):
+            rest = rest.removeprefix("\n\n")
+        assert rest.startswith(leg)
+        rest = rest[len(leg) :]
+    assert rest == ""
 
 
 EVENTS = st.one_of(
@@ -234,22 +406,28 @@ EVENTS = st.one_of(
     st.builds(ReaderLeft, st.floats(0, 10)),
     st.builds(Stopped, st.floats(0, 10)),
     st.builds(Ticked, st.floats(0, 3000)),
+    st.builds(Called, st.floats(0, 10), st.sampled_from([(CALL,), (AgentCall("", "g", ""),)])),
+    st.builds(seen, st.floats(0, 10), outcome=st.just(Paused((CALL,)))),
 )
 
 
 @given(st.lists(EVENTS, max_size=12), st.sampled_from(OnDisconnect))
 def test_whatever_happens_a_run_ends_once(events: list[Event], on_disconnect: OnDisconnect) -> None:
-    rules = RunRules(on_disconnect=on_disconnect)
+    rules = RunRules(on_disconnect=on_disconnect, tools=frozenset("f"))
     run, _ = played(Admitted(0.0), rules=rules)
-    released = completed = 0
+    released = completed = asked = 0
     for event in [*events, Ticked(1e9)]:
+        if run.rests:
+            break
         before = run.state
         run, commands = handle(run, event, rules)
+        asked += sum(isinstance(command, Ask) for command in commands)
         assert run.state is before or run.state in TRANSITIONS[before]
         if commands and isinstance(commands[-1], Release):
             released += 1
         completed += sum(isinstance(command, Complete) for command in commands)
         assert not any(isinstance(command, Release) for command in commands[:-1])
-    assert run.over
+    assert run.leg_over
     assert released == 1
     assert completed == (run.state is RunState.COMPLETED)
+    assert asked == (run.state is RunState.REQUIRES_ACTION)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from narrows.agents.observation import Finish, Usage
+import pytest
+
+from narrows.agents.calls import PendingCall
+from narrows.agents.observation import AgentCall, Finish, Usage
 from narrows.agents.render import DONE, KEEP_ALIVE, Rendering, error_frame, usage_object
 from narrows.core.sse import EventStreamDecoder
 from narrows.errors import AgentTimeout
@@ -69,6 +72,43 @@ def test_a_whole_answer() -> None:
     }
     expected = {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE_OBJECT}
     assert json.loads(PLAIN.whole("", Finish.STOP, USAGE)) == expected
+
+
+CALLS = (
+    PendingCall("call_a", AgentCall("native", "f", '{"a": 1}', "signed")),
+    PendingCall("call_b", AgentCall("", "g", "")),
+)
+
+
+def test_calls_in_a_stream_say_each_name_and_id_once() -> None:
+    data = PLAIN.role(calls_alone=True) + PLAIN.calls(CALLS) + PLAIN.end(Finish.TOOL_CALLS, None)
+    first = {"index": 0, "id": "call_a", "type": "function", "function": {"name": "f", "arguments": ""}}
+    second = {"index": 1, "id": "call_b", "type": "function", "function": {"name": "g", "arguments": ""}}
+    assert events(data) == [
+        chunk({"role": "assistant", "content": None, "refusal": None}),
+        chunk({"tool_calls": [first]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"a": 1}'}}]}),
+        chunk({"tool_calls": [second]}),
+        chunk({}, "tool_calls"),
+        "[DONE]",
+    ]
+    assert b"native" not in data
+    assert b"signed" not in data
+
+
+@pytest.mark.parametrize(("text", "content"), [("", None), ("Hi", "Hi")])
+def test_calls_in_a_whole_answer(text: str, content: str | None) -> None:
+    (choice,) = json.loads(PLAIN.whole(text, Finish.TOOL_CALLS, None, CALLS))["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": content,
+        "refusal": None,
+        "tool_calls": [
+            {"id": "call_a", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
+            {"id": "call_b", "type": "function", "function": {"name": "g", "arguments": ""}},
+        ],
+    }
 
 
 def test_an_error_in_a_stream_has_four_keys_and_nothing_after_it() -> None:

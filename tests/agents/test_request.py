@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from narrows.agents.request import Call, ChatRequest, Message, model_of, read_request
+from narrows.agents.tools import ClientTool
 from narrows.errors import GatewayError, MalformedRequest, UnsupportedParameter
 
 HI = {"role": "user", "content": "hi"}
@@ -68,11 +69,17 @@ def test_what_holds_anyway_is_taken(name: str, value: object) -> None:
     assert read(**{name: value}).ignored == ()
 
 
-def test_client_tools_are_refused_even_by_a_lenient_agent() -> None:
-    tool = {"type": "function", "function": {"name": "f"}}
-    with pytest.raises(UnsupportedParameter, match="client tools are not offered to this agent yet") as caught:
-        read(True, tools=[tool])
-    assert caught.value.param == "tools"
+def test_a_clients_tools() -> None:
+    function = {"name": "f", "strict": True}
+    request = read(tools=[{"type": "function", "function": function}], tool_choice="auto")
+    assert (request.tools, request.ignored) == ((ClientTool("f"),), ("tools.strict",))
+
+
+def test_one_call_at_a_time_is_promised_by_nobody() -> None:
+    assert read(parallel_tool_calls=False).ignored == ()
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    assert read(tools=tools, parallel_tool_calls=True).ignored == ()
+    assert refused(tools=tools, parallel_tool_calls=False).param == "parallel_tool_calls"
 
 
 def test_an_image_is_refused_and_named() -> None:

@@ -233,7 +233,7 @@ async def test_a_conversation_outlives_its_gateway(scripted_upstream: ScriptedUp
 async def test_requests_that_an_agent_cannot_honour(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
     tool: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
     async with agent(scripted_upstream, tmp_path) as one:
-        with pytest.raises(openai.BadRequestError, match="not offered to this agent yet"):
+        with pytest.raises(openai.BadRequestError, match="its server takes none"):
             await one.client.chat.completions.create(model="coder", messages=said("hi"), tools=[tool])
         with pytest.raises(openai.BadRequestError) as caught:
             await one.client.chat.completions.create(model="coder", messages=said("hi"), n=2)

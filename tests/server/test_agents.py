@@ -180,7 +180,7 @@ async def test_sessions_are_of_those_who_show_the_same_key(stage: Stage) -> None
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
-        (chat("hi", tools=[{"type": "function", "function": {"name": "f"}}]), "unsupported_parameter", "tools"),
+        (chat("hi", tools=[{"type": "web_search"}]), "unsupported_parameter", "tools[0]"),
         (chat("hi", n=2), "unsupported_parameter", "n"),
         (chat("hi", stop=["x"]), "unsupported_parameter", "stop"),
         (chat({"role": "system", "content": "x"}), "no_user_message", "messages"),

@@ -3,22 +3,27 @@
 Whatever happens, a run ends in one terminal state, once, and its last command is `Release`; events after that do
 nothing. An end of a run whose agent may be at work cancels the agent, except where the client has left and the rules
 let it go on. A clock that runs out is an error and never an answer: nobody could tell a made-up `stop` from a real one.
+
+A leg that ends with calls releases as well, and then the run rests. A client that leaves meanwhile changes nothing, as
+nobody is expected to be there; where the agent is held up, it is for `hold_s` at most. A next leg that ends before the
+agent has been given the outputs has done nothing: the run rests on, and they may be sent again.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import assert_never
 
 from narrows.agents.deltas import OnRevision, advance, answer_text
 from narrows.agents.observation import Broken, Finished, Observation, Paused
 from narrows.agents.run import (
     TRANSITIONS,
-    ActionNeeded,
-    ActionTaken,
     Admitted,
+    Ask,
     Begin,
     Begun,
+    Called,
     CancelBackend,
     Command,
     Complete,
@@ -34,6 +39,7 @@ from narrows.agents.run import (
     ReaderLeft,
     Refuse,
     Release,
+    Resumed,
     Run,
     RunRules,
     RunState,
@@ -41,7 +47,7 @@ from narrows.agents.run import (
     Tell,
     Ticked,
 )
-from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, GatewayError
+from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, DownstreamError, GatewayError
 
 _GROWTH = 1.5
 Step = tuple[Run, tuple[Command, ...]]
@@ -60,33 +66,32 @@ def handle(run: Run, event: Event, rules: RunRules) -> Step:
             return replace(_moved(run, RunState.IN_PROGRESS), progressed_s=at_s), (Begin(),)
         case Begun(at_s):
             return replace(run, begun=True, progressed_s=at_s), (Look(0.0),)
-        case Observed(at_s, observation):
-            return _observed(run, at_s, observation, rules)
-        case LookFailed(at_s, why):
-            return _look_failed(run, at_s, why, rules)
+        case Observed() | LookFailed() | Called():
+            return _looked(run, event, rules) if run.state is RunState.IN_PROGRESS else (run, ())
         case GaveUp(_, error):
             return _ended(run, RunState.FAILED, error)
         case ReaderLeft() | Stopped():
             return _left(run, event, rules)
         case Ticked(at_s):
             return _ticked(run, at_s, rules)
-        case ActionNeeded() | ActionTaken():
-            return _action(run, event)
+        case Resumed(at_s):
+            return _resumed(run, at_s), ()
         case _:
             assert_never(event)
 
 
 def next_clock(run: Run, rules: RunRules) -> float:
     """When the first of the clocks runs out, on the events' clock."""
-    return min(at_s for at_s, _ in _clocks(run, rules))
+    return min((at_s for at_s, _ in _clocks(run, rules)), default=inf)
 
 
 def _clocks(run: Run, rules: RunRules) -> tuple[tuple[float, str], ...]:
+    if run.rests:
+        hold = run.progressed_s + rules.hold_s, f"waited {rules.hold_s:g} s for the outputs of tools"
+        return (hold,) if run.held else ()
     total = (run.accepted_s + rules.total_s, f"had not ended within {rules.total_s:g} s")
-    if run.state is RunState.QUEUED:
-        return total, (run.accepted_s + rules.queue_s, f"had no place for another run within {rules.queue_s:g} s")
     if run.state is not RunState.IN_PROGRESS:
-        return (total,)
+        return total, (run.accepted_s + rules.queue_s, f"had no place for another run within {rules.queue_s:g} s")
     if not run.mark:
         return total, (run.progressed_s + rules.first_event_s, f"had not begun within {rules.first_event_s:g} s")
     idle_s = rules.tool_idle_s if run.using_tool else rules.idle_s
@@ -99,20 +104,34 @@ def _moved(run: Run, state: RunState) -> Run:
     return replace(run, state=state)
 
 
+def _looked(run: Run, event: Observed | LookFailed | Called, rules: RunRules) -> Step:
+    """What the agent does, by its own server's word or by what it asks others."""
+    match event:
+        case Observed(at_s, observation):
+            return _observed(run, at_s, observation, rules)
+        case LookFailed() if run.calls:
+            return _asking(run, event.at_s, rules, [])
+        case LookFailed(at_s, why):
+            return _look_failed(run, at_s, why, rules)
+        case Called(_, calls):
+            return replace(run, calls=run.calls + calls, held=True), (Look(0.0, last=True),)
+        case _:
+            assert_never(event)
+
+
 def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step:
-    if run.state is not RunState.IN_PROGRESS:
-        return run, ()
-    changed = seen.mark != run.mark
-    opens = seen.working or bool(seen.texts) or isinstance(seen.outcome, Finished)
-    delta_of, piece = advance(run.sent, seen.texts, ended=isinstance(seen.outcome, Finished))
+    changed, ended = seen.mark != run.mark, isinstance(seen.outcome, Finished | Paused)
+    opens = seen.working or bool(seen.texts) or ended
+    sent, piece = advance(run.sent, seen.texts, ended=ended)
     run = replace(
         run,
         mark=seen.mark if seen.working or seen.outcome is not None or run.mark else "",
         progressed_s=at_s if changed else run.progressed_s,
         using_tool=seen.using_tool,
         texts=seen.texts,
-        usage=seen.usage,
-        sent=delta_of,
+        usage=seen.usage if seen.usage is None or run.told is None else seen.usage.beyond(run.told),
+        sent=sent,
+        said=run.said + piece,
         failing=0,
     )
     commands: list[Command] = [Open()] if opens else []
@@ -122,16 +141,47 @@ def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step
         return _ended(run, RunState.FAILED, AgentFailed("the agent changed a text of which a part had been sent"))
     if piece:
         commands.append(Emit(piece))
-    if isinstance(seen.outcome, Paused):
-        return _ended(run, RunState.FAILED, AgentFailed("the agent calls a client's tool, and none was offered"))
     if isinstance(seen.outcome, Finished):
-        whole = Complete(answer_text(run.texts), seen.outcome.finish, run.usage, run.sent.revised)
+        text = run.said if run.continued else answer_text(run.texts)
+        whole = Complete(text, seen.outcome.finish, run.usage, run.sent.revised)
         return _moved(run, RunState.COMPLETED), (*commands, whole, Release(completed=True))
+    if isinstance(seen.outcome, Paused):
+        return _asking(replace(run, calls=seen.outcome.calls, held=False), at_s, rules, commands)
+    if run.calls:
+        return _asking(run, at_s, rules, commands)
+    return _go_on(run, seen, rules, commands, changed=changed)
+
+
+def _go_on(run: Run, seen: Observation, rules: RunRules, commands: list[Command], *, changed: bool) -> Step:
     asked = tuple(step for step in seen.waiting if step not in run.refused)
     if asked and rules.on_waiting is OnWaiting.ERROR:
         return _ended(run, RunState.FAILED, AgentWaiting("the agent waits for a person's permission or answer"))
     run = replace(run, refused=run.refused.union(asked), waiting_s=_next_wait(run, changed, rules))
     return run, (*commands, *map(Refuse, asked), Look(run.waiting_s))
+
+
+def _asking(run: Run, at_s: float, rules: RunRules, commands: list[Command]) -> Step:
+    """End the leg with the agent's calls."""
+    if run.detached:
+        return _ended(run, RunState.CANCELLED, None)  # nobody will ever bring their outputs
+    unknown = sorted({call.name for call in run.calls} - rules.tools)
+    if unknown or not run.calls:
+        what = ", ".join(unknown) or "none"
+        return _ended(run, RunState.FAILED, AgentFailed(f"the agent called a tool that its client has not: {what}"))
+    run = replace(_moved(run, RunState.REQUIRES_ACTION), progressed_s=at_s, rests=True)
+    pieces = (command for command in commands if not isinstance(command, Open))  # to ask opens, and may need no text
+    return run, (*pieces, Ask(run.said, run.calls, run.usage), Release(completed=False))
+
+
+def _resumed(run: Run, at_s: float) -> Run:
+    if not run.rests:
+        raise NoSuchTransitionError(f"{run.state} -> the next leg")
+    new = Run(state=run.state, accepted_s=at_s, progressed_s=at_s, resumed=True)
+    if not run.held:
+        return new
+    told = run.told if run.usage is None else run.usage if run.told is None else run.told.plus(run.usage)
+    sent = replace(run.sent, anything=False)  # a message of its own: no blank line stands before its first text
+    return replace(new, continued=True, mark=run.mark, texts=run.texts, told=told, sent=sent, refused=run.refused)
 
 
 def _next_wait(run: Run, changed: bool, rules: RunRules) -> float:
@@ -148,17 +198,11 @@ def _look_failed(run: Run, at_s: float, why: str, rules: RunRules) -> Step:
     return replace(run, failing=failing, failing_since_s=since_s, waiting_s=0.0), (Look(wait_s),)
 
 
-def _action(run: Run, event: ActionNeeded | ActionTaken) -> Step:
-    if isinstance(event, ActionNeeded):
-        return replace(_moved(run, RunState.REQUIRES_ACTION), progressed_s=event.at_s), ()
-    return replace(_moved(run, RunState.IN_PROGRESS), progressed_s=event.at_s, waiting_s=0.0), (Look(0.0),)
-
-
 def _left(run: Run, event: ReaderLeft | Stopped, rules: RunRules) -> Step:
     if isinstance(event, Stopped):
         return _ended(run, RunState.CANCELLED, AgentUnavailable("the gateway stops; send it to the next one"))
-    if rules.on_disconnect is OnDisconnect.DETACH and run.begun:
-        return replace(run, detached=True), ()
+    if run.rests or (rules.on_disconnect is OnDisconnect.DETACH and run.begun):
+        return replace(run, detached=not run.rests), ()
     return _ended(run, RunState.CANCELLED, None)
 
 
@@ -173,9 +217,12 @@ def _ticked(run: Run, at_s: float, rules: RunRules) -> Step:
 def _ended(run: Run, state: RunState, error: GatewayError | None, *, cancel: bool = True) -> Step:
     """End without an answer."""
     commands: list[Command] = []
+    acted = run.begun or (error is not None and error.may_have_acted)
     if cancel and run.begun:
         commands.append(CancelBackend())
     if error is not None:
-        error.may_have_acted = error.may_have_acted or run.begun
+        error.may_have_acted = acted
         commands.append(Tell(error))
-    return _moved(run, state), (*commands, Release(completed=False))
+    if run.resumed and not acted and not run.rests and not isinstance(error, DownstreamError):
+        return replace(run, state=RunState.REQUIRES_ACTION, rests=True), (*commands, Release(completed=False))
+    return replace(_moved(run, state), begun=acted), (*commands, Release(completed=False))

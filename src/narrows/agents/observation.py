@@ -6,7 +6,8 @@ not give is None and never zero (tenet 3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from narrows.errors import GatewayError
@@ -17,6 +18,7 @@ class Finish(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,26 @@ class Usage:
     output_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together; what one of them does not know is the other's."""
+        return self._with(other, lambda mine, theirs: mine + theirs, lambda theirs: theirs)
+
+    def beyond(self, told: Usage) -> Usage:
+        """What is to be told where so much of it has been told already."""
+        return self._with(told, lambda mine, theirs: max(mine - theirs, 0), lambda _: None)
+
+    def _with(
+        self, other: Usage, both: Callable[[int, int], int], theirs_alone: Callable[[int | None], int | None]
+    ) -> Usage:
+        found: list[int | None] = []
+        for name in (field.name for field in fields(self)):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is None:
+                found.append(theirs_alone(theirs))
+            else:
+                found.append(mine if theirs is None else both(mine, theirs))
+        return Usage(*found)
 
 
 @dataclass(frozen=True, slots=True)

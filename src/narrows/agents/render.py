@@ -1,17 +1,20 @@
 """A run as a chat completion, whole or in chunks: two renderings of one thing.
 
 The shapes are those that OpenAI's service sends and its clients read: the role once, in the first chunk; text deltas;
-one chunk with the finish reason; with `include_usage` one with the usage and no choices, and a `usage` of null in all
-others; then `[DONE]`. Id, time and model are the same in each of them. Usage that nobody has counted is left out.
-Frames are `data:` lines and comments, as clients choke on anything else.
+for each tool call its id and name, and then its arguments; one chunk with the finish reason; with `include_usage` one
+with the usage and no choices, and a `usage` of null in all others; then `[DONE]`. Id, time and model are the same in
+each of them. Usage that nobody has counted is left out. Frames are `data:` lines and comments, as clients choke on
+anything else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.json import encode
 
+from narrows.agents.calls import PendingCall
 from narrows.agents.observation import Finish, Usage
 from narrows.errors import GatewayError
 
@@ -29,13 +32,24 @@ class Rendering:
     model: str
     include_usage: bool = False
 
-    def role(self) -> bytes:
-        """The first chunk."""
-        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+    def role(self, *, calls_alone: bool = False) -> bytes:
+        """The first chunk; `calls_alone`: there is no text, and will be none."""
+        return self._chunk({"role": "assistant", "content": None if calls_alone else "", "refusal": None})
 
     def text(self, text: str) -> bytes:
         """A chunk with more text."""
-        return self._chunk({"content": text})
+        return self._chunk({"content": sayable(text)})
+
+    def calls(self, calls: Sequence[PendingCall]) -> bytes:
+        """Chunks with tool calls."""
+        chunks: list[bytes] = []
+        for index, one in enumerate(calls):
+            head: _Json = {"index": index, "id": one.id, "type": "function"}
+            chunks.append(self._calls_chunk({**head, "function": {"name": sayable(one.call.name), "arguments": ""}}))
+            if one.call.arguments:
+                arguments = {"arguments": sayable(one.call.arguments)}
+                chunks.append(self._calls_chunk({"index": index, "function": arguments}))
+        return b"".join(chunks)
 
     def end(self, finish: Finish, usage: Usage | None) -> bytes:
         """Everything after the last text."""
@@ -45,9 +59,12 @@ class Rendering:
             last += _frame({**self._head("chat.completion.chunk"), "choices": [], "usage": counted})
         return last + DONE
 
-    def whole(self, text: str, finish: Finish, usage: Usage | None) -> bytes:
+    def whole(self, text: str, finish: Finish, usage: Usage | None, calls: Sequence[PendingCall] = ()) -> bytes:
         """The answer in one piece."""
-        message = {"role": "assistant", "content": sayable(text), "refusal": None}
+        message: _Json = {"role": "assistant", "content": sayable(text), "refusal": None}
+        if calls:
+            message["content"] = sayable(text) or None
+            message["tool_calls"] = [_call_object(one) for one in calls]
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish.value}
         answer: _Json = {**self._head("chat.completion"), "choices": [choice]}
         counted = usage_object(usage)
@@ -58,9 +75,10 @@ class Rendering:
     def _head(self, kind: str) -> _Json:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
+    def _calls_chunk(self, call: _Json) -> bytes:
+        return self._chunk({"tool_calls": [call]})
+
     def _chunk(self, delta: _Json, finish: Finish | None = None) -> bytes:
-        if "content" in delta:
-            delta = {**delta, "content": sayable(str(delta["content"]))}
         choice = {
             "index": 0,
             "delta": delta,
@@ -77,6 +95,11 @@ def error_frame(error: GatewayError) -> bytes:
     """The event that ends a stream which cannot be completed; no finish reason and no `[DONE]` follow it."""
     said = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     return _frame({"error": said})
+
+
+def _call_object(one: PendingCall) -> _Json:
+    function = {"name": sayable(one.call.name), "arguments": sayable(one.call.arguments)}
+    return {"id": one.id, "type": "function", "function": function}
 
 
 def usage_object(usage: Usage | None) -> _Json | None:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
+from narrows.agents.offer import ignored_of_tools, read_tools
+from narrows.agents.tools import ClientTool
 from narrows.errors import MalformedRequest, UnsupportedParameter
 
 _INSTRUCTIONS = frozenset({"system", "developer"})
@@ -33,7 +35,6 @@ _HOLDS: Mapping[str, tuple[object, ...]] = {
     "functions": ([],),
     "tool_choice": ("auto", "none"),
     "function_call": ("auto", "none"),
-    "parallel_tool_calls": (True, False),
     "response_format": ({"type": "text"},),
     "modalities": (["text"],),
     "logit_bias": ({},),
@@ -76,7 +77,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request to an agent. `timeout_s`: the most that this client gives the run, which no standard field says."""
+    """A request to an agent. `timeout_s`: the most that this client gives the run, which no standard field says;
+    `tools`: those that it offers the agent."""
 
     model: str
     messages: tuple[Message, ...]
@@ -85,6 +87,7 @@ class ChatRequest:
     timeout_s: float | None = None
     max_output_tokens: int | None = None
     ignored: tuple[str, ...] = ()
+    tools: tuple[ClientTool, ...] = ()
 
 
 def model_of(body: bytes) -> str:
@@ -109,11 +112,8 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
     if not isinstance(fields, dict) or not isinstance(fields.get("messages"), list):
         raise MalformedRequest("the body needs `messages`, an array", param="messages")
     asked = {name: value for name, value in fields.items() if value is not None}
-    if asked.get("tools"):
-        raise UnsupportedParameter(
-            "client tools are not offered to this agent yet; send the request without `tools`", param="tools"
-        )
-    unknown = tuple(name for name, value in asked.items() if not _is_honoured(name, value))
+    tools = read_tools(body, asked)
+    unknown = tuple(name for name, value in asked.items() if not _is_honoured(name, value, tools=bool(tools)))
     if unknown and not lenient:
         raise UnsupportedParameter(
             f"an agent cannot honour `{unknown[0]}`; leave it out, or set `lenient` for this agent", param=unknown[0]
@@ -126,11 +126,14 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         timeout_s=_number(asked, "timeout"),
         max_output_tokens=_max_tokens(asked),
-        ignored=unknown,
+        ignored=(*unknown, *ignored_of_tools(asked)),
+        tools=tools,
     )
 
 
-def _is_honoured(name: str, value: object) -> bool:
+def _is_honoured(name: str, value: object, *, tools: bool) -> bool:
+    if name == "parallel_tool_calls":
+        return value is True or (value is False and not tools)
     return name in _READ or name in _SAYS_NOTHING or value in _HOLDS.get(name, ())
 
 

@@ -1,7 +1,12 @@
 """What a run is, what may happen to it, and what it wants done.
 
-A run is one request's turn of an agent. It is a value; `machine.handle` makes the next one of it and an event, and says
-by commands what the shell is to do. Time comes in events alone: `at_s` is seconds of one clock that never goes back.
+A run is a turn of an agent. It is a value; `machine.handle` makes the next one of it and an event, and says by commands
+what the shell is to do. Time comes in events alone: `at_s` is seconds of one clock that never goes back.
+
+Where the agent calls tools of its client, a run has several *legs*, one for each request that takes part in it: all but
+the last end with the calls, and the request that brings their outputs begins the next. Meanwhile the agent either rests
+at its server, which needs nothing of us; or it is held up, as a request that it made is held open here, for so long and
+no longer.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from narrows.agents.deltas import OnRevision, Sent
-from narrows.agents.observation import Finish, Observation, StepText, Usage
+from narrows.agents.observation import AgentCall, Finish, Observation, StepText, Usage
 from narrows.errors import GatewayError
 
 
@@ -58,15 +63,16 @@ class OnWaiting(StrEnum):
 @dataclass(frozen=True, slots=True)
 class RunRules:
     """What a run depends on beside its events. The clocks: until there is a place, until the agent has begun, without a
-    change, without one while a tool runs, and in all. `polls_s`: from how long to how long between two looks;
-    `backoff_s`: at most, while looks fail. `failures` looks that failed in a row, or `failing_s` of them, end the
-    run."""
+    change, without one while a tool runs, and in all, for each leg; and how long an agent is held up between two.
+    `polls_s`: from how long to how long between two looks; `backoff_s`: at most, while looks fail. `failures` looks
+    that failed in a row, or `failing_s` of them, end the run. `tools`: the names of those that the client declared."""
 
     queue_s: float = 30.0
     first_event_s: float = 120.0
     idle_s: float = 120.0
     tool_idle_s: float = 600.0
     total_s: float = 1800.0
+    hold_s: float = 600.0
     polls_s: tuple[float, float] = (0.1, 0.4)
     backoff_s: float = 2.0
     failures: int = 5
@@ -74,13 +80,19 @@ class RunRules:
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
+    tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it stands. `progressed_s`: when something last changed; `failing`: looks that failed in a row, since
-    `failing_since_s`; `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`:
-    nobody reads."""
+    """A run as it stands. `accepted_s`: when its leg began; `progressed_s`: when something last changed; `begun`: the
+    agent has been given what the leg brings; `failing`: looks that failed in a row, since `failing_since_s`;
+    `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`: nobody reads.
+
+    `calls`: those of its client's tools that the leg ends with; `held`: they hold the agent up; `rests`: the leg is
+    over, and the run is not; `resumed`: it has had a leg before this one, and `continued`: in the same turn of its
+    backend, whose texts and usage go on. `said`: what this leg has sent; `told`: the usage that legs before it told of;
+    `usage`: this leg's."""
 
     state: RunState = RunState.QUEUED
     accepted_s: float = 0.0
@@ -90,17 +102,33 @@ class Run:
     mark: str = ""
     texts: tuple[StepText, ...] = ()
     usage: Usage | None = None
+    told: Usage | None = None
     sent: Sent = field(default_factory=Sent)
+    said: str = ""
     waiting_s: float = 0.0
     failing: int = 0
     failing_since_s: float = 0.0
     refused: frozenset[int] = frozenset()
     detached: bool = False
+    calls: tuple[AgentCall, ...] = ()
+    held: bool = False
+    rests: bool = False
+    resumed: bool = False
+    continued: bool = False
 
     @property
     def over(self) -> bool:
         """Whether it is in a terminal state."""
         return not TRANSITIONS[self.state]
+
+    @property
+    def leg_over(self) -> bool:
+        """Whether nothing more of this leg happens."""
+        return self.over or self.rests
+
+
+RESTED = Run(state=RunState.REQUIRES_ACTION, rests=True)
+"""A run whose agent rests at its server: that is all there is to know of it."""
 
 
 # What may happen
@@ -166,20 +194,21 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
-class ActionNeeded:
-    """The client has to do something before it goes on."""
+class Called:
+    """The agent has called tools of its client, and is held up until it has their outputs."""
 
     at_s: float
+    calls: tuple[AgentCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ActionTaken:
-    """The client has done it."""
+class Resumed:
+    """The client has brought the outputs: the next leg begins."""
 
     at_s: float
 
 
-Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | ActionNeeded | ActionTaken
+Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | Called | Resumed
 
 
 # What is to be done
@@ -187,14 +216,15 @@ Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Give the agent its message."""
+    """Give the agent its message, or the outputs that it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look at the backend, after so many seconds."""
+    """Look at the backend, after so many seconds; `last`: as it is now, and without delay, as the leg ends with it."""
 
     after_s: float
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +241,21 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The answer is complete; `text` is the whole of it."""
+    """The answer is complete; `text` is the whole of this leg's."""
 
     text: str
     finish: Finish
     usage: Usage | None
     revised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The leg ends with these calls; `text` is all that was sent before them."""
+
+    text: str
+    calls: tuple[AgentCall, ...]
+    usage: Usage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +279,9 @@ class CancelBackend:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let go of the session and the place; it is the last command of a run. `completed`: the turn may be built on."""
+    """Let go of the session and the place; it is the last command of a leg. `completed`: the turn may be built on."""
 
     completed: bool
 
 
-Command = Begin | Look | Open | Emit | Complete | Tell | Refuse | CancelBackend | Release
+Command = Begin | Look | Open | Emit | Complete | Ask | Tell | Refuse | CancelBackend | Release

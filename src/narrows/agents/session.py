@@ -175,6 +175,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def listed(self) -> tuple[Session, ...]:
+        """All of them, the longest unused first."""
+        return tuple(self._sessions.values())
+
     def checkout(self, ask: Ask, at_s: float, fresh: Fresh) -> Lease:
         """The session for a request, which nobody else gets until it is given back.
 
@@ -209,12 +213,15 @@ class Sessions:
         self._keep(session)
 
     def expire(self, session: Session, at_s: float) -> None:
-        """What a session waits for will not come in time: only one that was named is used again."""
+        """What a session waits for will not come in time: only one that was named is used again. A request that has the
+        session has it still, to give back."""
         expired, dropped = self._book.expire(session.owner, session.calls, at_s)
         if self._shelf is not None:
             self._shelf.expire(session.agent, expired)
             self._shelf.forget(session.agent, dropped)
-        self.give_up(Lease(session, SessionUse.RESUMED), at_s)
+        self._settle(session)
+        if not session.leased:
+            self.give_up(Lease(session, SessionUse.RESUMED), at_s)
 
     def complete(self, lease: Lease, key: bytes, at_s: float) -> None:
         """Give a session back whose turn is complete; its history now has the digest `key`."""
@@ -247,6 +254,7 @@ class Sessions:
         """The backend has lost what the agent knew: the same session, to be told everything."""
         lease.session.conversation, lease.session.steps = "", None
         self._settle(lease.session)
+        self._unkey(lease.session)
         return Lease(lease.session, SessionUse.RETOLD)
 
     def _resumed(self, ask: Ask, outputs: Outputs, at_s: float) -> Lease | None:

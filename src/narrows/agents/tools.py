@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from blake3 import blake3
 from msgspec.json import encode
@@ -17,6 +18,17 @@ class ClientTool:
     name: str
     description: str = ""
     parameters: bytes = b""
+
+
+class ToolPath(Enum):
+    """How an agent is offered a client's tools."""
+
+    PAUSE = auto()
+    """Its server offers them, and its run rests while a call waits."""
+    BRIDGE = auto()
+    """By a tool server that the gateway is for its session; the agent is held up while a call waits there."""
+    TRAFFIC = auto()
+    """In its own model calls, which pass here; one of them is kept open while a call waits."""
 
 
 @dataclass(frozen=True, slots=True)

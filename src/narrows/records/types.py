@@ -152,7 +152,13 @@ class AgentFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     name: Annotated[str, _is("the agent, as the settings name it")]
     run: Annotated[str, _is("the state of its run when the exchange ended")]
     session: Annotated[str | None, _is("the session, as in the answer's `x-narrows-session`")] = None
-    use: Annotated[str | None, _is("`new`, `reused`, or `retold`: a fresh session was told the whole history")] = None
+    use: Annotated[
+        str | None,
+        _is("`new`, `reused`, `resumed` with outputs of tools, or `retold`: a fresh one was told the whole history"),
+    ] = None
+    tools: Annotated[int, _is("the client's tools that the agent was offered")] = 0
+    tool_calls: Annotated[int, _is("calls of these that the answer ended with")] = 0
+    tool_outputs: Annotated[int, _is("outputs that the request brought for calls that waited")] = 0
     revised: Annotated[bool, _is("true where the agent changed a text of which a part had been sent")] = False
     input_tokens: Annotated[int | None, _is("input tokens of the agent's model calls, as its server reports them")] = (
         None

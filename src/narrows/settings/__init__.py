@@ -1,6 +1,6 @@
 """What a gateway is started with: one table (`table`), how values are written (`forms`), and reading it (`parse`)."""
 
-from narrows.settings.agents import AgentKind, AgentSettings
+from narrows.settings.agents import AgentKind, AgentSettings, ToolPolicy
 from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
 from narrows.settings.forms import upstream_key
 from narrows.settings.hosts import is_listed, is_loopback, names_listener
@@ -32,6 +32,7 @@ __all__ = [
     "Reload",
     "Setting",
     "Settings",
+    "ToolPolicy",
     "is_listed",
     "is_loopback",
     "names_listener",

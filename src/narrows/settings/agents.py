@@ -32,6 +32,13 @@ class AgentKind(StrEnum):
     CASCADE = "cascade"
 
 
+class ToolPolicy(StrEnum):
+    """Whether a client's tools are offered to the agent."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """An agent by name. Times are seconds; `token` is what the variable that `token_env` names held at the start."""
@@ -47,6 +54,7 @@ class AgentSettings:
     token_header: str = "x-cascade-token"  # a header's name
     token: str = ""
     lenient: bool = False
+    tools: ToolPolicy = ToolPolicy.AUTO
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
@@ -55,6 +63,7 @@ class AgentSettings:
     tool_idle_timeout_s: float = 600.0
     total_timeout_s: float = 1800.0
     queue_timeout_s: float = 30.0
+    hold_timeout_s: float = 600.0
     keep_alive_s: float = 15.0
     session_ttl_s: float = 86_400.0
     max_sessions: int = 1000
@@ -194,6 +203,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "token_file": _ANY_NAME,
     "token_header": _text(_FIELD_NAME, "the name of a header"),
     "lenient": _switch,
+    "tools": _one_of(ToolPolicy),
     "on_disconnect": _one_of(OnDisconnect),
     "on_waiting": _one_of(OnWaiting),
     "on_revision": _one_of(OnRevision),

@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from narrows.agents.request import ChatRequest
 from narrows.agents.run import RunRules
 from narrows.agents.session import Sessions
+from narrows.agents.tools import ToolPath
 from narrows.backends.types import Backend
-from narrows.settings import AgentSettings
+from narrows.errors import UnsupportedParameter
+from narrows.server.agents.parking import Parking
+from narrows.settings import AgentSettings, ToolPolicy
 
 
 @dataclass(slots=True)
 class Agent:
-    """An agent as it is served. `queued`: runs that wait for a place."""
+    """An agent as it is served. `queued`: runs that wait for a place; `parking`: runs that are held up until their
+    clients come back; `held_path`: how it is offered a client's tools, where its backend cannot do that by itself."""
 
     settings: AgentSettings
     backend: Backend
     sessions: Sessions
     places: asyncio.Semaphore
     queued: int = 0
+    held_path: ToolPath | None = None
+    parking: Parking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parking = Parking(self.sessions)
+
+    @property
+    def tool_path(self) -> ToolPath | None:
+        """How it is offered a client's tools; None where it cannot be, or is not to be."""
+        if self.settings.tools is ToolPolicy.OFF:
+            return None
+        return ToolPath.PAUSE if self.backend.pauses else self.held_path
+
+    def check_tools(self, request: ChatRequest) -> None:
+        """Refuse tools that cannot be offered.
+
+        Raises:
+            UnsupportedParameter: there are such.
+        """
+        if not request.tools or self.tool_path is not None:
+            return
+        why = "its server takes none"
+        if self.settings.tools is ToolPolicy.OFF:
+            why = "its setting `tools` is `off`"
+        raise UnsupportedParameter(
+            f"this agent is not offered a client's tools, as {why}; send the request without `tools`", param="tools"
+        )
 
     def rules(self, request: ChatRequest) -> RunRules:
         """The rules of a run; the client may ask for less time than the settings give, and never for more."""
@@ -31,6 +62,8 @@ class Agent:
             first_event_s=chosen.first_event_timeout_s,
             idle_s=chosen.idle_timeout_s,
             tool_idle_s=chosen.tool_idle_timeout_s,
+            hold_s=chosen.hold_timeout_s,
+            tools=frozenset(tool.name for tool in request.tools),
             total_s=total_s if request.timeout_s is None else min(total_s, request.timeout_s),
             on_disconnect=chosen.on_disconnect,
             on_waiting=chosen.on_waiting,

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from narrows.agents.calls import PendingCall
+from narrows.agents.observation import Finish
 from narrows.agents.render import KEEP_ALIVE, Rendering, error_frame
-from narrows.agents.run import Complete
+from narrows.agents.run import Ask, Complete
 from narrows.core.http1 import RequestHead
 from narrows.errors import GatewayError
 from narrows.records.types import Outcome
@@ -80,14 +82,14 @@ class ClientReader:
             text, self._gathered = self._gathered, ""
             self.text(text)
 
-    def open(self) -> None:
+    def open(self, *, calls_alone: bool = False) -> None:
         if not self._stream or self._opened or self._gone:
             return
         self._opened = True
         asking = self._asking
         asking.story.status = 200
         asking.story.first_byte_s = perf_counter()
-        self._send(self._head() + self._framed(self._rendering.role()))
+        self._send(self._head() + self._framed(self._rendering.role(calls_alone=calls_alone)))
 
     def text(self, text: str) -> None:
         if not self._stream or self._gone:
@@ -104,15 +106,21 @@ class ClientReader:
         if self._gone:
             return
         if not self._stream:
-            self._stop_timer()
-            body = self._rendering.whole(answer.text, answer.finish, answer.usage)
-            self._asking.story.status = 200
-            self._asking.story.response_bytes = len(body)
-            self._asking.reply(Reply(200, "application/json", body, self._extra()), Outcome.ANSWERED)
+            self._whole(self._rendering.whole(answer.text, answer.finish, answer.usage))
             return
         self.open()
         rest = self._rendering.text(self._gathered) if self._gathered else b""
         self._end(rest + self._rendering.end(answer.finish, answer.usage), keep=True)
+
+    def ask(self, answer: Ask, calls: tuple[PendingCall, ...]) -> None:
+        if self._gone:
+            return
+        if not self._stream:
+            self._whole(self._rendering.whole(answer.text, Finish.TOOL_CALLS, answer.usage, calls))
+            return
+        self.open(calls_alone=not answer.text)
+        rest = self._rendering.text(self._gathered) if self._gathered else b""
+        self._end(rest + self._rendering.calls(calls) + self._rendering.end(Finish.TOOL_CALLS, answer.usage), keep=True)
 
     def tell(self, error: GatewayError) -> None:
         if self._gone:
@@ -129,6 +137,12 @@ class ClientReader:
         self._asking.reply(replace(reply, extra=reply.extra + self._extra()), Outcome.REFUSED)
 
     # On the network
+
+    def _whole(self, body: bytes) -> None:
+        self._stop_timer()
+        self._asking.story.status = 200
+        self._asking.story.response_bytes = len(body)
+        self._asking.reply(Reply(200, "application/json", body, self._extra()), Outcome.ANSWERED)
 
     def _head(self) -> bytes:
         asking = self._asking

@@ -1,8 +1,9 @@
-"""Performs one run: hands events to the machine, does what it commands, and hands it what comes of that.
+"""Performs one leg of a run: hands events to the machine, does what it commands, and hands it what comes of that.
 
 At most one thing is under way for a run, the wait for a place, the beginning, or a look; it ends in an event. Beside it
-only the clock, the client's leaving and the gateway's end can happen, and they interrupt it. The agent is cancelled
-within a limit, awaited, and not by halves: nothing that happens meanwhile breaks the cancel off.
+only the clock, the client's leaving, a call that holds the agent up, and the gateway's end can happen, and they
+interrupt it; but a call waits until the agent has its message. The agent is cancelled within a limit, awaited, and not
+by halves: nothing that happens meanwhile breaks the cancel off.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from random import uniform
 from typing import Protocol, assert_never
 
 from narrows.agents import machine
+from narrows.agents.calls import PendingCall
+from narrows.agents.observation import AgentCall
 from narrows.agents.run import (
     Admitted,
+    Ask,
     Begin,
     Begun,
+    Called,
     CancelBackend,
     Command,
     Complete,
@@ -32,6 +37,7 @@ from narrows.agents.run import (
     ReaderLeft,
     Refuse,
     Release,
+    Resumed,
     Run,
     RunRules,
     Stopped,
@@ -43,6 +49,8 @@ from narrows.errors import GatewayError
 
 CANCEL_TIMEOUT_S = 5.0
 HELD_LOOK_S = 15.0
+LAST_LOOK_S = 0.5
+"""For the look before a leg ends with calls, which only sees whether there is more text."""
 _JITTER = 0.2
 
 
@@ -57,34 +65,38 @@ class Reader(Protocol):
 
     def complete(self, answer: Complete) -> None: ...
 
+    def ask(self, answer: Ask, calls: tuple[PendingCall, ...]) -> None: ...
+
     def tell(self, error: GatewayError) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a run is made of beside its rules. `begin` gives the agent its message; `release` lets go of the
-    session, with what the client has been told as the answer; `streams`: it is told piece by piece."""
+    """What a leg is made of beside its rules. `begin` gives the agent its message, or what it waits for; `release` lets
+    go of the session, with what the client has been told as the answer, and gives the calls that wait now; `streams`:
+    it is told piece by piece."""
 
     places: asyncio.Semaphore
     begin: Callable[[], Awaitable[backends.Turn]]
     holds_looks: Callable[[], bool]
-    release: Callable[[Run, backends.Turn | None, str], None]
+    release: Callable[[Run, backends.Turn | None, str], tuple[PendingCall, ...]]
     streams: bool
 
 
 class Performance:
-    """A run being performed."""
+    """A leg being performed; `before`: the run that goes on with it, where there is one."""
 
-    def __init__(self, part: Part, rules: RunRules, reader: Reader) -> None:
+    def __init__(self, part: Part, rules: RunRules, reader: Reader, before: Run | None = None) -> None:
         self._part = part
-        self._rules = rules
+        self.rules = rules
         self._reader = reader
         self._loop = asyncio.get_running_loop()
-        self.run = Run(accepted_s=self._loop.time())
+        now_s = self._loop.time()
+        self.run = Run(accepted_s=now_s) if before is None else machine.handle(before, Resumed(now_s), rules)[0]
         self._turn: backends.Turn | None = None
-        self._said_so_far = ""
         self._has_place = False
         self._released = False
+        self._calls: list[AgentCall] = []
         self._interrupts: deque[Event] = deque()
         self._interrupted = asyncio.Event()
         self._work: asyncio.Task[Event] | None = None
@@ -97,18 +109,27 @@ class Performance:
         """The gateway ends."""
         self._interrupt(Stopped(self._loop.time()))
 
+    def called(self, calls: tuple[AgentCall, ...]) -> None:
+        """The agent has called tools of its client, and waits for their outputs."""
+        self._calls += calls
+        self._interrupted.set()
+
+    def give_up(self, error: GatewayError) -> None:
+        """The run cannot go on."""
+        self._interrupt(GaveUp(self._loop.time(), error))
+
     async def perform(self) -> None:
         """Do it, to its end."""
         try:
             self._work = self._loop.create_task(self._admit())
-            while not self.run.over:
+            while not self.run.leg_over:
                 await self._handle(await self._next())
         finally:
             await self._drop_work()
-            if not self.run.over:
+            if not self.run.leg_over:
                 await self._do(CancelBackend())
             self._release()
-            if self._turn is not None:
+            if self._turn is not None and not (self.run.rests and self.run.held):
                 await self._turn.close()
 
     # Events
@@ -120,8 +141,9 @@ class Performance:
     async def _next(self) -> Event:
         """What happens next."""
         work = self._work
-        if not self._interrupts:
-            limit_s = max(machine.next_clock(self.run, self._rules) - self._loop.time(), 0.0)
+        if not self._interrupts and not (self._calls and self.run.begun):
+            self._interrupted.clear()
+            limit_s = max(machine.next_clock(self.run, self.rules) - self._loop.time(), 0.0)
             interrupted = asyncio.ensure_future(self._interrupted.wait())
             waited = {interrupted} if work is None else {interrupted, work}
             await asyncio.wait(waited, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
@@ -133,14 +155,12 @@ class Performance:
             await self._drop_work()
             if self._turn is not None and not self.run.begun:
                 return Begun(self._loop.time())  # it was sent just as it was broken off
-            return self._pop_interrupt()
+            return self._interrupts.popleft()
+        if self._calls and self.run.begun:
+            await self._drop_work()
+            calls, self._calls = tuple(self._calls), []
+            return Called(self._loop.time(), calls)
         return Ticked(self._loop.time())
-
-    def _pop_interrupt(self) -> Event:
-        event = self._interrupts.popleft()
-        if not self._interrupts:
-            self._interrupted.clear()
-        return event
 
     async def _drop_work(self) -> None:
         work, self._work = self._work, None
@@ -160,14 +180,15 @@ class Performance:
             return GaveUp(self._loop.time(), error)
         return Begun(self._loop.time())
 
-    async def _look(self, after_s: float) -> Event:
+    async def _look(self, after_s: float, *, last: bool) -> Event:
         assert self._turn is not None
-        holds = self._part.holds_looks()
+        holds = self._part.holds_looks() and not last
         if after_s and not (holds and not self.run.failing):
             await asyncio.sleep(after_s * uniform(1 - _JITTER, 1 + _JITTER))  # jitter is no secret
         try:
-            seen = await self._turn.look(HELD_LOOK_S if holds else 0.0)
-        except backends.LookFailed as error:
+            async with asyncio.timeout(LAST_LOOK_S if last else None):
+                seen = await self._turn.look(HELD_LOOK_S if holds else 0.0)
+        except (backends.LookFailed, TimeoutError) as error:
             return LookFailed(self._loop.time(), str(error))
         except GatewayError as error:
             return GaveUp(self._loop.time(), error)
@@ -176,11 +197,11 @@ class Performance:
     # Commands
 
     async def _handle(self, event: Event) -> None:
-        self.run, commands = machine.handle(self.run, event, self._rules)
-        if self.run.over:
+        self.run, commands = machine.handle(self.run, event, self.rules)
+        if self.run.leg_over:
             await self._drop_work()
-        elif isinstance(event, ReaderLeft) and self._work is None:
-            commands = (*commands, Look(self.run.waiting_s))  # it goes on, and what was broken off is taken up again
+        elif isinstance(event, ReaderLeft) and self._work is None:  # what was broken off is taken up again
+            commands = (*commands, Look(self.run.waiting_s, last=bool(self.run.calls)))
         for command in commands:
             await self._do(command)
 
@@ -188,20 +209,14 @@ class Performance:
         match command:
             case Begin():
                 self._work = self._loop.create_task(self._begin())
-            case Look(after_s):
-                self._work = self._loop.create_task(self._look(after_s))
+            case Look(after_s, last):
+                self._work = self._loop.create_task(self._look(after_s, last=last))
             case Open():
                 self._reader.open()
             case Emit(text):
-                self._said_so_far += text
                 self._reader.text(text)
-            case Complete(text):
-                self._said_so_far = self._said_so_far if self._part.streams else text
-                self._release()
-                self._reader.complete(command)
-            case Tell(error):
-                self._release()
-                self._reader.tell(error)
+            case Complete() | Ask() | Tell():
+                self._answer(command)
             case Refuse(step):
                 await self._said(lambda turn: turn.refuse(step))
             case CancelBackend():
@@ -211,20 +226,37 @@ class Performance:
             case _:
                 assert_never(command)
 
-    async def _said(self, say: Callable[[backends.Turn], Awaitable[None]]) -> None:
-        """Tell the backend, within a limit; what is wrong with it then shows in the next look, or never matters."""
-        if self._turn is None:
-            return
-        try:
-            async with asyncio.timeout(CANCEL_TIMEOUT_S):
-                await say(self._turn)
-        except (GatewayError, TimeoutError):
-            pass
+    def _answer(self, answer: Complete | Ask | Tell) -> None:
+        """End the leg. The session is let go of first, so that its client finds it when it asks again."""
+        match answer:
+            case Complete(text):
+                self._release(None if self._part.streams else text)
+                self._reader.complete(answer)
+            case Ask():
+                self._reader.ask(answer, self._release())
+            case Tell(error):
+                self._release()
+                self._reader.tell(error)
+            case _:
+                assert_never(answer)
 
-    def _release(self) -> None:
+    async def _said(self, say: Callable[[backends.Turn], Awaitable[None]]) -> None:
+        if self._turn is not None:
+            await within_limit(say(self._turn))
+
+    def _release(self, said: str | None = None) -> tuple[PendingCall, ...]:
         if self._released:
-            return
+            return ()
         self._released = True
         if self._has_place:
             self._part.places.release()
-        self._part.release(self.run, self._turn, self._said_so_far)
+        return self._part.release(self.run, self._turn, self.run.said if said is None else said)
+
+
+async def within_limit(saying: Awaitable[None]) -> None:
+    """Tell a backend, within a limit; what is wrong with it then shows in the next look, or never matters."""
+    try:
+        async with asyncio.timeout(CANCEL_TIMEOUT_S):
+            await saying
+    except (GatewayError, TimeoutError):
+        pass

@@ -13,11 +13,15 @@ from time import time
 from blake3 import blake3
 
 from narrows.agents.input import told
+from narrows.agents.observation import AgentCall
 from narrows.agents.request import model_of, read_request
+from narrows.agents.session import SessionUse
+from narrows.agents.tools import ClientTool
 from narrows.core.headers import field
 from narrows.errors import GatewayError, Overloaded
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import Asking, ClientReader
+from narrows.server.agents.parking import Deliver, HeldCalls
 from narrows.server.agents.performing import Part, Performance
 from narrows.server.agents.session_store import SessionStore
 from narrows.server.agents.turn import AgentTurn, checkout
@@ -44,6 +48,7 @@ class AgentPlane:
         self._pools = tuple(pools)
         self._fault = fault
         self._running: dict[asyncio.Task[None], Performance] = {}
+        self._turns: dict[tuple[str, str], AgentTurn] = {}
         self.started_s = int(time())
 
     @property
@@ -68,9 +73,11 @@ class AgentPlane:
         """
         request = read_request(body, lenient=agent.settings.lenient)
         asking.story.asked = (request.model, request.stream)
+        agent.check_tools(request)
         lease = checkout(agent, request, asking, owner)
         try:
-            told(request.messages, lease.known)
+            if lease.use is not SessionUse.RESUMED:
+                told(request.messages, lease.known)
             if agent.queued >= agent.settings.max_queued and agent.places.locked():
                 raise Overloaded(
                     f"{agent.queued} runs of this agent wait for a place already; try again",
@@ -85,11 +92,53 @@ class AgentPlane:
             Part(agent.places, turn.begin, lambda: agent.backend.holds_looks, turn.release, request.stream),
             agent.rules(request),
             reader,
+            turn.before,
         )
+        turn.performed_by(performance)
+        place = (agent.settings.name, turn.session_id)
+        self._turns[place] = turn
         task = asyncio.get_running_loop().create_task(performance.perform())
         self._running[task] = performance
-        task.add_done_callback(lambda done: self._ended(done, reader, turn))
+        task.add_done_callback(lambda done: self._ended(done, reader, turn, place))
         return RunInProgress(reader, performance, turn)
+
+    # What agents do beside their own servers, by the agent's name and the session's id
+
+    def tools(self, agent_name: str, session_id: str) -> tuple[ClientTool, ...]:
+        """The client's tools that the session's run has; none where there is no run."""
+        turn = self._turns.get((agent_name, session_id))
+        if turn is not None and turn.leased:
+            return turn.request.tools
+        agent = self._named(agent_name)
+        parked = None if agent is None else agent.parking.find(session_id)
+        return () if parked is None else parked.tools
+
+    def called(self, agent_name: str, session_id: str, calls: Sequence[AgentCall], deliver: Deliver) -> bool:
+        """The agent has called tools of its client, in a request that is held open until `deliver` is given their
+        outputs, or the error for which there are none, once. Whether there is a run to take them; if not, `deliver` is
+        not called. Calls that come while the client is away with others are the next leg's."""
+        held = HeldCalls(tuple(calls), deliver)
+        turn = self._turns.get((agent_name, session_id))
+        if turn is not None and turn.called(held):
+            return True
+        agent = self._named(agent_name)
+        parked = None if agent is None else agent.parking.find(session_id)
+        if parked is None:
+            return False
+        parked.later.append(held)
+        return True
+
+    def gave_up(self, agent_name: str, session_id: str, error: GatewayError) -> bool:
+        """The request that was held open is no more, as the agent's side has broken it off: the run ends with this
+        error, and calls that wait have expired. Whether there was a run."""
+        turn = self._turns.get((agent_name, session_id))
+        if turn is not None and turn.give_up(error):
+            return True
+        agent = self._named(agent_name)
+        return agent is not None and agent.parking.end(session_id, error)
+
+    def _named(self, name: str) -> Agent | None:
+        return next((agent for agent in self._agents if agent.settings.name == name), None)
 
     def each_tick(self, now_s: float) -> None:
         """What is looked after a few times a second."""
@@ -107,12 +156,15 @@ class AgentPlane:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         for agent in self._agents:
+            await agent.parking.close()
             agent.backend.close()
         if self._store is not None:
             self._store.close()
 
-    def _ended(self, task: asyncio.Task[None], reader: ClientReader, turn: AgentTurn) -> None:
+    def _ended(self, task: asyncio.Task[None], reader: ClientReader, turn: AgentTurn, place: tuple[str, str]) -> None:
         self._running.pop(task, None)
+        if self._turns.get(place) is turn:
+            del self._turns[place]
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._fault(error)

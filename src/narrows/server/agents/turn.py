@@ -1,27 +1,46 @@
-"""One request of one agent: what it is told, and what becomes of the session that it has."""
+"""One request of one agent: what it is told, or given, and what becomes of the session that it has.
+
+The gateway draws the ids of calls by which clients know them: 22 characters of 62, as the official service does, from
+the system's source of secrets. Who knows an id and shows its owner's key may answer the call.
+"""
 
 from __future__ import annotations
 
 import re
-from secrets import token_hex, token_urlsafe
+import string
+from secrets import choice, token_hex, token_urlsafe
 from time import time
 
+from narrows.agents.calls import PendingCall, outputs_of
 from narrows.agents.input import told
 from narrows.agents.render import Rendering, sayable
 from narrows.agents.request import ChatRequest, Message
-from narrows.agents.run import Run, RunState
-from narrows.agents.session import Ask, Fresh, Lease, chained, prefix_digests
+from narrows.agents.run import RESTED, Run, RunState
+from narrows.agents.session import Ask, Fresh, Lease, SessionUse, chained, prefix_digests
+from narrows.agents.tools import tools_digest
 from narrows.backends.types import ConversationLost, Outgoing, Turn
 from narrows.core.headers import field
-from narrows.errors import MalformedRequest, SessionDiverged
+from narrows.errors import (
+    AgentUnavailable,
+    GatewayError,
+    MalformedRequest,
+    MissingToolOutputs,
+    NoUserMessage,
+    SessionDiverged,
+    ToolCallExpired,
+)
 from narrows.records.types import AgentFigures
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import Asking, ClientReader
+from narrows.server.agents.parking import HeldCalls, Parked, call_outputs, outputs_for
+from narrows.server.agents.performing import Performance
 
 SESSION_FIELD = b"x-narrows-session"
 USE_FIELD = b"x-narrows-session-use"
 IGNORED_FIELD = b"x-narrows-ignored"
 _NAME = re.compile(rb"[!-~]{1,128}")
+_BASE_62 = string.digits + string.ascii_letters
+_ID_CHARS = 22
 
 
 class AgentTurn:
@@ -36,7 +55,56 @@ class AgentTurn:
         self._leased = True
         agent.queued += 1
         self._queued = True
+        self._held: list[HeldCalls] = []
+        self._performance: Performance | None = None
+        self._is_lost = False
+        self._outputs: dict[str, str] = {}
+        if lease.use is SessionUse.RESUMED:
+            outputs = outputs_of(request.messages)
+            self._outputs = {} if outputs is None else outputs.by_id
         self.note(Run())
+
+    @property
+    def request(self) -> ChatRequest:
+        """What is asked."""
+        return self._request
+
+    @property
+    def leased(self) -> bool:
+        """Whether it has its session still."""
+        return self._leased
+
+    @property
+    def session_id(self) -> str:
+        """Which session it has."""
+        return self._lease.session.id
+
+    @property
+    def before(self) -> Run | None:
+        """The run that goes on with this request, where one does."""
+        if self._lease.use is not SessionUse.RESUMED:
+            return None
+        parked = self._agent.parking.find(self.session_id)
+        return RESTED if parked is None else parked.run
+
+    def performed_by(self, performance: Performance) -> None:
+        """It begins."""
+        self._performance = performance
+
+    def called(self, held: HeldCalls) -> bool:
+        """The agent has called tools of its client, and is held up until it has their outputs. Whether that can be."""
+        if not self._leased or self._performance is None:
+            return False
+        self._held.append(held)
+        self._performance.called(held.calls)
+        return True
+
+    def give_up(self, error: GatewayError) -> bool:
+        """The run cannot go on. Whether there is one."""
+        if not self._leased or self._performance is None:
+            return False
+        self._performance.give_up(error)
+        return True
 
     def reader(self) -> ClientReader:
         request = self._request
@@ -61,12 +129,14 @@ class AgentTurn:
         everything anew in another, unless the session was named: who names a session relies on what the agent knows."""
         self._leave_queue()
         session = self._lease.session
+        if self._lease.use is SessionUse.RESUMED:
+            return await self._resume()
         if session.conversation:
             try:
                 return await self._send()
             except ConversationLost:
                 if session.named:
-                    session.conversation = ""
+                    self._lease = self._agent.sessions.forget_conversation(self._lease)
                     raise SessionDiverged(
                         f"the agent has lost the conversation of the session {session.name!r}; send the whole history"
                         " again to begin it anew"
@@ -75,6 +145,10 @@ class AgentTurn:
                 if session.named:
                     raise
             self._lease = self._agent.sessions.forget_conversation(self._lease)
+        return await self._begin_anew()
+
+    async def _begin_anew(self) -> Turn:
+        session = self._lease.session
         session.conversation = await self._agent.backend.start()
         try:
             return await self._send()
@@ -82,28 +156,97 @@ class AgentTurn:
             raise SessionDiverged("the agent's server does not know the conversation that it has just begun") from None
 
     async def _send(self) -> Turn:
-        session, request = self._lease.session, self._request
-        text = told(request.messages, self._lease.known)
-        message = Outgoing(text, token_urlsafe(16), session.steps, request.max_output_tokens)
-        return await self._agent.backend.send(session.conversation, message)
+        message = self._outgoing(told(self._request.messages, self._lease.known))
+        return await self._agent.backend.send(self._lease.session.conversation, message)
 
-    def release(self, run: Run, turn: Turn | None, said: str) -> None:
-        """Give the session back, when the run is over."""
+    def _outgoing(self, text: str) -> Outgoing:
+        request = self._request
+        steps = self._lease.session.steps
+        return Outgoing(text, token_urlsafe(16), steps, request.max_output_tokens, request.tools)
+
+    async def _resume(self) -> Turn:
+        """Give the agent the outputs that it waits for. Where it does not any more, it is told everything anew, if the
+        request says everything and the session is nobody's by name."""
+        session, outputs = self._lease.session, self._outputs
+        if not session.calls:
+            raise self._expired()  # while this request waited for its place
+        if session.held:
+            parked = self._agent.parking.take(session)
+            assert parked is not None
+            outputs_for(parked.held, session.calls, outputs)
+            for held in parked.later:
+                self.called(held)
+            return parked.turn
+        try:
+            return await self._agent.backend.resume(
+                session.conversation, call_outputs(session.calls, outputs), self._outgoing("")
+            )
+        except ConversationLost:
+            self._lease = self._agent.sessions.forget_conversation(self._lease)
+            if session.named or not self._says_everything():
+                raise self._expired() from None
+        return await self._begin_anew()
+
+    def _expired(self) -> ToolCallExpired:
+        self._is_lost = True
+        calls = ", ".join(self._outputs)
+        return ToolCallExpired(
+            f"the agent waits no longer for the output of {calls}; send the conversation anew from a user's message",
+            param="messages",
+        )
+
+    def _says_everything(self) -> bool:
+        try:
+            told(self._request.messages, 0)
+        except (MissingToolOutputs, NoUserMessage):
+            return False
+        return True
+
+    def release(self, run: Run, turn: Turn | None, said: str) -> tuple[PendingCall, ...]:
+        """Give the session back, when the leg is over. The calls that wait now."""
         self._leave_queue()
         self.note(run)
         if not self._leased:
-            return
+            return ()
         self._leased = False
+        sessions, session = self._agent.sessions, self._lease.session
+        pending: tuple[PendingCall, ...] = ()
+        if not run.begun and not self._is_lost:
+            sessions.put_back(self._lease, time())
+        elif run.rests and turn is not None:
+            pending = self._pause(run, turn)
+        elif run.state is not RunState.COMPLETED:
+            sessions.give_up(self._lease, time())
+        else:
+            session.steps = None if turn is None else turn.steps
+            request = self._request
+            history = prefix_digests(self._owner, session.agent, request.model, request.messages, session.tools)
+            sessions.complete(self._lease, chained(history[-1], Message("assistant", sayable(said))), time())
+        self._refuse_held()
+        return pending
+
+    def _pause(self, run: Run, turn: Turn) -> tuple[PendingCall, ...]:
+        """Keep the session for the outputs of the agent's calls."""
         session = self._lease.session
-        if not run.begun:
-            self._agent.sessions.put_back(self._lease, time())
-            return
-        if run.state is not RunState.COMPLETED:
-            self._agent.sessions.give_up(self._lease, time())
-            return
-        session.steps = None if turn is None else turn.steps
-        history = prefix_digests(self._owner, session.agent, self._request.model, self._request.messages)
-        self._agent.sessions.complete(self._lease, chained(history[-1], Message("assistant", sayable(said))), time())
+        pending = tuple(PendingCall(_new_id(), call) for call in run.calls)
+        session.steps = turn.steps
+        self._agent.sessions.pause(self._lease, pending, time(), held=run.held)
+        if run.held:
+            held, later, left = [], self._held, len(run.calls)
+            while left > 0:
+                held.append(later.pop(0))
+                left -= len(held[-1].calls)
+            self._held = []
+            tools = self._request.tools
+            assert self._performance is not None
+            self._agent.parking.park(Parked(session, run, self._performance.rules, turn, tools, held, later))
+        return pending
+
+    def _refuse_held(self) -> None:
+        """Whatever holds the agent up still need not any more."""
+        for held in self._held:
+            held.deliver(AgentUnavailable("the run that made this call is over"))
+        self._held = []
 
     def let_go(self) -> None:
         """Give the session back after a defect."""
@@ -111,6 +254,7 @@ class AgentTurn:
         if self._leased:
             self._leased = False
             self._agent.sessions.give_up(self._lease, time())
+        self._refuse_held()
 
     def _leave_queue(self) -> None:
         if self._queued:
@@ -125,6 +269,9 @@ class AgentTurn:
             run=run.state.value,
             session=self._lease.session.name,
             use=self._lease.use.value,
+            tools=len(self._request.tools),
+            tool_calls=len(run.calls) if run.rests else 0,
+            tool_outputs=len(self._outputs),
             revised=run.sent.revised,
             input_tokens=None if usage is None else usage.input_tokens,
             output_tokens=None if usage is None else usage.output_tokens,
@@ -141,7 +288,12 @@ def checkout(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> 
     if named and not _NAME.fullmatch(named):
         raise MalformedRequest("x-narrows-session needs 1 to 128 visible ASCII characters", param="x-narrows-session")
     name = agent.settings.name
-    digests = prefix_digests(owner, name, request.model, request.messages)
+    tools = tools_digest(request.tools)
+    digests = prefix_digests(owner, name, request.model, request.messages, tools)
     has_answers = any(message.role == "assistant" for message in request.messages)
-    ask = Ask(owner, name, named.decode(), digests, has_answers)
+    ask = Ask(owner, name, named.decode(), digests, has_answers, tools, outputs_of(request.messages))
     return agent.sessions.checkout(ask, time(), Fresh("s_" + token_urlsafe(16), token_urlsafe(16)))
+
+
+def _new_id() -> str:
+    return "call_" + "".join(choice(_BASE_62) for _ in range(_ID_CHARS))
