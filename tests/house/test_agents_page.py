@@ -9,7 +9,7 @@ from dataclasses import fields
 from narrows.agents.run import TRANSITIONS
 from narrows.agents.session import SessionUse
 from narrows.core.units import show_duration
-from narrows.settings import AgentSettings, parse
+from narrows.settings import AgentKind, AgentSettings, parse
 from tests.house.pages import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "agents.md").read_text(encoding="utf-8")
@@ -36,10 +36,21 @@ def test_every_setting_is_described_with_its_default() -> None:
             assert described[name].lower() == ("" if default == () else shown.lower()), name
 
 
-def test_the_example_starts_a_gateway() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    settings = parse({}, {"CODER_TOKEN": "t"}, tomllib.loads(example)).settings
-    assert [agent.models for agent in settings.agents] == [("coder", "coder-large")]
+def test_every_example_starts_a_gateway() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    agents = [parse({}, {"CODER_TOKEN": "t"}, tomllib.loads(example)).settings.agents for example in examples]
+    assert agents[0][0].models == ("coder", "coder-large")
+    assert {agent.kind for some in agents for agent in some} == set(AgentKind)
+
+
+def test_every_backend_has_its_section() -> None:
+    assert [kind for kind in AgentKind if f'`kind = "{kind}"`' not in PAGE] == []
+
+
+def test_the_sample_graph_is_python() -> None:
+    (graph,) = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
+    assert "def make_graph(" in graph
+    compile(graph, "docs/agents.md", "exec")
 
 
 def test_every_use_of_a_session_is_named() -> None:

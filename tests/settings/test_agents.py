@@ -31,7 +31,8 @@ def test_an_agent_needs_a_url_and_serves_its_own_name() -> None:
 
 def test_everything_can_be_set() -> None:
     agent = one(
-        kind="cascade", models=["a", "b"], model="m", service="x.Y", token_file="/run/token", token_header="x-csrf",
+        kind="cascade", assistant="helper",
+        models=["a", "b"], model="m", service="x.Y", token_file="/run/token", token_header="x-csrf",
         lenient=True, on_disconnect="detach", on_waiting="error", on_revision="error", first_event_timeout_s="10s",
         idle_timeout_s=5, tool_idle_timeout_s="1m", total_timeout_s="2h", queue_timeout_s=0.5, keep_alive_s="5s",
         session_ttl_s="1h", max_sessions=5, max_runs=2, max_queued=0, max_calls=1,
@@ -53,6 +54,7 @@ def test_everything_can_be_set() -> None:
         ({"url": "http://x:99999"}, "url needs http"),
         ({"url": 1}, "url needs http"),
         ({"kind": "magic"}, "kind needs one of cascade"),
+        ({"assistant": ""}, "assistant needs a name"),
         ({"models": []}, "models needs a list"),
         ({"models": "coder"}, "models needs a list"),
         ({"token_env": "not a name"}, "token_env needs the name"),

@@ -30,6 +30,8 @@ class AgentKind(StrEnum):
     """The protocols that agents are driven by."""
 
     CASCADE = "cascade"
+    LANGGRAPH = "langgraph"
+    A2A = "a2a"
 
 
 class ToolPolicy(StrEnum):
@@ -41,7 +43,8 @@ class ToolPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """An agent by name. Times are seconds; `token` is what the variable that `token_env` names held at the start."""
+    """An agent by name. Times are seconds; `token` is what the variable that `token_env` names held at the start.
+    `token_header`: empty for the header that agents of the kind use."""
 
     name: str
     url: str = ""
@@ -49,9 +52,10 @@ class AgentSettings:
     models: tuple[str, ...] = ()
     model: str = ""
     service: str = "cascade.v1.CascadeService"
+    assistant: str = "agent"
     token_env: str = ""
     token_file: str = ""
-    token_header: str = "x-cascade-token"  # a header's name
+    token_header: str = ""
     token: str = ""
     lenient: bool = False
     tools: ToolPolicy = ToolPolicy.AUTO
@@ -199,6 +203,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "models": _models,
     "model": _ANY_NAME,
     "service": _text(_SERVICE, "the name of a service, such as cascade.v1.CascadeService"),
+    "assistant": _ANY_NAME,
     "token_env": _text(_VARIABLE, "the name of an environment variable, and not the token itself"),
     "token_file": _ANY_NAME,
     "token_header": _text(_FIELD_NAME, "the name of a header"),

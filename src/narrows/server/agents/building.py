@@ -1,24 +1,34 @@
-"""Makes the agents of a gateway's settings, each with its backend, its sessions and its places."""
+"""Makes the agents of a gateway's settings, each with its backend, its sessions and its places.
+
+A protocol that is spoken by its official SDK is imported when an agent of its kind is made: the SDKs are extras of the
+package, and nobody loads one who has no such agent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from narrows.agents.session import Sessions
 from narrows.backends.cascade import CascadeBackend, CascadeOptions
 from narrows.backends.cascade.calls import Calls
 from narrows.backends.credentials import FileToken, GivenToken, NoToken
 from narrows.backends.types import Backend, Credentials
+from narrows.errors import SettingsError
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.agents.session_store import SessionStore
-from narrows.settings import AgentSettings
+from narrows.settings import AgentKind, AgentSettings
 from narrows.upstream.calling import Caller
 from narrows.upstream.pool import Pool
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def agent_plane(
@@ -42,9 +52,9 @@ def agent_plane(
     for one in settings:
         target = parse_target(one.url)
         tls: ssl.SSLContext | None = client_context(ca_bundle) if target.tls else None
-        pool = Pool(target, tls, connect_timeout_s)
-        pools.append(pool)
-        agents.append(served(one, _cascade(one, pool), store))
+        way = _Way(Pool(target, tls, connect_timeout_s), tls, connect_timeout_s)
+        pools.append(way.pool)
+        agents.append(served(one, _made(one, way), store))
     return AgentPlane(agents, pools, fault, store)
 
 
@@ -58,15 +68,73 @@ def served(settings: AgentSettings, backend: Backend, store: SessionStore | None
     return Agent(settings, backend, sessions, asyncio.Semaphore(settings.max_runs))
 
 
-def _cascade(settings: AgentSettings, pool: Pool) -> Backend:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an agent's server is reached."""
+
+    pool: Pool
+    tls: ssl.SSLContext | None
+    connect_timeout_s: float
+
+
+def _cascade(settings: AgentSettings, way: _Way) -> Backend:
     calls = Calls(
-        Caller(pool),
+        Caller(way.pool),
         _credentials(settings),
         service=settings.service,
-        token_field=settings.token_header,
+        token_field=settings.token_header or "x-cascade-token",
         max_calls=settings.max_calls,
     )
     return CascadeBackend(calls, CascadeOptions(settings.model), asyncio.get_running_loop().time)
+
+
+def _langgraph(settings: AgentSettings, way: _Way) -> Backend:
+    from narrows.backends.langgraph import LangGraphBackend, LangGraphOptions
+
+    http = _sdk_client(settings, way, "x-api-key")
+    return LangGraphBackend(http, LangGraphOptions(settings.assistant, settings.model))
+
+
+def _a2a(settings: AgentSettings, way: _Way) -> Backend:
+    from narrows.backends.a2a import A2ABackend, A2AOptions
+
+    return A2ABackend(_sdk_client(settings, way, "Authorization"), A2AOptions(settings.url, settings.model))
+
+
+def _sdk_client(settings: AgentSettings, way: _Way, token_field: str) -> httpx.AsyncClient:
+    from narrows.backends.sdk_http import TokenAuth, sdk_client
+
+    return sdk_client(
+        settings.url,
+        way.tls,
+        TokenAuth(_credentials(settings), settings.token_header or token_field),
+        connect_timeout_s=way.connect_timeout_s,
+        max_connections=settings.max_runs + settings.max_calls,
+    )
+
+
+def _made(settings: AgentSettings, way: _Way) -> Backend:
+    """The backend of an agent's kind.
+
+    Raises:
+        SettingsError: its SDK is not installed.
+    """
+    try:
+        return _MAKERS[settings.kind](settings, way)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            (
+                f"agents.{settings.name}: kind {settings.kind} needs its SDK, and there is no {error.name};"
+                f" install it by: pip install 'narrows[{settings.kind}]'",
+            )
+        ) from error
+
+
+_MAKERS: Mapping[AgentKind, Callable[[AgentSettings, _Way], Backend]] = {
+    AgentKind.CASCADE: _cascade,
+    AgentKind.LANGGRAPH: _langgraph,
+    AgentKind.A2A: _a2a,
+}
 
 
 def _credentials(settings: AgentSettings) -> Credentials:

@@ -1,0 +1,134 @@
+"""Agents that a LangGraph server runs (https://docs.langchain.com/langgraph-platform), by its official SDK.
+
+A conversation is a thread; a message is a run on it, in the background, which is refused while another one runs. Text
+grows by the run's stream; `turn` says how one is followed.
+
+What a graph is told beside the messages stands in its `configurable`, next to the server's own `thread_id`:
+`client_tools` (in the form of Chat Completions), `model`, `max_output_tokens`, and `model_base_url`, `model_api_key`
+and `model_wire` where the conversation's model calls are to go to the gateway. A graph takes of these what it knows; a
+client's tools work where it binds them to its model, and its own are run by the node `tools`. Where model calls go is
+kept in the thread's metadata: it is said once, when the thread is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+from langgraph_sdk.client import LangGraphClient
+
+from narrows.agents.tools import CallOutput, ClientTool
+from narrows.backends.langgraph.failures import answered, asking
+from narrows.backends.langgraph.messages import Json, messages_of, pending
+from narrows.backends.langgraph.turn import TOOLS_NODE, Course, LangGraphTurn, start_run
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing
+from narrows.errors import AgentFailed
+
+_ENDPOINT = "narrows_model_endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class LangGraphOptions:
+    """Which of the server's assistants, or graphs, answers, and which model it is to use, or empty."""
+
+    assistant: str = "agent"
+    model: str = ""
+
+
+class LangGraphBackend:
+    """One server."""
+
+    holds_looks = True
+    pauses = True
+
+    def __init__(self, http: httpx.AsyncClient, options: LangGraphOptions) -> None:
+        self._http = http
+        self._client = LangGraphClient(http)
+        self._options = options
+        self._closing: asyncio.Task[None] | None = None
+
+    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+        kept = {}
+        if endpoint is not None:
+            said = {
+                "model_base_url": endpoint.base_url,
+                "model_api_key": endpoint.api_key,
+                "model_wire": endpoint.wire,
+            }
+            kept[_ENDPOINT] = said
+        async with asking("POST threads"):
+            thread = await self._client.threads.create(metadata=kept)
+            name = str(thread["thread_id"])
+        if not name:
+            raise AgentFailed("POST threads: the answer names no thread")
+        return name
+
+    async def send(self, conversation: str, message: Outgoing) -> LangGraphTurn:
+        course = await self._course(conversation, message, message.id)
+        said = {"type": "human", "id": message.id, "content": message.text}
+        try:
+            run = await start_run(self._client, course, said)
+        except AgentFailed as error:
+            if answered(error) == 404:
+                raise ConversationLost from error
+            raise
+        return LangGraphTurn(self._client, course, run)
+
+    async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> LangGraphTurn:
+        said = [
+            {
+                "type": "tool",
+                "id": f"{message.id}-{place}",
+                "tool_call_id": output.id,
+                "name": output.name,
+                "content": output.output,
+            }
+            for place, output in enumerate(outputs)
+        ]
+        course = await self._course(conversation, message, str(said[-1]["id"]) if said else message.id)
+        await self._check_waiting(conversation, outputs)
+        async with asking("POST state"):
+            await self._client.threads.update_state(conversation, {"messages": said}, as_node=TOOLS_NODE)
+        return LangGraphTurn(self._client, course, await start_run(self._client, course, None))
+
+    def close(self) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self._http.aclose())
+
+    async def _check_waiting(self, conversation: str, outputs: Sequence[CallOutput]) -> None:
+        async with asking("GET state"):
+            state: Json = dict(await self._client.threads.get_state(conversation))
+        _, waiting = pending(messages_of(state))
+        if not state.get("next") or {call.get("id") for call in waiting} != {output.id for output in outputs}:
+            raise ConversationLost
+
+    async def _course(self, conversation: str, message: Outgoing, mark: str) -> Course:
+        """What the runs of a turn are started with."""
+        try:
+            async with asking("GET thread"):
+                thread = await self._client.threads.get(conversation)
+                kept = (thread["metadata"] or {}).get(_ENDPOINT)
+        except AgentFailed as error:
+            if answered(error) == 404:
+                raise ConversationLost from error
+            raise
+        told: dict[str, Any] = dict(kept) if isinstance(kept, Mapping) else {}
+        if self._options.model:
+            told["model"] = self._options.model
+        if message.max_output_tokens is not None:
+            told["max_output_tokens"] = message.max_output_tokens
+        if message.tools:
+            told["client_tools"] = [_declared(tool) for tool in message.tools]
+        offered = frozenset(tool.name for tool in message.tools)
+        return Course(conversation, self._options.assistant, told, mark, offered)
+
+
+def _declared(tool: ClientTool) -> dict[str, Any]:
+    """A tool in the form of Chat Completions."""
+    function: dict[str, Any] = {"name": tool.name, "description": tool.description}
+    if tool.parameters:
+        function["parameters"] = msgspec.json.decode(tool.parameters)
+    return {"type": "function", "function": function}
