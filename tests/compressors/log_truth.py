@@ -63,6 +63,9 @@ TIME = re.compile(
 SYSLOG = ("ERROR", "ERROR", "ERROR", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
 TENS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARNING", 50: "ERROR", 60: "ERROR"}
 NAMED = {"trace": "TRACE", "debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR", "fatal": "ERROR"}
+NO_WORD = re.compile(r"^[\w.-]+ +\| |\b[A-Z][a-z]{2}(?= )|\b(?:time|ts|timestamp|date)[=:]|\blevel=\w+")
+"""What stands before a line's time: a container's name, the month, a key."""
+PROCESS = re.compile(r"^((?:[A-Z][a-z]{2} +\d+ [\d:]+|\d{4}-\S+(?: [\d:.,]+)?) (?:[\w.-]+ )?[\w./-]+)\[\d+\](?=:)")
 UPTIME = re.compile(r"^\[? *\d+\.\d{3,}\]?")
 
 
@@ -140,11 +143,18 @@ def states(line: str) -> tuple[str, ...]:
     last = ([""] + [state for state in line.split("\r") if state.strip()])[-1]
     lost = [state for state in line.split("\r") if state.strip() and state.strip() not in last]
     trouble = any(stem in state.lower() for state in lost for stem in (*STEMS, "abort"))
-    return (line,) if trouble and last != line else (last,)
+    return (line,) if trouble and last != line else (line, last)
 
 
-def timeless(line: str) -> str:
-    return TIME.sub("", UPTIME.sub("", line))
+def timeless(text: str) -> str:
+    """The line without its own times: those before all words, and those of a record."""
+    text = PROCESS.sub(r"\1", UPTIME.sub("", text))
+    if '":' in text:
+        return TIME.sub("", text)
+    words = NO_WORD.sub(lambda found: " " * len(found[0]), text)
+    spoken = re.search(r"[a-z]{2}", words)
+    end = spoken.start() if spoken else len(text)
+    return TIME.sub("", text[:end]) + text[end:]
 
 
 def check_truth(source: str, output: str) -> None:
@@ -295,6 +305,8 @@ FAMILIES: tuple[Family, ...] = (
     lambda i, n: (
         f"[INFO] Running x.T{i}\n[INFO] Tests run: {i}, Failures: {i % 9 // 8}, Errors: 0, Skipped: 0, Time: {i} s"
     ),
+    lambda i, n: f"{stamp(i)}ERROR connection to {n} lost, reconnecting ... ok",
+    lambda i, n: f"{stamp(i)}ERROR device 52:54:00:12:34:{i:02d} of {n}: slot of 2024-05-{i % 30 + 1:02d} missed",
 )
 TRACEBACK = """Traceback (most recent call last):
   File "/app/main.py", line {i}, in run

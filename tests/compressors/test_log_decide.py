@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from narrows.compressors.log.decide import FEW_ALIKE, MENTIONS_ALIKE, WARNINGS_IN_FULL, Shown, decide
 from narrows.compressors.log.repeats import LeftOut
 
@@ -56,6 +58,73 @@ def test_exact_repeats_of_an_error_are_folded_and_counted_as_such() -> None:
     assert left_out(shown).classes.keys() == {"repeated", "INFO"}
     assert left_out(shown).classes["repeated"] == len(errors) - 3
     assert left_out(shown).trouble == 0
+
+
+def test_errors_that_differ_in_a_time_they_speak_of_are_all_shown() -> None:
+    lines = [info(number) for number in range(200)]
+    for number in range(5, 200, 10):
+        lines[number] = f"2024-05-01T12:00:00Z ERROR device 52:54:00:12:34:{number % 100:02d} is gone"
+    assert {line for line in lines if "ERROR" in line} <= set(kept(lines))
+
+
+@pytest.mark.parametrize("verdict", ["... ok", "... OK", "PASSED", "[OK]", "was SKIPPED", "... skipped"])
+@pytest.mark.parametrize("mark", ["ERROR", "[WARN]", "2024-05-01T12:00:00Z ERROR", "2024-05-01 12:00:00,5 WARNING:"])
+def test_what_is_marked_as_trouble_is_no_verdict(mark: str, verdict: str) -> None:
+    lines = [info(number) for number in range(200)]
+    lines[100] = f"{mark} the connection is lost, trying the other one {verdict}"
+    assert lines[100] in kept(lines)
+    assert decide([*lines[:100], "test_x (tests.T) ... ok", *lines[101:]]).show[100] == 0
+
+
+def test_the_same_words_about_another_place_are_no_repeat() -> None:
+    lines = [
+        line
+        for number in range(30)
+        for line in (
+            "warning: unused variable: `a`",
+            f"  --> src/x.rs:{number + 1}:9",
+            "   |",
+            f"{number + 1:2} |   let a = 1;",
+            "   |       ^ help: if this is intentional, prefix it with an underscore",
+            "",
+        )
+    ]
+    assert {line for line in lines if "-->" in line} <= set(kept(lines))
+
+
+def test_the_same_error_under_another_heading_is_no_repeat() -> None:
+    listed = [
+        line
+        for name in "abcdefghijklmnop"
+        for line in (f"/srv/x/{name}.js", "  1:1  error  Missing use strict  strict", "")
+    ]
+    assert {line for line in listed if line} <= set(kept(listed))
+    built = [
+        line
+        for name in "abcdefghijklmnop"
+        for line in (
+            f"make[1]: Entering directory '/srv/{name}'",
+            *(f"gcc -c x{number}.c" for number in range(9)),
+            "main.c:3:10: fatal error: config.h: No such file or directory",
+            f"make[1]: Leaving directory '/srv/{name}'",
+        )
+    ]
+    shown = decide(built).show
+    assert all(shown[number] for number, line in enumerate(built) if "Entering" in line or "fatal" in line)
+
+
+def test_the_same_error_under_equal_headings_is_a_repeat() -> None:
+    lines = [
+        line
+        for number in range(40)
+        for line in (
+            f"2024-05-01T12:00:{number:02d}Z INFO request done",
+            "    error: disk full on /data and nothing left",
+        )
+    ]
+    shown = decide(lines)
+    assert sum(shown.show[1::2]) < 10
+    assert shown.repeated
 
 
 def test_lines_around_an_error_are_shown() -> None:

@@ -97,13 +97,39 @@ def test_of_a_long_function_its_head_and_the_lines_above_the_failure_are_shown(a
 
 
 @pytest.mark.parametrize(
-    "text", ["> 3 items", ">", "    a\n" * 30 + "> yarn test", "\n" * 50, "    a\n" * 50, ">    x"]
+    "text",
+    [
+        "> 3 items",
+        ">",
+        "    a\n" * 30 + "> yarn test",
+        "\n" * 50,
+        "    a\n" * 50,
+        ">    x",
+        "    a\n" * 30 + ">    x\n    y",
+    ],
 )
 def test_what_quotes_no_function_is_no_quotation(text: str) -> None:
     assert list(long_quotations(text.split("\n"))) == []
 
 
-def test_frames_of_python_are_shown_though_their_traceback_has_lost_its_first_line() -> None:
+@pytest.mark.parametrize(
+    ("below", "quoted"),
+    [
+        (["E   ValueError: no"], True),
+        (["        and_more(),", "    )", "", "E   ValueError: no"], True),
+        (["", "a/b.py:12: ValueError"], True),
+        (["", "a/b.py:12: "], True),
+        (["", "2024-05-01T12:00:00Z INFO x"], False),
+        (["12:00:00 INFO x", "E   ValueError: no"], False),
+        ([], False),
+    ],
+)
+def test_what_pytest_says_below_a_statement_tells_that_it_quotes(below: list[str], quoted: bool) -> None:
+    lines = ["    ERROR: a detail"] * 40 + [">       g()", *below]
+    assert bool(list(long_quotations(lines))) == quoted
+
+
+def test_frames_of_python_are_shown_their_traceback_has_lost_its_first_line() -> None:
     frames = [
         line
         for name in ("run", "call", "test_empty")

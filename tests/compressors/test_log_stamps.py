@@ -40,9 +40,50 @@ def test_most_lines_decide() -> None:
 
 
 def test_a_line_without_its_times() -> None:
-    assert timeless("2024-05-01 12:00:01,5 app[12]: x 7") == "  app: x 7"
+    assert timeless("2024-05-01 12:00:01,5 app[12]: x 7") == " app: x 7"
     assert timeless("May  1 12:00:00 x") == timeless("Jun 12 03:00:00 x")
     assert timeless("May  1 12:00:00 x") != timeless("May  1 12:00:00 y")
+    assert timeless("May  1 12:00:00 host sshd[33]: x[4]: y") == " host sshd: x[4]: y"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{} ERROR x",
+        "[{}] [error] x",
+        "[ERROR] {} x",
+        "web-1  | {} ERROR x",
+        "[pod/web-7/app] {} ERROR x",
+        'time="{}" level=error msg=x',
+        "level=error ts={} caller=x",
+        "2025-03-01T08:00:00.1234567Z {} ERROR x",
+        '{{"log":"{} ERROR x\\n","stream":"stderr"}}',
+        '{{"log":"{{\\"time\\":\\"{}\\",\\"msg\\":\\"x\\"}}","stream":"stderr"}}',
+        '{{"t":{{"$date":"{}"}},"s":"E","msg":"x"}}',
+    ],
+)
+@pytest.mark.parametrize("other", ["2024-05-02 23:59:59,999", "2024-05-02T00:00:01.5+02:00", "2024-05-02T01:01:01Z"])
+def test_the_time_of_a_line_stands_before_what_it_says(line: str, other: str) -> None:
+    assert timeless(line.format("2024-05-01 12:00:00")) == timeless(line.format(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ERROR partition 2024-04-03 missing", "ERROR partition 2024-04-04 missing"),
+        ("12:00:01 ERROR slot 10:00:00 is taken", "12:00:01 ERROR slot 11:00:00 is taken"),
+        ("12:00:01 ERROR device 52:54:00:12:34:56 lost", "12:00:01 ERROR device 52:54:00:12:34:57 lost"),
+        ("52:54:00:12:34:56 ERROR lost", "52:54:00:12:34:57 ERROR lost"),
+        ("ERROR: worker[12]: job failed", "ERROR: worker[13]: job failed"),
+        ("12:00:01 ERROR in list[3]: none", "12:00:01 ERROR in list[4]: none"),
+        (
+            '{"time":1,"level":"error","msg":"x","day":"2024-05-01"}',
+            '{"time":1,"level":"error","msg":"x","day":"2024-05-02"}',
+        ),
+    ],
+)
+def test_a_time_that_a_message_speaks_of_is_no_time_of_the_line(one: str, other: str) -> None:
+    assert timeless(one) != timeless(other)
 
 
 @pytest.mark.parametrize(

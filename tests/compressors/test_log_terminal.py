@@ -52,6 +52,8 @@ def test_an_escape_that_begins_no_sequence_stays() -> None:
         ("\r\r", ""),
         ("warning: disk\r100%", "warning: disk\r100%"),
         ("Failed\rFailed again", "Failed again"),
+        ("  5%\rConnection refused by mirror\r100%", "  5%\rConnection refused by mirror\r100%"),
+        ("  5%\rKilled\r100%", "  5%\rKilled\r100%"),
     ],
 )
 def test_a_line_redrawn_in_place_shows_its_last_state_unless_that_hides_trouble(line: str, shown: str) -> None:

@@ -9,7 +9,7 @@ shown whole for the same reason: a hunk below another file's header is another c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Show = Callable[[int, int], None]
 """Marks the lines `start <= i < stop` as shown."""
@@ -35,22 +35,37 @@ def is_heading(key: str) -> bool:
 
 def show_headings(headings: Sequence[int], troubles: Sequence[int], show: Show) -> None:
     """Show the last heading above each line of trouble; both are line numbers in order."""
+    for heading in headings_above(headings, troubles):
+        if heading is not None:
+            show(heading, heading + 1)
+
+
+def headings_above(headings: Sequence[int], numbers: Iterable[int]) -> Iterator[int | None]:
+    """The last heading above each of these lines; both are in order."""
     position = 0
-    for number in troubles:
+    for number in numbers:
         while position < len(headings) and headings[position] < number:
             position += 1
-        if position:
-            show(headings[position - 1], headings[position - 1] + 1)
+        yield headings[position - 1] if position else None
 
 
 def show_outer_lines(lines: Sequence[str], troubles: Sequence[int], show: Show) -> None:
     """Show the lines above each line of trouble under which it is indented, up to the outermost."""
-    wanted = {number for number in troubles if lines[number].startswith((" ", "\t"))}
-    if not wanted:
-        return
-    outer: list[tuple[int, int]] = []
     brought: set[int] = set()
-    for number in range(max(wanted) + 1):
+    for _, outer in outer_lines(lines, troubles):
+        for _, above in reversed(outer):
+            if above in brought:
+                break
+            brought.add(above)
+            show(above, above + 1)
+
+
+def outer_lines(lines: Sequence[str], numbers: Iterable[int]) -> Iterator[tuple[int, Sequence[tuple[int, int]]]]:
+    """For each of the lines that is indented, in order, the lines above under which it is, the outermost first, each
+    with its depth; good until the next is asked for."""
+    wanted = {number for number in numbers if lines[number].startswith((" ", "\t"))}
+    outer: list[tuple[int, int]] = []
+    for number in range(max(wanted, default=-1) + 1):
         line = lines[number]
         if line[:1] not in _BLANKS:
             outer = [(0, number)]
@@ -62,11 +77,7 @@ def show_outer_lines(lines: Sequence[str], troubles: Sequence[int], show: Show) 
         while outer and outer[-1][0] >= depth:
             outer.pop()
         if number in wanted:
-            for _, above in reversed(outer):
-                if above in brought:
-                    break
-                brought.add(above)
-                show(above, above + 1)
+            yield number, outer
         outer.append((depth, number))
 
 

@@ -68,6 +68,11 @@ _PASSED = re.compile(
     r"|.*(?:\.\.\.|\s\.+)\s*(?:ok|OK|Passed|passed)(?:\s+[.(\[].{0,12})?$"
     r"|.*\[OK\]\s*$|test_\w+ ok$"
 )
+_MARKED = re.compile(
+    r"(?:[^A-Za-z]*(?:T[^A-Za-z]*Z?[^A-Za-z]*)?|[A-Z][a-z]{2} +::[^A-Za-z]*)(?!.*Tests run: )"
+    r"(?:ERROR|ERR|WARN|WARNING|FATAL|CRITICAL|CRIT|SEVERE|PANIC|ALERT|EMERG)[\])>|:,\s]"
+)
+"""A level of trouble before all words: what follows is no verdict of a test, whatever it ends with."""
 _PASSED_SIGNS = ("ok", "OK", "PASS", "assed", "✓", "✔", "√", "(pass)", " s = .", "[info]")
 _SKIPPED = re.compile(
     r"(?:.*?[\s\]:>])?(?:SKIPPED|XFAIL|xfail)(?:\s*[\[(]|\s|\s*$)|.*\.\.\. (?:skipped|ignored|expected failure)\b"
@@ -207,9 +212,9 @@ def _judge(key: str, signs: _Signs) -> Judgement:
         key = f"{key[:400]} {key[-200:]}"
     if key.startswith(ASSERTED) or (holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
         return Judgement(Tone.ERROR, level(key, signs.levels))
-    if holds_any(key, signs.skipped) and _SKIPPED.match(key):
+    if holds_any(key, signs.skipped) and _SKIPPED.match(key) and not _MARKED.match(key):
         return Judgement(Tone.SKIPPED, "")
-    if holds_any(key, signs.passed) and _PASSED.match(key):
+    if holds_any(key, signs.passed) and _PASSED.match(key) and not _MARKED.match(key):
         return Judgement(Tone.PASSED, "")
     found = level(key, signs.levels)
     return Judgement(_spoken(key, found), found)
@@ -221,7 +226,7 @@ def _spoken(key: str, found: str) -> Tone:
         return Tone.ERROR if found == "ERROR" else Tone.WARNING
     if not found and "::" in key and _DIAGNOSTIC.match(key):
         return Tone.WARNING
-    if not _mentions(key):
+    if not mentions(key):
         return Tone.PLAIN
     if not found:
         if _WARNS.match(key):
@@ -231,7 +236,7 @@ def _spoken(key: str, found: str) -> Tone:
     return Tone.MENTION
 
 
-def _mentions(key: str) -> bool:
+def mentions(key: str) -> bool:
     """Whether a word (not a part of a path or a name) speaks of trouble."""
     lower = key.lower()
     words = lower.translate(_BREAKS).replace(". ", " ").rstrip(".").split()

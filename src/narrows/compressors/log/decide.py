@@ -180,6 +180,11 @@ class _Log:
     shown: bytearray
     repeated: set[int]
 
+    def headings(self) -> Sequence[int]:
+        """The numbers of the lines that say where the tool was."""
+        found = {key for key in self.counts if attached.is_heading(key)}
+        return [number for number, key in enumerate(self.keys) if key in found] if found else ()
+
     def show(self, start: int, stop: int) -> None:
         start, stop = max(start, 0), min(stop, len(self.lines))
         if start < stop:
@@ -257,12 +262,21 @@ def _show_alarms(log: _Log) -> None:
 
 
 def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
-    """The alarms that equal others, times aside, and are neither among the first of them nor the last."""
+    """The alarms that equal others, times aside, and are neither among the first of them nor the last. Equal are also
+    the place below and what they stand under: the same words about another file are another fact."""
     alike = Counter(log.keys[number] for number in alarms)
-    equal: defaultdict[str, list[int]] = defaultdict(list)
-    for number in alarms:
-        if alike[log.keys[number]] > REPEATS_SHOWN + 1:
-            equal[stamps.timeless(log.source[number])].append(number)
+    many = [number for number in alarms if alike[log.keys[number]] > REPEATS_SHOWN + 1]
+    outer = {number: above[-1][1] for number, above in attached.outer_lines(log.lines, many) if above}
+    equal: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for number, heading in zip(many, attached.headings_above(log.headings(), many), strict=True):
+        below = log.lines[number + 1] if number + 1 < len(log.lines) else ""
+        under = outer.get(number, heading if log.tones[number] is _ERROR else None)
+        statement = (
+            stamps.timeless(log.source[number]),
+            below if _PLACE.match(below) is not None else "",
+            "" if under is None else stamps.timeless(log.source[under]),
+        )
+        equal[statement].append(number)
     return [number for numbers in equal.values() for number in numbers[REPEATS_SHOWN:-1]]
 
 
@@ -356,10 +370,7 @@ def _show_attached(log: _Log) -> None:
     troubles = [number for number, found in enumerate(log.tones) if log.shown[number] and found >= _MENTION]
     if not troubles:
         return
-    headings = {key for key in log.counts if attached.is_heading(key)}
-    if headings:
-        numbers = [number for number, key in enumerate(log.keys) if key in headings]
-        attached.show_headings(numbers, troubles, log.show)
+    attached.show_headings(log.headings(), troubles, log.show)
     attached.show_outer_lines(log.lines, troubles, log.show)
 
 

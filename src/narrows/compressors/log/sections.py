@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from narrows.compressors.log.classes import ASSERTED
 
@@ -41,6 +42,8 @@ _ABOVE_ASSERTED, _BELOW_ASSERTED = 2, 2
 _ANY_RULE = re.compile(_RULE)
 _PASSES = re.compile(r"=+ PASSES =+$")
 _FAILED_STATEMENT = re.compile(r"> {3,}\S")
+_STATEMENT_PLACE = re.compile(r"\S+:\d+: ?(?:$|[A-Za-z_])")
+_LONGEST_STATEMENT = 60
 _QUOTED_ABOVE = 8
 """So many quoted lines above the statement that failed are always shown."""
 _SMALLEST_QUOTATION = 5
@@ -141,9 +144,9 @@ def passes(keys: Sequence[str]) -> Iterator[int]:
 
 def long_quotations(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where pytest quotes more of a function than the statement that failed and the lines right above it: the lines
-    between the function's head and those."""
+    between the function's head and those. That it is pytest's is told by what follows the statement."""
     for number, line in enumerate(lines):
-        if line[:1] != ">" or _FAILED_STATEMENT.match(line) is None:
+        if line[:1] != ">" or _FAILED_STATEMENT.match(line) is None or not _is_explained(lines, number):
             continue
         top = number
         while top and (lines[top - 1].startswith("    ") or not lines[top - 1]) and number - top < _LONGEST_TRACEBACK:
@@ -154,6 +157,16 @@ def long_quotations(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
         start = next(ends, top) + 1
         if number - _QUOTED_ABOVE - start >= _SMALLEST_QUOTATION:
             yield start, number - _QUOTED_ABOVE
+
+
+def _is_explained(lines: Sequence[str], number: int) -> bool:
+    """Whether pytest's explanation, or the statement's place, follows the statement; which may have further lines."""
+    for line in islice(lines, number + 1, number + 1 + _LONGEST_STATEMENT):
+        if line.startswith(ASSERTED) or _STATEMENT_PLACE.match(line) is not None:
+            return True
+        if line and not line.startswith("    "):
+            break
+    return False
 
 
 def show_assertions(keys: Sequence[str], show: Show) -> None:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from narrows.compressors.log.classes import TROUBLE, mentions
+
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
     r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC: titles, links
     r"|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])"  # character sets, modes
 )
-_TROUBLE = re.compile(r"error|fail|warn|fatal|panic|exception|abort", re.IGNORECASE)
+_TROUBLE = re.compile("|".join((*TROUBLE, "abort")), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ def _last_state(line: str) -> str:
     states = [state for state in line.split("\r") if state.strip()]
     if not states:
         return ""
-    if any(_TROUBLE.search(state) and state.strip() not in states[-1] for state in states[:-1]):
+    if any(_speaks_of_trouble(state) and state.strip() not in states[-1] for state in dict.fromkeys(states[:-1])):
         return line
     return states[-1]
+
+
+def _speaks_of_trouble(state: str) -> bool:
+    return _TROUBLE.search(state) is not None or mentions(state)
