@@ -19,6 +19,7 @@ from importlib import util
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from narrows.cli.demo.agent import show_agent
 from narrows.cli.demo.forwarded import compare
 from narrows.cli.demo.gateway import running_gateway
 from narrows.cli.demo.models import (
@@ -40,11 +41,13 @@ from narrows.core.tokens import count_tokens, encoding_for_model
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """`upstream`: the URL of an OpenAI-compatible server to use in place of the embedded model, with `model` as its
-    name there and the key from OPENAI_API_KEY. `keep`: leave a gateway running afterwards."""
+    name there and the key from OPENAI_API_KEY. `keep`: leave a gateway running afterwards. `agent`: show an agent
+    behind Chat Completions instead."""
 
     upstream: str | None = None
     model: str = "gpt-4o-mini"
     keep: bool = False
+    agent: bool = False
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -52,11 +55,12 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--upstream", metavar="URL", help="an OpenAI-compatible server in place of the local model")
     parser.add_argument("--model", default="gpt-4o-mini", help="the model's name there (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="leave a gateway running afterwards")
+    parser.add_argument("--agent", action="store_true", help="show an agent that answers as if it were a model")
 
 
 def run(arguments: Namespace) -> int:
     """`narrows demo`."""
-    return demo(DemoOptions(arguments.upstream, arguments.model, arguments.keep), Console())
+    return demo(DemoOptions(arguments.upstream, arguments.model, arguments.keep, arguments.agent), Console())
 
 
 def demo(options: DemoOptions, console: Console) -> int:
@@ -66,8 +70,12 @@ def demo(options: DemoOptions, console: Console) -> int:
             f"The demo drives the official openai client, which is not installed. Run:\n  {INSTALL}", markup=False
         )
         return UNUSABLE
-    session = recorded_session()
     source = _model_source(options, console)
+    if options.agent:
+        with source() as model:
+            show_agent(model, console)
+        return OK
+    session = recorded_session()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:

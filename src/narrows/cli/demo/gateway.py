@@ -26,16 +26,19 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
-def running_gateway(upstream: str, level: Level = Level.BALANCED, *, port: int | None = None) -> Iterator[str]:
-    """Serve `upstream` on a loopback port (a free one by default); yields the base URL without a path.
+def running_gateway(
+    upstream: str, level: Level = Level.BALANCED, *, port: int | None = None, config: str = os.devnull
+) -> Iterator[str]:
+    """Serve `upstream` on a loopback port (a free one by default); yields the base URL without a path. `config`: a TOML
+    file with more settings.
 
     Raises:
         Failure: the gateway did not become ready; the message ends with what it wrote.
     """
-    port = port or _free_port()
+    port = port or free_port()
     base_url = f"http://127.0.0.1:{port}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NARROWS_")}
-    flags = ["--config", os.devnull, "--upstream", upstream, "--port", str(port), "--level", level]
+    flags = ["--config", config, "--upstream", upstream, "--port", str(port), "--level", level]
     flags += ["--classifier", "none"] if level is Level.OFF else []  # it would be loaded and never asked
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
@@ -58,7 +61,8 @@ def running_gateway(upstream: str, level: Level = Level.BALANCED, *, port: int |
                 process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody has at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
