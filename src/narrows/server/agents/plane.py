@@ -131,11 +131,11 @@ class AgentPlane:
     def gave_up(self, agent_name: str, session_id: str, error: GatewayError) -> bool:
         """The request that was held open is no more, as the agent's side has broken it off: the run ends with this
         error, and calls that wait have expired. Whether there was a run."""
-        turn = self._turns.get((agent_name, session_id))
-        if turn is not None and turn.give_up(error):
-            return True
         agent = self._named(agent_name)
-        return agent is not None and agent.parking.end(session_id, error)
+        if agent is not None and agent.parking.end(session_id, error):
+            return True
+        turn = self._turns.get((agent_name, session_id))
+        return turn is not None and turn.give_up(error)
 
     def _named(self, name: str) -> Agent | None:
         return next((agent for agent in self._agents if agent.settings.name == name), None)
