@@ -33,10 +33,11 @@ def families() -> list[tuple[str, set[str]]]:
         for module in MODULES
         if module.top == "compressors" and re.search(r"^COMPRESSOR\b.*=", module.text, re.MULTILINE)
     }
-    return [("wire", wires), ("compressors", kinds)]
+    injectors = {f"inject.{path.name}" for path in (SOURCE / "inject").iterdir() if (path / "__init__.py").exists()}
+    return [("wire", wires), ("compressors", kinds), ("inject", injectors)]
 
 
-@pytest.mark.parametrize(("folder", "members"), families(), ids=["wires", "kinds"])
+@pytest.mark.parametrize(("folder", "members"), families(), ids=["wires", "kinds", "injectors"])
 def test_one_never_imports_another(folder: str, members: set[str]) -> None:
     assert members, f"no member of {folder} was found: this test has lost its subject"
     crossings = [

@@ -1,0 +1,101 @@
+"""How an exchange goes into a request of Anthropic's Messages API: outputs are blocks of the user turn that follows.
+
+An agent keeps an answer as its blocks, so that its message is cut between two of them. A thinking block is known by its
+signature; one that the agent did not keep is not looked for. Outputs come first in their turn, as the API demands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from narrows.agents.tools import CallOutput
+from narrows.core.edits import Edit, Span
+from narrows.inject.places import array_of, document_of, elements_at, object_of, prepended, text_literal, text_of
+from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
+from narrows.inject.types import Exchange
+from narrows.wire.items import Fields, Place, literal_at, object_at, text_at
+
+_TEXT = "text:"
+
+
+def result(element: bytes, output: CallOutput) -> bytes:
+    """What a tool answered to a call."""
+    call_id = literal_at(element, (document_of(element) or {}).get("id"))
+    return object_of([("type", b'"tool_result"'), ("tool_use_id", call_id), ("content", text_literal(output.output))])
+
+
+def result_messages(results: Sequence[bytes]) -> list[bytes]:
+    """The messages that outputs are sent in."""
+    return [object_of([("role", b'"user"'), ("content", array_of(results))])]
+
+
+def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], int]:
+    """The edits that put exchanges into the agent's copy of an answer, and how many of them have their place there."""
+    body, fields = answered.body, answered.fields(answered.at)
+    if text_at(body, fields.get("role")) != "assistant" or "content" not in fields:
+        return [], 0
+    blocks = elements_at(body, fields["content"])
+    marks = [_mark(body, object_at(body, place, None)) for place in blocks]
+
+    def advance(said: tuple[str, ...], cursor: int) -> int | None:
+        for mark in said:
+            if cursor < len(marks) and marks[cursor] == mark:
+                cursor += 1
+            elif mark.startswith(_TEXT) and mark != _TEXT:
+                return None
+        return cursor
+
+    found = find(group, 0, advance)
+    edits = [
+        edit
+        for cursor, exchanges in found.spots
+        for edit in _cut(answered, (fields, blocks), cursor, exchanges)
+    ]  # fmt: skip
+    if found.mixed is None:
+        return edits, found.count
+    cursor, exchange = found.mixed
+    own = [place for place, mark in zip(blocks[cursor:], marks[cursor:], strict=True) if mark.startswith("tool_use:")]
+    mixed = _mixed(answered, own, blocks, exchange)
+    return edits + mixed, found.count - (not mixed)
+
+
+def _mark(body: bytes, block: Fields) -> str:
+    """What a block is known by, as `response` marks its own."""
+    kind = text_at(body, block.get("type")) or ""
+    key = {"text": "text", "thinking": "signature"}.get(kind, "id")
+    return f"{kind}:{text_of(literal_at(body, block.get(key))) or ''}"
+
+
+def _cut(
+    answered: Answered, content: tuple[Fields, Sequence[Place]], cursor: int, exchanges: Sequence[Exchange]
+) -> list[Edit]:
+    """Exchanges behind so many of the agent's blocks."""
+    fields, blocks = content
+    first, *more = exchanges
+    whole = [one for exchange in more for one in (exchange.answer, *result_messages(exchange.results))]
+    results = result_messages(first.results)
+    if cursor == 0:
+        return [before(answered.message[0], [first.answer, *results, *whole])]
+    calls = b",".join(first.elements)
+    end = blocks[cursor - 1][1]
+    if cursor == len(blocks):
+        return [inserted(end, b"," + calls), after(answered.message[1], [*results, *whole])]
+    closing, opening = role_around(fields, "content", b'"assistant"')
+    half = b",%b]%b}" % (calls, closing)
+    text = b",".join([half, *results, *whole, b'{%b"content":[' % opening])
+    return [Edit(Span(end, blocks[cursor][0]), text)]
+
+
+def _mixed(answered: Answered, own: Sequence[Place], blocks: Sequence[Place], exchange: Exchange) -> list[Edit]:
+    """Calls beside the agent's own, and their outputs; nothing where the agent's calls and outputs are not there."""
+    body, answer = answered.body, answered.fields(answered.at + 1)
+    place = answer.get("content")
+    if not own or text_at(body, answer.get("role")) != "user" or not elements_at(body, place) or place is None:
+        return []
+    leading, others = exchange.elements[: exchange.leading], exchange.elements[exchange.leading :]
+    edits = [prepended(place, exchange.results, empty=False)]
+    if leading:
+        edits.append(before(own[0][0], leading))
+    if others:
+        edits.append(after(blocks[-1][1], others))
+    return edits

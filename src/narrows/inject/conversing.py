@@ -1,0 +1,90 @@
+"""Where in an agent's conversation an exchange stands that the agent does not know of, and how a request goes on.
+
+A place is named by the messages before it, each one's digest chained to those before. They are compared softly, since a
+client may move its cache marks from turn to turn, or write one text block as a string: neither is another conversation.
+What is inserted at a place is always the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from blake3 import blake3
+
+from narrows.agents.tools import CallOutput
+from narrows.core.edits import Edit
+from narrows.inject.places import appended, document_of, elements_at
+from narrows.inject.types import Exchange, Place, Withheld
+from narrows.wire import items
+
+
+def conversation(body: bytes, key: str) -> list[items.Place]:
+    """The messages of a request, which are the elements of its member `key`."""
+    return elements_at(body, (document_of(body) or {}).get(key))
+
+
+def chain(body: bytes, messages: Iterable[items.Place]) -> list[bytes]:
+    """The digests of a conversation's beginnings: of none of its messages, of the first, and so on."""
+    found = [b""]
+    for first, last in messages:
+        found.append(blake3(found[-1] + _canonical(body[first:last])).digest())
+    return found
+
+
+def place_of(body: bytes, key: str) -> Place | None:
+    """Where the answer to a request will stand; None for a body without messages."""
+    messages = conversation(body, key)
+    return Place(len(messages), chain(body, messages)[-1]) if messages else None
+
+
+def _canonical(message: bytes) -> bytes:
+    """A message without what may differ from turn to turn."""
+    try:
+        return json.dumps(_settled(json.loads(message)), sort_keys=True).encode()
+    except (ValueError, RecursionError):
+        return message
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_settled(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _settled(one) for key, one in value.items() if key != "cache_control"}
+    content = found.get("content")
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
+        (block,) = content
+        if set(block) == {"type", "text"} and block["type"] == "text":
+            found["content"] = block["text"]
+    return found
+
+
+def exchanged(
+    wire: str, place: Place, withheld: Withheld, outputs: Sequence[CallOutput], results: Sequence[bytes]
+) -> Exchange:
+    """What is remembered of calls and their outputs, whose `results` are as the wire writes them.
+
+    Raises:
+        ValueError: there is not one output for each call, in the calls' order.
+    """
+    asked, answered = [call.id for call in withheld.calls], [output.id for output in outputs]
+    if asked != answered:
+        raise ValueError(f"outputs of the calls {answered} for the calls {asked}: each needs one, in their order")
+    said = (withheld.said, withheld.mixed, withheld.leading, withheld.elements)
+    return Exchange(wire, place, *said, tuple(results), withheld.answer)
+
+
+def followed_up(body: bytes, key: str, exchange: Exchange, messages: Iterable[bytes]) -> Edit:
+    """The edit that puts messages at the end of a request that was sent.
+
+    Raises:
+        ValueError: there is no array of messages; or the agent goes on by itself.
+    """
+    place = (document_of(body) or {}).get(key)
+    if place is None or body[place[0]] != b"["[0]:
+        raise ValueError(f"a request without `{key}` has no follow-up")
+    if exchange.mixed:
+        raise ValueError("the agent has calls of its own in this answer: it goes on with their outputs by itself")
+    return appended(body, place, messages)

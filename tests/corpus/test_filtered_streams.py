@@ -1,0 +1,66 @@
+"""The recorded streams through the filter of an agent's answers: nothing is lost, whatever the cut, and a call of a
+client's tool is withheld from each stream that holds one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from narrows.inject.events import EventCutter
+from narrows.inject.registry import injector_for
+from narrows.inject.types import Broken, Dropped, Offer, Passed, Withheld
+from narrows.wire.registry import wire_named
+from tests.conftest import CORPUS
+from tests.corpus.test_streams import cuts_of, named
+from tests.inject.answers import observed, through
+
+WIRES = {"chat": "openai_chat", "anthropic": "anthropic", "gemini": "gemini"}
+FILES = sorted(path for folder in WIRES for path in (CORPUS / "streams" / folder).glob("*/*.sse"))
+
+
+def calls_of(path: Path) -> set[str]:
+    record = observed(wire_named(WIRES[path.parts[-3]]), [path.read_bytes()])
+    return {call.name for choice in record.choices for call in choice.tool_calls}
+
+
+def test_there_are_streams(corpus: Path) -> None:
+    assert len(FILES) == 85, corpus
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_stream_without_calls_of_the_clients_tools_is_passed_on(path: Path) -> None:
+    stream, wire = path.read_bytes(), WIRES[path.parts[-3]]
+    injector = injector_for(wire)
+    assert injector is not None
+    for pieces in cuts_of(stream, path.stem):
+        answer = injector.filter(Offer(wire, (), {"a_tool_that_nobody_calls": "x"}))
+        assert through(answer, pieces) == stream
+        assert answer.outcome == Passed()
+    answer = injector.filter(Offer(wire, (), {}))
+    events = [event.raw for event in EventCutter().receive_data(stream)]
+    assert list(map(answer.receive_data, events)) == events, "where nothing is offered, nothing waits"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if calls_of(path)], ids=named)
+def test_calls_are_withheld_from_a_recorded_stream_at_every_cut(path: Path) -> None:
+    stream, name = path.read_bytes(), WIRES[path.parts[-3]]
+    injector, wire = injector_for(name), wire_named(name)
+    assert injector is not None
+    before, names = observed(wire, [stream]), {one: f"client's {one}" for one in calls_of(path)}
+    found = set()
+    for pieces in cuts_of(stream, path.stem):
+        answer = injector.filter(Offer(name, (), names))
+        shown = through(answer, pieces)
+        found.add((shown, repr(answer.outcome)))
+        outcome = answer.outcome
+    assert len(found) == 1
+    after = observed(wire, [shown])
+    assert "".join(choice.text for choice in after.choices) == "".join(choice.text for choice in before.choices)
+    assert not any(choice.tool_calls for choice in after.choices)
+    assert isinstance(outcome, Withheld | Dropped | Broken)
+    if isinstance(outcome, Withheld):
+        wanted = [call for choice in before.choices for call in choice.tool_calls]
+        assert [call.name for call in outcome.calls] == [f"client's {call.name}" for call in wanted]
+        assert [call.id for call in outcome.calls] == [call.id for call in wanted]
+        assert [call.arguments for call in outcome.calls] == [call.arguments or "{}" for call in wanted]
