@@ -85,7 +85,9 @@ async def scene(stage: Stage, *scripts: list[Scripted], alone: bool = False, **c
     gateway.gateway.agents = AgentPlane(
         [served(settings, backend)], [], lambda error: gateway.gateway.fault(error, None)
     )
-    return Scene(gateway, backend)
+    one = Scene(gateway, backend)
+    one.plane.reached_at(f"http://127.0.0.1:{gateway.port}", lends_key=False)
+    return one
 
 
 @asynccontextmanager

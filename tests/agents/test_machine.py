@@ -39,6 +39,7 @@ from narrows.agents.run import (
     Run,
     RunRules,
     RunState,
+    Stirred,
     Stopped,
     Tell,
     Ticked,
@@ -95,6 +96,18 @@ def test_looks_grow_apart_while_nothing_changes_and_come_back() -> None:
     _, told = begun(*same, seen(7.0, "ab"))
     waits = [command.after_s for commands in told for command in commands if isinstance(command, Look)]
     assert waits == pytest.approx([0.1, 0.15, 0.225, 0.3375, 0.4, 0.4, 0.1])
+
+
+def test_a_model_at_work_is_progress_and_brings_the_looks_together_again() -> None:
+    run, _ = begun(seen(0, "a"), seen(1, "a"), seen(2, "a"))
+    assert run.waiting_s > RULES.polls_s[0]
+    stirred, told = played(Stirred(100.0), run=run)
+    assert told == [[]]
+    assert next_clock(stirred, RULES) == 100.0 + RULES.idle_s
+    after, told = played(seen(101, "a"), run=stirred)
+    assert told == [[Open(), Look(RULES.polls_s[0])]]
+    assert after.progressed_s == 100.0, "a look that shows nothing new is no progress"
+    assert played(Stirred(1.0), run=stirred)[0].progressed_s == 100.0
 
 
 def test_looks_that_fail_back_off_and_end_the_run_at_the_fifth() -> None:
@@ -408,6 +421,7 @@ EVENTS = st.one_of(
     st.builds(Ticked, st.floats(0, 3000)),
     st.builds(Called, st.floats(0, 10), st.sampled_from([(CALL,), (AgentCall("", "g", ""),)])),
     st.builds(seen, st.floats(0, 10), outcome=st.just(Paused((CALL,)))),
+    st.builds(Stirred, st.floats(0, 3000)),
 )
 
 

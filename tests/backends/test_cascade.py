@@ -16,7 +16,7 @@ from narrows.backends.cascade import CascadeBackend, CascadeOptions, CascadeTurn
 from narrows.backends.cascade.calls import CallFailed, Calls
 from narrows.backends.cascade.steps import NEVER_BEGAN_S, Snapshot, TurnReader, snapshot
 from narrows.backends.credentials import NoToken
-from narrows.backends.types import ConversationLost, Credentials, LookFailed, Outgoing
+from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint, Outgoing
 from narrows.cli.cascade_server.listener import Listener
 from narrows.cli.cascade_server.script import Refused
 from narrows.errors import (
@@ -32,6 +32,7 @@ from narrows.upstream.calling import Caller
 from narrows.upstream.pool import Pool
 from narrows.upstream.target import parse_target
 from tests.agent_stage import cascade_server
+from tests.scripted_upstream import ScriptedUpstream
 
 HI = Outgoing("hi", "message-1")
 TEXT = {"act": "text", "texts": ["Hel", "Hello"]}
@@ -341,6 +342,40 @@ async def test_a_start_that_fails_says_why(code: str, kind: type[Exception]) -> 
     async with peer(failures=[{"method": "StartCascade", "code": code, "message": "no room"}]) as one:
         with pytest.raises(kind, match="StartCascade failed: no room"):
             await one.backend.start()
+
+
+async def test_a_conversation_is_told_where_its_model_calls_go(scripted_upstream: ScriptedUpstream) -> None:
+    async with peer({}, {}, model_url="http://127.0.0.1:1/v1") as one:
+        place = ModelEndpoint(scripted_upstream.url + "/own/v1", "sk-own")
+        conversation = await one.backend.start(place)
+        assert ended(await looks(await one.backend.send(conversation, Outgoing("hi", "m1")))) is Finish.STOP
+    (asked,) = scripted_upstream.requests
+    assert asked.start == b"POST /own/v1/chat/completions HTTP/1.1"
+    assert asked.values(b"authorization") == [b"Bearer sk-own"]
+    assert asked.values(b"x-session-id") == [conversation.encode()]
+
+
+async def test_a_server_that_lets_nobody_say_so_is_asked_without(scripted_upstream: ScriptedUpstream) -> None:
+    failures = [{"method": "StartCascade", "code": "permission_denied"}]
+    async with peer({}, model_url=scripted_upstream.url + "/v1", failures=failures) as one:
+        conversation = await one.backend.start(ModelEndpoint("http://127.0.0.1:1/v1", ""))
+        assert ended(await looks(await one.backend.send(conversation, Outgoing("hi", "m1")))) is Finish.STOP
+        starts = [request for method, request in one.server.service.calls if method == "StartCascade"]
+    assert starts[0]["modelEndpoint"] == {"baseUrl": "http://127.0.0.1:1/v1", "wire": "openai-chat"}
+    assert "modelEndpoint" not in starts[1]
+    assert scripted_upstream.requests[0].values(b"x-session-id") == [conversation.encode()]
+    twice = [{"method": "StartCascade", "code": "permission_denied", "times": 2}]
+    async with peer(failures=twice) as one:
+        with pytest.raises(AgentFailed):
+            await one.backend.start(ModelEndpoint("http://127.0.0.1:1/v1", ""))
+
+
+async def test_a_classic_server_cannot_be_told() -> None:
+    async with peer(classic=True) as one:
+        await one.backend.start(ModelEndpoint("http://127.0.0.1:1/v1", ""))
+        assert [request for method, request in one.server.service.calls if method == "StartCascade"] == [
+            {"source": "CORTEX_TRAJECTORY_SOURCE_SDK"}
+        ]
 
 
 async def test_annotations_that_fail_are_ignored() -> None:

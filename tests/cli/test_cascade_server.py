@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from narrows.cli.cascade_server.listener import Listener
+from narrows.cli.cascade_server.model import Model
 from narrows.cli.cascade_server.script import Act, read_script
-from narrows.cli.cascade_server.service import without_zeros
+from narrows.cli.cascade_server.service import Service, without_zeros
 from narrows.cli.main import main
 from tests.agent_stage import cascade_server
 from tests.raw_client import raw_client, request
@@ -55,6 +57,23 @@ async def test_the_model_answers_under_the_conversations_name(scripted_upstream:
     assert asked[0].json["messages"] == [{"role": "user", "content": "hi"}]
     assert [one.values(b"x-session-id") for one in asked] == [[b"cascade-1"], [b"cascade-2"], [b"cascade-2"]]
     assert asked[0].values(b"authorization") == [b"Bearer sk-agent"]
+
+
+async def test_an_endpoint_that_cannot_be_used_is_refused() -> None:
+    async with cascade_server(model_url="http://127.0.0.1:1/v1") as server:
+        for place in ({"baseUrl": "ftp://x"}, {"baseUrl": "http://x", "wire": "gemini"}, {}):
+            status, answer = await called(server.port, "StartCascade", {"modelEndpoint": place})
+            assert (status, answer["code"]) == (400, "invalid_argument")
+
+
+async def test_a_summary_is_the_small_models(scripted_upstream: ScriptedUpstream) -> None:
+    model = Model(scripted_upstream.url + "/v1", "big", "", small="tiny")
+    listener = Listener(Service(read_script(b'{"turns":[{"do":[{"act":"model"},{"act":"summary"}]}]}'), model))
+    await listener.listen("127.0.0.1", 0)
+    await ran(listener.port)
+    await listener.close()
+    model.close()
+    assert [one.json["model"] for one in scripted_upstream.requests] == ["big", "tiny"]
 
 
 @pytest.mark.parametrize("answer", [error(429), events(frame({"content": "Half"}))], ids=["refused", "broken off"])

@@ -7,6 +7,7 @@ question passes the gateway twice, once for the agent and once for the agent's m
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,7 +58,7 @@ class Setting:
 
 @asynccontextmanager
 async def agent(
-    upstream: ScriptedUpstream, folder: Path, *, script: str = "", classic: bool = False, **settings: str
+    upstream: ScriptedUpstream, folder: Path, *, script: str = "", classic: bool = False, **settings: str | list[str]
 ) -> AsyncIterator[Setting]:
     """All three: the model, the agent, and the gateway between them and the client."""
     read = read_script(script.encode()) if script else Script()
@@ -67,10 +68,11 @@ async def agent(
     (folder / "token").write_text("let-me-in\n")
     lines = {"url": f"http://127.0.0.1:{listener.port}", "token_file": str(folder / "token"), **settings}
     config = folder / "narrows.toml"
-    config.write_text("[agents.coder]\n" + "".join(f'{name} = "{value}"\n' for name, value in lines.items()))
+    config.write_text("[agents.coder]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items()))
     try:
         async with gateway_process(upstream.url, "--config", str(config), "--workers", workers) as url:
-            model = Model(url + "/v1", "scripted", "sk-agent")
+            shared = "" if settings.get("correlation", "none") == "none" else "/narrows/agents/coder"
+            model = Model(f"{url}{shared}/v1", "scripted", "sk-agent", small="tiny")
             service._model = model
             client = AsyncOpenAI(base_url=url + "/v1", api_key="sk-me", max_retries=2)
             try:
@@ -133,9 +135,12 @@ async def test_a_conversation_of_three_turns_is_one_conversation_of_the_agent(
     assert [message["content"] for message in last] == ["first", "FIRST", "second", "SECOND", "third"]
 
 
-async def test_conversations_at_once_never_mix(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+@pytest.mark.parametrize("correlation", ["none", "endpoint", "header"])
+async def test_conversations_at_once_never_mix(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path, correlation: str
+) -> None:
     scripted_upstream.otherwise = slowly
-    async with agent(scripted_upstream, tmp_path) as one:
+    async with agent(scripted_upstream, tmp_path, correlation=correlation) as one:
 
         async def conversation(name: str) -> list[str]:
             texts = []
@@ -148,6 +153,39 @@ async def test_conversations_at_once_never_mix(scripted_upstream: ScriptedUpstre
         answers = await asyncio.gather(*(conversation(f"c{n}") for n in range(6)))
         assert answers == [[f"C{n} 0", f"C{n} 1"] for n in range(6)]
         assert len(one.service.conversations) == 6
+        found = await exchanges(one.url)
+    runs = {record["request_id"]: record["agent"] for record in found if "agent" in record}
+    calls = [record["agent_call"] for record in found if "agent_call" in record]
+    assert len(calls) == (0 if correlation == "none" else 12)
+    for call in calls:
+        assert call["session"] == runs[call["run"]]["session"]
+        assert runs[call["run"]]["model_calls"] == 1
+
+
+async def test_usage_is_that_of_the_model_traffic(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    """Two calls for the answer, and one for a summary."""
+    script = '{"turns": [{"do": [{"act": "model"}, {"act": "summary"}, {"act": "model"}]}]}'
+    scripted_upstream.otherwise = slowly
+    async with agent(
+        scripted_upstream, tmp_path, script=script, correlation="endpoint", background_models=["tiny"]
+    ) as one:
+        answer = await one.client.chat.completions.create(model="coder", messages=said("hi there"))
+        (record,) = [record["agent"] for record in await exchanges(one.url) if "agent" in record]
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (42, 8)
+    assert (record["model_calls"], record["background_calls"]) == (2, 1)
+    assert (record["background_input_tokens"], record["background_output_tokens"]) == (21, 4)
+    assert [request.json["model"] for request in scripted_upstream.requests] == ["scripted", "tiny", "scripted"]
+
+
+async def test_a_server_that_refuses_an_address_names_its_conversation(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    script = '{"failures": [{"method": "StartCascade", "code": "permission_denied"}]}'
+    async with agent(scripted_upstream, tmp_path, script=script, correlation="endpoint") as one:
+        await one.client.chat.completions.create(model="coder", messages=said("hi"))
+        (call,) = [record["agent_call"] for record in await exchanges(one.url) if "agent_call" in record]
+    assert call["run"]
 
 
 async def test_a_client_that_leaves_stops_the_agent(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:

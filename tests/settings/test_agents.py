@@ -36,6 +36,8 @@ def test_everything_can_be_set() -> None:
         lenient=True, on_disconnect="detach", on_waiting="error", on_revision="error", first_event_timeout_s="10s",
         idle_timeout_s=5, tool_idle_timeout_s="1m", total_timeout_s="2h", queue_timeout_s=0.5, keep_alive_s="5s",
         session_ttl_s="1h", max_sessions=5, max_runs=2, max_queued=0, max_calls=1,
+        correlation="endpoint", session_header="x-thread", gateway_url="http://gw:8787/", model_wire="gemini",
+        background_models=["tiny"],
     )  # fmt: skip
     assert agent.models == ("a", "b")
     assert (agent.on_disconnect, agent.on_waiting, agent.on_revision) == (
@@ -53,6 +55,13 @@ def test_everything_can_be_set() -> None:
         ({"url": "http://u:p@x"}, "url needs http"),
         ({"url": "http://x:99999"}, "url needs http"),
         ({"url": 1}, "url needs http"),
+        ({"correlation": "guess"}, "correlation needs one of none, endpoint, header, single"),
+        ({"correlation": "single"}, "max_runs 16: set max_runs = 1"),
+        ({"gateway_url": "http://gw"}, "no correlation"),
+        ({"gateway_url": "gw:8787", "correlation": "header"}, "gateway_url needs http"),
+        ({"session_header": "x y"}, "session_header needs the name of a header"),
+        ({"model_wire": "smoke"}, "model_wire needs one of openai-chat, anthropic, gemini"),
+        ({"background_models": "tiny"}, "background_models needs a list"),
         ({"kind": "magic"}, "kind needs one of cascade"),
         ({"assistant": ""}, "assistant needs a name"),
         ({"models": []}, "models needs a list"),

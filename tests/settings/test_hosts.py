@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.settings import is_listed, is_loopback, names_listener
+from narrows.settings import is_listed, is_loopback, local_url, names_listener
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,10 @@ def test_a_name_lists_itself_and_all_below_it_and_nothing_beside_it() -> None:
     assert is_listed("example", 443, "b,example:443")
     assert not is_listed("anexample", 443, "example")
     assert not is_listed("example", 443, "example:80")
+
+
+def test_where_programs_on_this_machine_find_a_listener() -> None:
+    assert local_url("0.0.0.0", 1) == "http://127.0.0.1:1"
+    assert local_url("::", 1) == "http://[::1]:1"
+    assert local_url("localhost", 80) == "http://localhost:80"
+    assert local_url("fe80::1", 80) == "http://[fe80::1]:80"

@@ -43,6 +43,7 @@ from narrows.agents.run import (
     Run,
     RunRules,
     RunState,
+    Stirred,
     Stopped,
     Tell,
     Ticked,
@@ -64,8 +65,8 @@ def handle(run: Run, event: Event, rules: RunRules) -> Step:
     match event:
         case Admitted(at_s):
             return replace(_moved(run, RunState.IN_PROGRESS), progressed_s=at_s), (Begin(),)
-        case Begun(at_s):
-            return replace(run, begun=True, progressed_s=at_s), (Look(0.0),)
+        case Begun() | Stirred():
+            return _at_work(run, event)
         case Observed() | LookFailed() | Called():
             return _looked(run, event, rules) if run.state is RunState.IN_PROGRESS else (run, ())
         case GaveUp(_, error):
@@ -102,6 +103,12 @@ def _moved(run: Run, state: RunState) -> Run:
     if state not in TRANSITIONS[run.state]:
         raise NoSuchTransitionError(f"{run.state} -> {state}")
     return replace(run, state=state)
+
+
+def _at_work(run: Run, event: Begun | Stirred) -> Step:
+    if isinstance(event, Begun):
+        return replace(run, begun=True, progressed_s=event.at_s), (Look(0.0),)
+    return replace(run, progressed_s=max(run.progressed_s, event.at_s), waiting_s=0.0), ()
 
 
 def _looked(run: Run, event: Observed | LookFailed | Called, rules: RunRules) -> Step:

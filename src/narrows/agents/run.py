@@ -194,6 +194,13 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
+class Stirred:
+    """The agent's model has been at work for it, last at `at_s`: it is about to have news."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """The agent has called tools of its client, and is held up until it has their outputs."""
 
@@ -208,7 +215,9 @@ class Resumed:
     at_s: float
 
 
-Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | Called | Resumed
+Event = (
+    Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | Stirred | Called | Resumed
+)
 
 
 # What is to be done

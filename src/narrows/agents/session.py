@@ -69,12 +69,13 @@ class Fresh:
     id: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
     """A conversation with an agent. `key`: the digest of its history, empty where it has none that a client knows;
     `conversation`: the backend's name of it, empty where it has none yet; `steps`: how many steps the backend had when
     its last turn ended, if that is known; `id`: see `Fresh`; `tools`: the digest of those that it has; `calls`: those
-    that it waits for; `held`: its agent is held up meanwhile, by a request to this process."""
+    that it waits for; `held`: its agent is held up meanwhile, by a request to this process; `token`: the digest of the
+    token under which its model calls come in, empty where they do not."""
 
     owner: str
     agent: str
@@ -89,6 +90,7 @@ class Session:
     calls: tuple[PendingCall, ...] = ()
     held: bool = False
     leased: bool = False
+    token: bytes = b""
 
     @property
     def place(self) -> tuple[str, str, str]:

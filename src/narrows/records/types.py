@@ -160,10 +160,28 @@ class AgentFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     tool_calls: Annotated[int, _is("calls of these that the answer ended with")] = 0
     tool_outputs: Annotated[int, _is("outputs that the request brought for calls that waited")] = 0
     revised: Annotated[bool, _is("true where the agent changed a text of which a part had been sent")] = False
-    input_tokens: Annotated[int | None, _is("input tokens of the agent's model calls, as its server reports them")] = (
-        None
-    )
+    input_tokens: Annotated[
+        int | None,
+        _is(
+            "input tokens of the agent's model calls, as seen when they passed here, or else as its server reports them"
+        ),
+    ] = None
     output_tokens: Annotated[int | None, _is("output tokens, likewise")] = None
+    model_calls: Annotated[int | None, _is("model calls for the answer that passed here, where any did")] = None
+    background_calls: Annotated[int | None, _is("those that passed here for other ends, such as a title")] = None
+    background_input_tokens: Annotated[int | None, _is("their input tokens, as seen")] = None
+    background_output_tokens: Annotated[int | None, _is("their output tokens")] = None
+
+
+class AgentCallFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Which agent made a model call, and what for."""
+
+    agent: Annotated[str, _is("the agent, as the settings name it")]
+    session: Annotated[str | None, _is("its session, where that is known")] = None
+    run: Annotated[str | None, _is("the request that its run answers, by `request_id`, where there is a run")] = None
+    background: Annotated[
+        bool, _is("true where the call is overhead, as far as could be said: outside a run, or for other ends")
+    ] = False
 
 
 class Timings(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -213,6 +231,9 @@ class ExchangeRecord(
     request_id: Annotated[str, _is("as in the answer's `x-narrows-request-id`")]
     started_at: Annotated[float, _is("when the request's first byte came, in seconds since the epoch")]
     agent: Annotated[AgentFigures | None, _is("the agent that answered, where one did")] = None
+    agent_call: Annotated[AgentCallFigures | None, _is("whose it is, where it is a model call of an agent's own")] = (
+        None
+    )
     timings: Annotated[Timings, _is("where the time went")]
     plan: Annotated[PlanFigures, _is("what was done with the request's body; absent where no wire knows the path")] = (
         PROXIED

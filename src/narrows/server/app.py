@@ -29,7 +29,7 @@ from narrows.server.gateway import Gateway, Telling
 from narrows.server.limits import Limits
 from narrows.server.plan_pool import PlanPool
 from narrows.server.planner import Planner
-from narrows.settings import Settings
+from narrows.settings import Settings, local_url
 from narrows.telemetry.events import Stopped, Stopping
 from narrows.telemetry.log import EventLog
 from narrows.telemetry.metrics import Metrics
@@ -73,6 +73,7 @@ class RunningGateway:
         self._handler_before = gateway.loop.get_exception_handler()
         gateway.loop.set_exception_handler(self._on_fault)
         self._closing: asyncio.Task[None] | None = None
+        self._tell_agents()
 
     async def listen_at(self, host: str, port: int) -> None:
         """Accept connections at an address.
@@ -105,6 +106,7 @@ class RunningGateway:
         for downstream in tuple(self.gateway.downstreams):
             downstream.serve_under(self.gateway)
         before.pool.close()
+        self._tell_agents()
 
     def retire(self, idle_grace_s: float) -> None:
         """Accept nothing more, for others do; connections without an exchange close after a grace, and answers say
@@ -158,6 +160,14 @@ class RunningGateway:
     def _listening(self, server: asyncio.Server) -> None:
         self._servers.append(server)
         self.port = server.sockets[0].getsockname()[1]
+        self._tell_agents()
+
+    def _tell_agents(self) -> None:
+        """Where their model calls can come in; what is not listened on here may be by workers that hand over."""
+        gateway, settings = self.gateway, self.gateway.settings
+        if gateway.agents is not None:
+            url = local_url(settings.host, self.port or settings.port) + settings.own_prefix
+            gateway.agents.reached_at(url, lends_key=bool(settings.upstream_key))
 
     def _stop_listening(self) -> None:
         while self._servers:

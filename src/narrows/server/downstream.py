@@ -26,6 +26,7 @@ from narrows.core.http1 import (
     parse_request_head,
 )
 from narrows.errors import ClientTooSlow, GatewayError, HeadTooLarge, MalformedRequest
+from narrows.server.agents.model_exchange import ModelExchange
 from narrows.server.body_end import UNREAD, BodyEnd, body_end
 from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import Exchange
@@ -294,7 +295,8 @@ class Downstream(asyncio.Protocol):
 
     def _begin(self, prepared: Prepared, framing: Framing, rest: bytes) -> None:
         self._stage = _Stage.EXCHANGE
-        self._exchange = exchange = Exchange(self._gateway, self, prepared, framing)
+        kind = Exchange if prepared.passage is None else ModelExchange
+        self._exchange = exchange = kind(self._gateway, self, prepared, framing)
         if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
             self._buffer = rest[framing.size :]
             self._walker = UNREAD

@@ -40,7 +40,7 @@ from narrows.wire.registry import wire_for
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
 
-_READABLE = frozenset({PassReason.POLICY_OFF, PassReason.NO_TRANSFORM})
+READABLE = frozenset({PassReason.POLICY_OFF, PassReason.NO_TRANSFORM})
 """Bodies that are not planned, and can be read."""
 
 
@@ -151,8 +151,13 @@ class Exchange(Forwarding):
         """Whether the body must be held to know the model that it names."""
         gateway = self._gateway
         has_agents = (gateway.agents is not None or gateway.elsewhere is not None) and admitted.wire is CHAT
-        readable = isinstance(admitted, Planned) or admitted.reason in _READABLE
+        readable = isinstance(admitted, Planned) or admitted.reason in READABLE
         return has_agents and readable
+
+    def _agent_for(self, body: HeldBody, admitted: Planned | Passed) -> Agent | None:
+        """The agent that answers in the upstream's place."""
+        agents = self._gateway.agents
+        return agents.serving(body.payload()) if agents is not None and admitted.wire is CHAT else None
 
     def _ask(self, agent: Agent, body: HeldBody) -> None:
         """Let an agent answer."""
@@ -182,8 +187,7 @@ class Exchange(Forwarding):
         admitted, story = self._prepared.admitted, self.story
         assert not isinstance(admitted, GatewayError)
         story.received_s = perf_counter()
-        agents = self._gateway.agents
-        agent = agents.serving(body.payload()) if agents is not None and admitted.wire is CHAT else None
+        agent = self._agent_for(body, admitted)
         if agent is not None:
             self._ask(agent, body)
             return

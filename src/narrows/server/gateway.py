@@ -257,6 +257,8 @@ class Gateway:
             owner.failed(GatewayError("the gateway has a fault; its log names the place, by this request's id"))
 
     def _tell(self, story: Story, response: ResponseRecord | None) -> None:
+        if story.model_call is not None:
+            story.model_call.tell(response, story.status)
         record = story.to_record(self._clock_offset_s, response)
         decisions = () if story.plan is None else first_time_decisions(story.plan, story.request_id)
         self.telling.metrics.observe_exchange(record, decisions)

@@ -72,21 +72,21 @@ class Keyring:
         """The holders, by digest, who have the same name and limits there."""
         return {digest: holder for digest, holder in self._keys if self._limits[digest] == limits.get(digest)}
 
-    def enter(self, head: RequestHead, origin_form: bytes) -> Entry:
-        """Who sends this request, and what of it stays here.
+    def enter(self, head: RequestHead, origin_form: bytes, *, needs_key: bool = True) -> Entry:
+        """Who sends this request, and what of it stays here. Without `needs_key` it may come in for another reason.
 
         Raises:
             InvalidKey: the gateway has keys, and it shows none of them; or it has none, and a web page asks.
         """
-        if self._lends and (names_another_host(head) or comes_from_another_site(head)):
+        if needs_key and self._lends and (names_another_host(head) or comes_from_another_site(head)):
             raise InvalidKey(
                 "this gateway lends its upstream's key, or its agents, to programs on this machine; to a web page, or"
                 " under a name that is not localhost, only for gateway keys: make one with `narrows key new NAME`"
             )
         query = origin_form.partition(b"?")[2] if _QUERY_MARK in origin_form else b""
-        shown = [(name, holder) for name, value in _credentials(head.fields) if (holder := self._holder_of(value))]
+        shown = [(name, holder) for name, value in shown_keys(head.fields) if (holder := self._holder_of(value))]
         holder = shown[0][1] if shown else next(filter(None, map(self._holder_of, _keys_in(query))), None)
-        if holder is None and self._keys:
+        if holder is None and self._keys and needs_key:
             raise InvalidKey(
                 "this gateway needs a key, and the request shows none that it knows: send the one that"
                 " `narrows key new` printed as the API key (Authorization: Bearer, x-api-key, x-goog-api-key or"
@@ -130,7 +130,7 @@ def _names_of(shown: list[tuple[bytes, Holder]]) -> frozenset[bytes]:
     return frozenset({KEY_FIELD, *(name for name, _ in shown)})
 
 
-def _credentials(fields: bytes) -> list[tuple[bytes, bytes]]:
+def shown_keys(fields: bytes) -> list[tuple[bytes, bytes]]:
     """The name, in lower case, and the value of every field that may show a key, without a `Bearer` before it. They are
     found by the prefix of keys, which is one search where looking for each name would be five."""
     found: list[tuple[bytes, bytes]] = []

@@ -20,6 +20,7 @@ from narrows.core.headers import field, forward_request_fields
 from narrows.core.http1 import MAX_LENGTH_DIGITS, Framing, NoBody, RequestHead, Sized
 from narrows.errors import GatewayError
 from narrows.server.admission import Passed, Planned, admit
+from narrows.server.agents.passage import Passage, passage_of
 from narrows.server.keys import Entry, Holder
 from narrows.server.own_routes import Told
 
@@ -38,7 +39,8 @@ _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 class Prepared:
     """A request's head, and what is to be done about it. `own` answers it in the upstream's stead; `admitted` may be
     the error that refuses it. `holder`: whose gateway key it shows. `before` and `after` are the head that goes
-    upstream, around the number of its length where it has one. `upgrades`: it asks for a tunnel."""
+    upstream, around the number of its length where it has one. `upgrades`: it asks for a tunnel. `passage`: it is an
+    agent's model call, and `path` what that asks its upstream for."""
 
     head: RequestHead
     method: str
@@ -49,6 +51,7 @@ class Prepared:
     before: bytes = b""
     after: bytes = b""
     holder: Holder | None = None
+    passage: Passage | None = None
 
     def upstream_head(self, length: int | None) -> bytes:
         """The head that goes upstream; `length` is the body's, where its framing is a length."""
@@ -60,17 +63,19 @@ class Prepared:
 def prepare(head: RequestHead, gateway: Gateway) -> Prepared:
     """Work it out. Errors are part of the result."""
     origin_form = head.origin_form
-    method, path = head.method.decode(), origin_form.partition(b"?")[0].decode("latin-1")
-    own = gateway.own_routes.find(head)
+    passage = None if gateway.agents is None else passage_of(head, gateway.settings.own_prefix)
+    method = head.method.decode()
+    path = origin_form.partition(b"?")[0].decode("latin-1") if passage is None else passage.path
+    own = gateway.own_routes.find(head) if passage is None else None
     try:
-        entry = _enter(head, origin_form, gateway)
+        entry = _enter(head, origin_form, gateway) if passage is None else passage.enter(head, gateway.keyring)
     except GatewayError as error:
         return Prepared(head, method, path, None, error)
     try:
         admitted = admit(head, entry.origin_form, gateway.rules)
         target = gateway.target.join(entry.origin_form)
     except GatewayError as error:
-        return Prepared(head, method, path, own, error, holder=entry.holder)
+        return Prepared(head, method, path, own, error, holder=entry.holder, passage=passage)
     upgrades = _upgrades(head)
     fields = forward_request_fields(
         head,
@@ -81,7 +86,7 @@ def prepare(head: RequestHead, gateway: Gateway) -> Prepared:
     block = b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, target, fields)
     length = _LENGTH.search(block.lower()) if isinstance(head.framing, Sized) else None
     cut, go_on = length.span(1) if length else (len(block), len(block))
-    return Prepared(head, method, path, own, admitted, upgrades, block[:cut], block[go_on:], entry.holder)
+    return Prepared(head, method, path, own, admitted, upgrades, block[:cut], block[go_on:], entry.holder, passage)
 
 
 def _enter(head: RequestHead, origin_form: bytes, gateway: Gateway) -> Entry:

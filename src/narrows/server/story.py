@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from narrows.plan import Plan
 from narrows.records.figures import plan_figures, response_figures
-from narrows.records.types import PROXIED, AgentFigures, BodyDecision, ExchangeRecord, Outcome, PlanFigures, Timings
+from narrows.records.types import (
+    PROXIED,
+    AgentCallFigures,
+    AgentFigures,
+    BodyDecision,
+    ExchangeRecord,
+    Outcome,
+    PlanFigures,
+    Timings,
+)
+from narrows.server.agents.traffic import ModelCall
 from narrows.wire.types import ResponseRecord
 
 
@@ -14,7 +24,8 @@ from narrows.wire.types import ResponseRecord
 class Story:
     """Times are `perf_counter` seconds, or None where that point was not reached. `received_s`: the request's last
     byte had come; `ready_s`: it could go upstream. `locate_s` and `plan_s` are durations. `reason`: why the body was
-    not planned, where a wire knows its path. `asked`: model and stream, where an agent was asked."""
+    not planned, where a wire knows its path. `asked`: model and stream, where an agent was asked. `model_call` is told
+    what was observed, where an agent asks a model."""
 
     request_id: str
     started_s: float
@@ -40,6 +51,8 @@ class Story:
     limit: str | None = None
     asked: tuple[str, bool] | None = None
     agent: AgentFigures | None = None
+    agent_call: AgentCallFigures | None = None
+    model_call: ModelCall | None = None
 
     def to_record(self, clock_offset_s: float, response: ResponseRecord | None) -> ExchangeRecord:
         """The record; `clock_offset_s` added to its times gives seconds since the epoch.
@@ -69,6 +82,7 @@ class Story:
             response_bytes=self.response_bytes,
             plan=self._plan_figures(),
             agent=self.agent,
+            agent_call=self.agent_call,
             response=None if response is None else response_figures(response),
         )
 

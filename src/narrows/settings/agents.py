@@ -41,6 +41,27 @@ class ToolPolicy(StrEnum):
     OFF = "off"
 
 
+class Correlation(StrEnum):
+    """How an agent's own model calls are known to belong to a session of it."""
+
+    NONE = "none"
+    """They do not come through the gateway, as far as it knows."""
+    ENDPOINT = "endpoint"
+    """Each conversation is given an address of its own to send them to."""
+    HEADER = "header"
+    """They name the conversation in a header."""
+    SINGLE = "single"
+    """They are those of the one run that there can be."""
+
+
+class ModelWire(StrEnum):
+    """The format of an agent's model calls, in the words of the cascade protocol."""
+
+    OPENAI_CHAT = "openai-chat"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+
+
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """An agent by name. Times are seconds; `token` is what the variable that `token_env` names held at the start.
@@ -57,6 +78,11 @@ class AgentSettings:
     token_file: str = ""
     token_header: str = ""
     token: str = ""
+    correlation: Correlation = Correlation.NONE
+    session_header: str = "x-session-id"
+    gateway_url: str = ""
+    model_wire: ModelWire = ModelWire.OPENAI_CHAT
+    background_models: tuple[str, ...] = ()
     lenient: bool = False
     tools: ToolPolicy = ToolPolicy.AUTO
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
@@ -126,7 +152,22 @@ def _read_agent(name: str, entry: object) -> AgentSettings:
         raise ValueError("needs a url, such as http://127.0.0.1:9901")
     if agent.token_env and agent.token_file:
         raise ValueError("has token_env and token_file; leave one of them")
+    _check_correlation(agent)
     return replace(agent, models=agent.models or (name,))
+
+
+def _check_correlation(agent: AgentSettings) -> None:
+    """Runs at once whose model calls cannot be told apart would get each other's figures and calls."""
+    if agent.gateway_url and agent.correlation is Correlation.NONE:
+        raise ValueError(
+            "has a gateway_url, to which its model calls are to come, and no correlation by which they could be known"
+            " to be a session's: set correlation to endpoint, header, or (with max_runs = 1) single"
+        )
+    if agent.correlation is Correlation.SINGLE and agent.max_runs > 1:
+        raise ValueError(
+            f"has correlation single, by which model calls are those of the one run there is, and max_runs"
+            f" {agent.max_runs}: set max_runs = 1, or correlation to endpoint or header"
+        )
 
 
 def _read(word: str, value: object) -> Any:
@@ -207,6 +248,11 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "token_env": _text(_VARIABLE, "the name of an environment variable, and not the token itself"),
     "token_file": _ANY_NAME,
     "token_header": _text(_FIELD_NAME, "the name of a header"),
+    "correlation": _one_of(Correlation),
+    "session_header": _text(_FIELD_NAME, "the name of a header"),
+    "gateway_url": _url,
+    "model_wire": _one_of(ModelWire),
+    "background_models": _models,
     "lenient": _switch,
     "tools": _one_of(ToolPolicy),
     "on_disconnect": _one_of(OnDisconnect),

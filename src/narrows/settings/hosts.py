@@ -14,6 +14,13 @@ def is_loopback(host: str) -> bool:
         return host.lower() in ("localhost", "localhost.")
 
 
+def local_url(host: str, port: int) -> str:
+    """The URL at which programs on this machine find what listens there: no client connects to a wildcard address
+    everywhere."""
+    found = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{found}]:{port}" if ":" in found else f"http://{found}:{port}"
+
+
 def names_listener(url: str, host: str, port: int) -> bool:
     """Whether `url` leads to what listens on `host` and `port`; port 0 is not known yet and equals none."""
     parts = urlsplit(url)

@@ -1,7 +1,8 @@
 """Run a reference server of the cascade/1 protocol: an agent without tools that really asks a model.
 
 It is for trying out and testing what drives such agents, as the gateway's [agents.NAME] does. Its model traffic goes to
---model-url, which can be the gateway itself, each call with the conversation's name in x-session-id. --script FILE
+--model-url, which can be the gateway itself, each call with the conversation's name in x-session-id; a conversation
+that is begun with a modelEndpoint sends its calls there. --script FILE
 makes it misbehave as real servers do: texts that change after the fact, errors, steps that wait for a person, restarts.
 --classic makes it speak the older dialect. It keeps everything in memory, and is no server for production.
 """
@@ -28,6 +29,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=9901, help="the port; 0 takes a free one [9901]")
     parser.add_argument("--model-url", default="", help="the model's base URL, such as http://127.0.0.1:8787/v1")
     parser.add_argument("--model", default="default", help="the model's name, as its server knows it [default]")
+    parser.add_argument("--small-model", default="", help="the model for summaries [the same]")
     parser.add_argument("--key-env", default="OPENAI_API_KEY", help="the variable with its key [OPENAI_API_KEY]")
     parser.add_argument("--token-env", default="", help="the variable with the token that every call must show")
     parser.add_argument("--script", default="", metavar="FILE", help="JSON file of what to do for the next messages")
@@ -57,7 +59,8 @@ def _script(path: str) -> Script:
 
 async def _serve(arguments: Namespace, script: Script, token: str) -> None:
     key = os.environ.get(arguments.key_env, "")
-    model = Model(arguments.model_url, arguments.model, key) if arguments.model_url else None
+    small = arguments.small_model
+    model = Model(arguments.model_url, arguments.model, key, small=small) if arguments.model_url else None
     listener = Listener(Service(script, model, classic=arguments.classic), token=token)
     try:
         await listener.listen(arguments.host, arguments.port)

@@ -156,7 +156,7 @@ class Conversation:
     async def _summarise(self) -> None:
         if self._model is not None:
             asked = [*self._messages, {"role": "user", "content": _SUMMARY}]
-            said = [said async for said in self._model.ask(asked, self.name)]
+            said = [said async for said in self._model.ask(asked, self.name, small=True)]
             self._add("CHECKPOINT", "DONE", metadata=_metadata(said[-1]))
 
     async def _wait(self, doing: Doing) -> None:

@@ -32,25 +32,37 @@ class Said:
 
 
 class Model:
-    """A model at a base URL such as http://127.0.0.1:8787/v1."""
+    """A model at a base URL such as http://127.0.0.1:8787/v1. `small`: the name of the one for ends of the agent's
+    own."""
 
-    def __init__(self, base_url: str, name: str, key: str) -> None:
+    def __init__(self, base_url: str, name: str, key: str, *, small: str = "") -> None:
         target = parse_target(base_url)
         self._pool = Pool(target, client_context("") if target.tls else None, CONNECT_TIMEOUT_S)
         self._caller = Caller(self._pool)
         self._name = name
         self._key = key
+        self._small = small or name
 
-    async def ask(self, messages: Sequence[Mapping[str, str]], session: str) -> AsyncIterator[Said]:
-        """What it says to these messages, each time there is more of it.
+    def elsewhere(self, base_url: str, key: str) -> Model:
+        """The same model at another base URL; an empty key is this one's.
+
+        Raises:
+            SettingsError: it is no URL.
+        """
+        return Model(base_url, self._name, key or self._key, small=self._small)
+
+    async def ask(
+        self, messages: Sequence[Mapping[str, str]], session: str, *, small: bool = False
+    ) -> AsyncIterator[Said]:
+        """What it says to these messages, each time there is more of it; `small`: the one for other ends is asked.
 
         Raises:
             ModelFailed: its server refuses, or breaks off.
             UpstreamError: it cannot be reached.
         """
-        body = msgspec.json.encode(
-            {"model": self._name, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
-        )
+        name = self._small if small else self._name
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        body = msgspec.json.encode({"model": name, "messages": messages, **options})
         fields = [("Content-Type", "application/json"), (SESSION_FIELD, session), ("Accept-Encoding", "identity")]
         if self._key:
             fields.append(("Authorization", f"Bearer {self._key}"))

@@ -13,6 +13,7 @@ from typing import Any
 from narrows.cli.cascade_server.conversation import IDLE, Conversation, Json
 from narrows.cli.cascade_server.model import Model
 from narrows.cli.cascade_server.script import Script, Sending, TurnScript
+from narrows.errors import SettingsError
 
 STATUSES: Mapping[str, int] = {
     "invalid_argument": 400,
@@ -29,6 +30,7 @@ STATUSES: Mapping[str, int] = {
     "deadline_exceeded": 504,
 }
 MAX_HOLD_S = 30.0
+OUR_WIRE = "openai-chat"
 CANCEL_WITHIN_S = 2.0
 
 
@@ -52,6 +54,7 @@ class Service:
         self._model = model
         self._classic = classic
         self._begun: list[Conversation] = []
+        self._models: list[Model] = []
         self._methods = {
             "StartCascade": self._start,
             "UpdateConversationAnnotations": self._annotate,
@@ -85,6 +88,8 @@ class Service:
         """End every run."""
         for conversation in self._begun:
             await conversation.cancel()
+        for model in self._models:
+            model.close()
 
     def restart(self, keep: bool) -> None:
         """Be a new instance."""
@@ -105,15 +110,29 @@ class Service:
     def _version(self, conversation: Conversation) -> str:
         return f"{self.instances}.{conversation.number}"
 
-    async def _health(self, _: Json) -> Json:
+    async def _health(self, request: Json) -> Json:  # noqa: ARG002 # it has nothing in it
         return {"status": "SERVING", "protocol": "cascade/1", "instanceId": f"instance-{self.instances}"}
 
-    async def _start(self, _: Json) -> Json:
-        conversation = Conversation(f"cascade-{len(self._begun) + 1}", self._model, self.restart)
+    async def _start(self, request: Json) -> Json:
+        model = self._model_at(request.get("modelEndpoint"))
+        conversation = Conversation(f"cascade-{len(self._begun) + 1}", model, self.restart)
         self._begun.append(conversation)
         self.conversations[conversation.name] = conversation
         told: Json = {"cascadeId": conversation.name}
         return told if self._classic else told | {"version": self._version(conversation)}
+
+    def _model_at(self, endpoint: Any) -> Model | None:
+        """The model of a conversation that says where its model calls are to go."""
+        if self._model is None or self._classic or not isinstance(endpoint, Mapping):
+            return self._model
+        if endpoint.get("wire", OUR_WIRE) != OUR_WIRE:
+            raise Refusal("invalid_argument", f"this server speaks {OUR_WIRE} with its model, and nothing else")
+        try:
+            model = self._model.elsewhere(str(endpoint.get("baseUrl", "")), str(endpoint.get("apiKey", "")))
+        except SettingsError as error:
+            raise Refusal("invalid_argument", f"modelEndpoint: {error}") from None
+        self._models.append(model)
+        return model
 
     async def _annotate(self, request: Json) -> Json:
         for name in request.get("cascadeIds", ()):

@@ -7,18 +7,25 @@ from dataclasses import dataclass, field
 
 from narrows.agents.request import ChatRequest
 from narrows.agents.run import RunRules
-from narrows.agents.session import Sessions
+from narrows.agents.session import Session, Sessions
 from narrows.agents.tools import ToolPath
 from narrows.backends.types import Backend
 from narrows.errors import UnsupportedParameter
+from narrows.server.agents.correlation import AgentTraffic
 from narrows.server.agents.parking import Parking
 from narrows.settings import AgentSettings, ToolPolicy
+
+POLLS_S = (0.1, 0.4)
+"""From how long to how long between two looks at an agent."""
+WOKEN_POLLS_S = (0.05, 2.0)
+"""The same for one whose model calls pass here, as they ask for a look themselves."""
 
 
 @dataclass(slots=True)
 class Agent:
     """An agent as it is served. `queued`: runs that wait for a place; `parking`: runs that are held up until their
-    clients come back; `held_path`: how it is offered a client's tools, where its backend cannot do that by itself."""
+    clients come back; `held_path`: how it is offered a client's tools, where its backend cannot do that by itself; `traffic`: its
+    own model calls."""
 
     settings: AgentSettings
     backend: Backend
@@ -27,9 +34,11 @@ class Agent:
     queued: int = 0
     held_path: ToolPath | None = None
     parking: Parking = field(init=False)
+    traffic: AgentTraffic = field(init=False)
 
     def __post_init__(self) -> None:
         self.parking = Parking(self.sessions)
+        self.traffic = AgentTraffic(self.settings, self.sessions.listed())
 
     @property
     def tool_path(self) -> ToolPath | None:
@@ -53,11 +62,23 @@ class Agent:
             f"this agent is not offered a client's tools, as {why}; send the request without `tools`", param="tools"
         )
 
+    async def begin_conversation(self, session: Session) -> None:
+        """Have its server begin a conversation for a session.
+
+        Raises:
+            GatewayError: there is none.
+        """
+        endpoint = self.traffic.endpoint_for(session)
+        session.conversation = await self.backend.start(endpoint)
+        self.traffic.opened(session)
+
     def rules(self, request: ChatRequest) -> RunRules:
         """The rules of a run; the client may ask for less time than the settings give, and never for more."""
         chosen = self.settings
         total_s = chosen.total_timeout_s
+        polls_s = WOKEN_POLLS_S if self.traffic.passes else POLLS_S
         return RunRules(
+            polls_s=polls_s,
             queue_s=chosen.queue_timeout_s,
             first_event_s=chosen.first_event_timeout_s,
             idle_s=chosen.idle_timeout_s,

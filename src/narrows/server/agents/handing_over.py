@@ -23,10 +23,10 @@ from time import time
 
 from narrows.agents.request import model_of
 from narrows.errors import Overloaded
+from narrows.server.agents.passage import AGENTS
 from narrows.server.resetting import reset_on_close
 from narrows.settings import AgentSettings
 
-AGENTS_PATH = "/narrows/agents/"
 GIVEN_WITHIN_S = 5.0
 _AGAIN_S = 0.005
 _RETRY_AFTER_S = 2
@@ -52,7 +52,7 @@ class Elsewhere:
         self.started_s = int(time())
         self._end = end
         self._served = frozenset(self.models)
-        self._path = (own_prefix + AGENTS_PATH).encode()
+        self._path = (own_prefix + AGENTS).encode()
 
     def serves(self, body: bytes) -> bool:
         """Whether a request of this body is for an agent."""

@@ -33,7 +33,7 @@ _JSON: Final = "application/json"
 
 def is_listing(prepared: Prepared) -> bool:
     """Whether a request asks for the list."""
-    return prepared.method in {"GET", "HEAD"} and prepared.path in PATHS
+    return prepared.method in {"GET", "HEAD"} and prepared.path in PATHS and prepared.passage is None
 
 
 async def listing(agents: AgentPlane | Elsewhere, gateway: Gateway, prepared: Prepared) -> Reply:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import uniform
 from typing import Protocol, assert_never
 
@@ -40,17 +40,21 @@ from narrows.agents.run import (
     Resumed,
     Run,
     RunRules,
+    Stirred,
     Stopped,
     Tell,
     Ticked,
 )
 from narrows.backends import types as backends
 from narrows.errors import GatewayError
+from narrows.server.agents.traffic import RunTraffic
 
 CANCEL_TIMEOUT_S = 5.0
 HELD_LOOK_S = 15.0
 LAST_LOOK_S = 0.5
 """For the look before a leg ends with calls, which only sees whether there is more text."""
+LONGEST_UNHEARD_S = 0.4
+"""Between two looks, where nothing is known to ask for the next."""
 _JITTER = 0.2
 
 
@@ -74,13 +78,14 @@ class Reader(Protocol):
 class Part:
     """What a leg is made of beside its rules. `begin` gives the agent its message, or what it waits for; `release` lets
     go of the session, with what the client has been told as the answer, and gives the calls that wait now; `streams`:
-    it is told piece by piece."""
+    it is told piece by piece; `traffic`: the agent's model calls."""
 
     places: asyncio.Semaphore
     begin: Callable[[], Awaitable[backends.Turn]]
     holds_looks: Callable[[], bool]
     release: Callable[[Run, backends.Turn | None, str], tuple[PendingCall, ...]]
     streams: bool
+    traffic: RunTraffic
 
 
 class Performance:
@@ -95,6 +100,7 @@ class Performance:
         self.run = Run(accepted_s=now_s) if before is None else machine.handle(before, Resumed(now_s), rules)[0]
         self._turn: backends.Turn | None = None
         self._has_place = False
+        self._heeded_s = 0.0
         self._released = False
         self._calls: list[AgentCall] = []
         self._interrupts: deque[Event] = deque()
@@ -123,7 +129,9 @@ class Performance:
         try:
             self._work = self._loop.create_task(self._admit())
             while not self.run.leg_over:
-                await self._handle(await self._next())
+                event = await self._next()
+                self._heed_traffic()
+                await self._handle(event)
         finally:
             await self._drop_work()
             if not self.run.leg_over:
@@ -162,6 +170,13 @@ class Performance:
             return Called(self._loop.time(), calls)
         return Ticked(self._loop.time())
 
+    def _heed_traffic(self) -> None:
+        """What has passed since the last event is news of the run, and progress."""
+        last_s = self._part.traffic.last_s
+        if last_s > self._heeded_s:
+            self._heeded_s = last_s
+            self.run, _ = machine.handle(self.run, Stirred(last_s), self.rules)
+
     async def _drop_work(self) -> None:
         work, self._work = self._work, None
         if work is not None:
@@ -182,9 +197,10 @@ class Performance:
 
     async def _look(self, after_s: float, *, last: bool) -> Event:
         assert self._turn is not None
-        holds = self._part.holds_looks() and not last
+        holds, traffic = self._part.holds_looks() and not last, self._part.traffic
         if after_s and not (holds and not self.run.failing):
-            await asyncio.sleep(after_s * uniform(1 - _JITTER, 1 + _JITTER))  # jitter is no secret
+            await self._pause(after_s * uniform(1 - _JITTER, 1))  # jitter is no secret
+        traffic.looking()
         try:
             async with asyncio.timeout(LAST_LOOK_S if last else None):
                 seen = await self._turn.look(HELD_LOOK_S if holds else 0.0)
@@ -192,7 +208,18 @@ class Performance:
             return LookFailed(self._loop.time(), str(error))
         except GatewayError as error:
             return GaveUp(self._loop.time(), error)
+        if last or seen.outcome is not None:
+            await traffic.settle()
+            seen = replace(seen, usage=traffic.figures().usage or seen.usage)
         return Observed(self._loop.time(), seen)
+
+    async def _pause(self, after_s: float) -> None:
+        """Wait before a look. News cuts it short, but no wait after a look that failed."""
+        if self.run.failing:
+            await asyncio.sleep(after_s)
+        else:
+            traffic = self._part.traffic
+            await traffic.pause(after_s if traffic.heard else min(after_s, LONGEST_UNHEARD_S))
 
     # Commands
 

@@ -61,6 +61,17 @@ class AgentPlane:
         """How many runs there are."""
         return len(self._running)
 
+    def named(self, name: str) -> Agent | None:
+        """The agent of this name."""
+        return next((agent for agent in self._agents if agent.settings.name == name), None)
+
+    def reached_at(self, url: str, *, lends_key: bool) -> None:
+        """The gateway listens: agents that are told nothing else reach it at `url`. `lends_key`: it has a key for the
+        upstream, so an agent needs none."""
+        for agent in self._agents:
+            agent.traffic.gateway_url = agent.settings.gateway_url or url
+            agent.traffic.lends_key = lends_key
+
     def serving(self, body: bytes) -> Agent | None:
         """The agent that a request of this body is for."""
         return self._by_model.get(model_of(body))
@@ -89,7 +100,14 @@ class AgentPlane:
         turn = AgentTurn(agent, request, lease, asking, owner)
         reader = turn.reader()
         performance = Performance(
-            Part(agent.places, turn.begin, lambda: agent.backend.holds_looks, turn.release, request.stream),
+            Part(
+                agent.places,
+                turn.begin,
+                lambda: agent.backend.holds_looks,
+                turn.release,
+                request.stream,
+                turn.traffic,
+            ),
             agent.rules(request),
             reader,
             turn.before,
@@ -109,7 +127,7 @@ class AgentPlane:
         turn = self._turns.get((agent_name, session_id))
         if turn is not None and turn.leased:
             return turn.request.tools
-        agent = self._named(agent_name)
+        agent = self.named(agent_name)
         parked = None if agent is None else agent.parking.find(session_id)
         return () if parked is None else parked.tools
 
@@ -121,7 +139,7 @@ class AgentPlane:
         turn = self._turns.get((agent_name, session_id))
         if turn is not None and turn.called(held):
             return True
-        agent = self._named(agent_name)
+        agent = self.named(agent_name)
         parked = None if agent is None else agent.parking.find(session_id)
         if parked is None:
             return False
@@ -131,14 +149,11 @@ class AgentPlane:
     def gave_up(self, agent_name: str, session_id: str, error: GatewayError) -> bool:
         """The request that was held open is no more, as the agent's side has broken it off: the run ends with this
         error, and calls that wait have expired. Whether there was a run."""
-        agent = self._named(agent_name)
+        agent = self.named(agent_name)
         if agent is not None and agent.parking.end(session_id, error):
             return True
         turn = self._turns.get((agent_name, session_id))
         return turn is not None and turn.give_up(error)
-
-    def _named(self, name: str) -> Agent | None:
-        return next((agent for agent in self._agents if agent.settings.name == name), None)
 
     def each_tick(self, now_s: float) -> None:
         """What is looked after a few times a second."""

@@ -24,16 +24,16 @@ _TABLES = (
     """CREATE TABLE IF NOT EXISTS sessions (
     agent TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, named INTEGER NOT NULL, used_s REAL NOT NULL,
     key BLOB NOT NULL, conversation TEXT NOT NULL, steps INTEGER, id TEXT NOT NULL, tools BLOB NOT NULL,
-    calls BLOB NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (agent, owner, name)
+    calls BLOB NOT NULL, held INTEGER NOT NULL, token BLOB NOT NULL, PRIMARY KEY (agent, owner, name)
 ) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS expired_calls (
     agent TEXT NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL, at_s REAL NOT NULL, PRIMARY KEY (agent, id)
 ) WITHOUT ROWID""",
 )
-_PUT = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM sessions WHERE agent = ? AND owner = ? AND name = ?"
-_ALL = """SELECT owner, name, named, used_s, key, conversation, steps, id, tools, calls, held FROM sessions
-    WHERE agent = ? ORDER BY used_s"""
+_COLUMNS = "owner, name, named, used_s, key, conversation, steps, id, tools, calls, held, token"
+_ALL = f"SELECT {_COLUMNS} FROM sessions WHERE agent = ? ORDER BY used_s"
 _EXPIRE = "INSERT OR REPLACE INTO expired_calls VALUES (?, ?, ?, ?)"
 _FORGET = "DELETE FROM expired_calls WHERE agent = ? AND id = ?"
 _ALL_EXPIRED = "SELECT id, owner, at_s FROM expired_calls WHERE agent = ? ORDER BY at_s"
@@ -63,9 +63,9 @@ class SessionStore:
     def of(self, agent: str) -> list[Session]:
         """An agent's sessions, the longest unused first."""
         found = []
-        for owner, name, named, used_s, key, conversation, steps, id_, tools, calls, held in self._rows(_ALL, agent):
-            one = Session(owner, agent, name, bool(named), used_s, key, conversation, steps, id_, tools)
-            one.calls, one.held = _CALLS.decode(calls), bool(held)
+        for owner, name, named, *state, calls, held, token in self._rows(_ALL, agent):
+            one = Session(owner, agent, name, bool(named), *state)
+            one.calls, one.held, one.token = _CALLS.decode(calls), bool(held), token
             found.append(one)
         return found
 
@@ -76,7 +76,7 @@ class SessionStore:
     def put(self, session: Session) -> None:
         one = session
         names = (one.agent, one.owner, one.name, one.named, one.used_s, one.key, one.conversation, one.steps)
-        self._execute(_PUT, (*names, one.id, one.tools, msgspec.json.encode(one.calls), one.held))
+        self._execute(_PUT, (*names, one.id, one.tools, msgspec.json.encode(one.calls), one.held, one.token))
 
     def expire(self, agent: str, calls: Sequence[ExpiredCall]) -> None:
         for call in calls:

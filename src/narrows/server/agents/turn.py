@@ -62,6 +62,7 @@ class AgentTurn:
         if lease.use is SessionUse.RESUMED:
             outputs = outputs_of(request.messages)
             self._outputs = {} if outputs is None else outputs.by_id
+        self.traffic = agent.traffic.run(asking.story.request_id)
         self.note(Run())
 
     @property
@@ -129,6 +130,7 @@ class AgentTurn:
         everything anew in another, unless the session was named: who names a session relies on what the agent knows."""
         self._leave_queue()
         session = self._lease.session
+        self._agent.traffic.run_begins(session, self.traffic)
         if self._lease.use is SessionUse.RESUMED:
             return await self._resume()
         if session.conversation:
@@ -149,7 +151,7 @@ class AgentTurn:
 
     async def _begin_anew(self) -> Turn:
         session = self._lease.session
-        session.conversation = await self._agent.backend.start()
+        await self._agent.begin_conversation(session)
         try:
             return await self._send()
         except ConversationLost:
@@ -210,6 +212,7 @@ class AgentTurn:
             return ()
         self._leased = False
         sessions, session = self._agent.sessions, self._lease.session
+        self._agent.traffic.run_ends(session)
         pending: tuple[PendingCall, ...] = ()
         if not run.begun and not self._is_lost:
             sessions.put_back(self._lease, time())
@@ -253,6 +256,7 @@ class AgentTurn:
         self._leave_queue()
         if self._leased:
             self._leased = False
+            self._agent.traffic.run_ends(self._lease.session)
             self._agent.sessions.give_up(self._lease, time())
         self._refuse_held()
 
@@ -263,7 +267,7 @@ class AgentTurn:
 
     def note(self, run: Run) -> None:
         """Put down how the run stands, for the record of the exchange."""
-        usage = run.usage
+        usage, seen = run.usage, self.traffic.figures()
         self._asking.story.agent = AgentFigures(
             name=self._agent.settings.name,
             run=run.state.value,
@@ -275,6 +279,10 @@ class AgentTurn:
             revised=run.sent.revised,
             input_tokens=None if usage is None else usage.input_tokens,
             output_tokens=None if usage is None else usage.output_tokens,
+            model_calls=seen.calls or None,
+            background_calls=seen.background or None,
+            background_input_tokens=None if seen.overhead is None else seen.overhead.input_tokens,
+            background_output_tokens=None if seen.overhead is None else seen.overhead.output_tokens,
         )
 
 

@@ -1,0 +1,121 @@
+"""Which session of an agent a model call belongs to.
+
+In this order: by the token of the path, which the gateway drew for the session and gave the agent's server as the place
+for its model calls; by the header that names the server's own conversation; and, where the settings say so, to the one
+run that there is. A call that none of these settles is nobody's: it goes to the upstream as any request does, and no
+run counts it.
+
+A token is 256 random bits. What is kept of it is a digest, by which it is looked up: the time that takes tells nothing
+of a token that is not equal to one. It dies with its session, and with the conversation that it was drawn for; so does
+everything that is known here of either.
+"""
+
+from __future__ import annotations
+
+from secrets import token_urlsafe
+from typing import Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from blake3 import blake3
+
+from narrows.agents.session import Session
+from narrows.backends.types import ModelEndpoint
+from narrows.errors import NoSuchRoute
+from narrows.server.agents.passage import AGENTS, API_KEY_PREFIX, Passage
+from narrows.server.agents.traffic import ModelCall, RunTraffic
+from narrows.settings import AgentSettings, Correlation, ModelWire
+
+TOKEN_BYTES: Final = 32
+
+
+def token_digest(token: bytes) -> bytes:
+    """What is kept of a token."""
+    return blake3(token).digest()
+
+
+class AgentTraffic:
+    """The model calls of one agent. `kept`: sessions from before, whose tokens count on. `gateway_url` is where agents
+    reach this gateway, with its own prefix and without a slash at the end; it is known once the gateway listens.
+    `lends_key`: the gateway has a key for the upstream, so an agent needs none of its own."""
+
+    def __init__(self, settings: AgentSettings, kept: tuple[Session, ...] = ()) -> None:
+        self._settings = settings
+        self._background = frozenset(settings.background_models)
+        self._by_token: WeakValueDictionary[bytes, Session] = WeakValueDictionary()
+        self._by_conversation: WeakValueDictionary[str, Session] = WeakValueDictionary()
+        self._runs: WeakKeyDictionary[Session, RunTraffic] = WeakKeyDictionary()
+        self.gateway_url = ""
+        self.lends_key = False
+        for session in kept:
+            self.opened(session)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the agent's model calls come through here at all."""
+        return self._settings.correlation is not Correlation.NONE
+
+    def endpoint_for(self, session: Session) -> ModelEndpoint | None:
+        """Where a conversation that is about to begin for this session is to send its model calls; it may at once."""
+        chosen = self._settings
+        session.token = b""
+        if chosen.correlation is not Correlation.ENDPOINT:
+            return None
+        token = token_urlsafe(TOKEN_BYTES)
+        session.token = token_digest(token.encode())
+        self._by_token[session.token] = session
+        base_url = f"{self.gateway_url}{AGENTS}{chosen.name}/s/{token}"
+        if chosen.model_wire is ModelWire.OPENAI_CHAT:
+            base_url += "/v1"  # clients of the other wires put the version before the rest themselves
+        key = API_KEY_PREFIX.decode() + token if self.lends_key else ""
+        return ModelEndpoint(base_url, key, chosen.model_wire.value)
+
+    def opened(self, session: Session) -> None:
+        """The session's conversation has a name."""
+        if session.token:
+            self._by_token[session.token] = session
+        if session.conversation:
+            self._by_conversation[session.conversation] = session
+
+    def run(self, name: str) -> RunTraffic:
+        """What a run hears of its model calls."""
+        return RunTraffic(name, self._background)
+
+    def run_begins(self, session: Session, run: RunTraffic) -> None:
+        """From now on the session's calls are this run's."""
+        self._runs[session] = run
+
+    def run_ends(self, session: Session) -> None:
+        """From now on they are nobody's."""
+        self._runs.pop(session, None)
+
+    def call(self, passage: Passage, *, counts: bool) -> ModelCall:
+        """A request begins; `counts`: it asks a model, and for no list or the like.
+
+        Raises:
+            NoSuchRoute: its token is no session's, or the agent is not set up to send its calls here.
+        """
+        if not self.passes:
+            raise NoSuchRoute(
+                f"the agent {passage.agent} is not set up to send its model calls through the gateway: set"
+                f" `correlation` under [agents.{passage.agent}]"
+            )
+        session = self._session_of(passage)
+        if session is None:
+            return ModelCall(None)
+        run = self._runs.get(session) if counts else None
+        return ModelCall(None, session.name) if run is None else run.call(session.name)
+
+    def _session_of(self, passage: Passage) -> Session | None:
+        if passage.token:
+            digest = token_digest(passage.token)
+            session = self._by_token.get(digest)
+            if session is None or session.token != digest:
+                raise NoSuchRoute("this address is no session's of the agent, or not any more")
+            return session
+        name = passage.session_name(self._settings.session_header)
+        named = self._by_conversation.get(name)
+        if named is not None and named.conversation == name:
+            return named
+        if self._settings.correlation is Correlation.SINGLE and len(self._runs) == 1:
+            return next(iter(self._runs))
+        return None
