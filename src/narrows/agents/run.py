@@ -215,9 +215,7 @@ class Resumed:
     at_s: float
 
 
-Event = (
-    Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | Stirred | Called | Resumed
-)
+Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | Stirred | Called | Resumed
 
 
 # What is to be done

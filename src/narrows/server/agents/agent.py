@@ -24,8 +24,8 @@ WOKEN_POLLS_S = (0.05, 2.0)
 @dataclass(slots=True)
 class Agent:
     """An agent as it is served. `queued`: runs that wait for a place; `parking`: runs that are held up until their
-    clients come back; `held_path`: how it is offered a client's tools, where its backend cannot do that by itself; `traffic`: its
-    own model calls."""
+    clients come back; `held_path`: how it is offered a client's tools, where its backend cannot do that by itself;
+    `traffic`: its own model calls."""
 
     settings: AgentSettings
     backend: Backend
