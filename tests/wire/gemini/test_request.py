@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from narrows.compressors.types import Compressed
 from narrows.core.edits import apply_edits
 from narrows.plan import plan_body
 from narrows.policy import Policy, Scope
+from narrows.wire.conversation import DIGEST_FROM_BYTES
 from narrows.wire.gemini import WIRE
 from narrows.wire.gemini.request import MAX_DEPTH
+from narrows.wire.registry import wire_named
 from narrows.wire.types import Located, Part, Refusal, Untouched
 from tests.laws.conversations import SHORTENED
 
@@ -71,6 +74,19 @@ def test_strings_inside_the_object_and_no_deeper_than_the_bound() -> None:
         value = {"a": value}
     assert len(parts_of(user(answer({"a": value})))) == 1
     assert len(parts_of(user(answer({"a": {"a": value}})))) == 0
+
+
+def test_what_other_wires_shorten_is_found_whatever_its_size() -> None:
+    rows = json.dumps([{"identifier": number, "first": "ab", "last": "cd"} for number in range(7)])
+    assert len(json.dumps(rows)) < DIGEST_FROM_BYTES - 50
+    chat = json.dumps({"messages": [{"role": "tool", "tool_call_id": "c", "content": rows}]}).encode()
+    gemini = json.dumps({"contents": [user(answer({"output": rows}))]}).encode()
+    kinds = [
+        [one.outcome.decision.result for one in plan_body(body, wire, Policy()).parts]
+        for body, wire in ((chat, wire_named("openai_chat")), (gemini, WIRE))
+    ]
+    assert kinds[0] == kinds[1]
+    assert isinstance(kinds[0][0], Compressed)
 
 
 def test_an_error_is_read_to_the_letter() -> None:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
-from narrows.policy import Scope
-from narrows.wire.conversation import DIGEST_FROM_BYTES, Called, ConversationReader, Of
+from narrows.policy import Policy, Scope
+from narrows.wire.conversation import Called, ConversationReader, Of
 from narrows.wire.items import Fields, Place, fields_of, literal_at, object_at, repeated
 from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
@@ -24,6 +24,8 @@ from narrows.wire.types import Located, Refusal, Role, Untouched
 
 MAX_DEPTH = 8
 """Levels of a function's response in which strings are looked for."""
+SMALLEST_BYTES = Policy().smallest_min_bytes
+"""A value inside a response that is smaller holds no string which an ordinary policy would shorten."""
 _CONVERSATION = Conversation("gemini", "contents", "generationConfig", "generation_config")
 _SETTINGS = tuple(
     (name, count)
@@ -117,7 +119,7 @@ class _Reader(ConversationReader):
         opening = self.body[start]
         if opening == b'"'[0]:
             self.add(pointer, place, of)
-        elif stop - start < DIGEST_FROM_BYTES or levels == 0:
+        elif stop - start < SMALLEST_BYTES or levels == 0:
             return
         elif opening == b"{"[0]:
             members = jsonscan.members(self.body, start, stop, self.effort)
