@@ -65,6 +65,16 @@ async def idle(one: Scene) -> None:
     await until(lambda: one.plane.running == 0)
 
 
+async def test_a_request_that_names_no_model_is_the_default_agents(stage: Stage) -> None:
+    one = await scene(stage, growing("Hello"), default=True, models=["coder", "large"])
+    body = chat("hi")
+    del body["model"]
+    answer = await ask(stage, one, body)
+    assert (text_of(answer), answer.json["model"]) == ("Hello", "coder")
+    assert (await ask(stage, one, {**chat("hi"), "model": "gpt-4o"})).status == 200
+    assert len(stage.upstream.requests) == 1
+
+
 async def test_an_answer_and_its_stream_are_the_same(stage: Stage) -> None:
     script = growing("Hel", "Hello", usage=Usage(5, 2))
     one = await scene(stage, script, list(script))

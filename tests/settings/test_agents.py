@@ -108,6 +108,18 @@ def test_a_token_comes_out_of_its_variable_and_is_never_shown() -> None:
     assert with_tokens((one(),), {"": "x"})[0].token == ""
 
 
+def test_one_agent_may_be_the_default_and_one_way_to_a_token_is_enough() -> None:
+    with pytest.raises(ValueError, match="a and b are both the default"):
+        read_agents({name: {"url": URL, "default": True} for name in "ab"})
+    assert read_agents({"a": {"url": URL, "default": True}})[0].default
+    with pytest.raises(ValueError, match="token_file and token_command"):
+        one(token_file="x", token_command=["y"])
+    assert one(token_command=["pass", "show"]).token_command == ("pass", "show")
+    for wrong in ("pass show", [], [""], [1]):
+        with pytest.raises(ValueError, match="a list of words"):
+            one(token_command=wrong)
+
+
 def test_agents_need_no_upstream() -> None:
     assert parse({}, {}, {"agents": {"coder": {"url": URL}}}).settings.upstream == ""
     assert any("no upstream" in problem for problem in problems({}))

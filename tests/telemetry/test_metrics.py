@@ -10,7 +10,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from narrows.compressors.types import Reason
 from narrows.policy import Kind
-from narrows.records.types import BodyDecision, ExchangeRecord, Outcome, PartDecision, PlanFigures, Timings
+from narrows.records.types import (
+    AgentFigures,
+    BodyDecision,
+    ExchangeRecord,
+    Outcome,
+    PartDecision,
+    PlanFigures,
+    Timings,
+)
 from narrows.telemetry.metric_table import METRICS, MetricType
 from narrows.telemetry.metrics import MAX_MODELS, MAX_OUTSIDE_NAMES, Histogram, Metrics, Readings
 from tests.records.exchanges import EDITED, decision, exchange, proxied, response
@@ -49,6 +57,7 @@ def test_every_metric_of_the_table_is_shown_as_it_says_and_no_other() -> None:
     metrics = Metrics(version="1", policy_version="2")
     metrics.observe_exchange(exchange(error_code="overloaded", outcome=Outcome.REFUSED), [decision()])
     metrics.observe_exchange(exchange(response=response(dropped="lagging"), key="alice"))
+    metrics.observe_exchange(exchange(agent=AgentFigures(name="coder", run="requires_action", tool_calls=1)))
     families = {family.name: family for family in text_string_to_metric_families(metrics.render(Readings()).decode())}
     assert set(families) == {metric.name.removesuffix("_total") for metric in METRICS}
     for metric in METRICS:
@@ -80,6 +89,17 @@ def test_an_exchange_is_counted() -> None:
     assert value(samples, "narrows_request_body_bytes_total", wire="openai_chat", stage="received") == 8_000
     assert value(samples, "narrows_request_body_bytes_total", wire="openai_chat", stage="forwarded") == 3_000
     assert value(samples, "narrows_response_body_bytes_total", wire="openai_chat") == 1_400
+
+
+def test_requests_to_agents_are_counted_by_how_their_runs_stand() -> None:
+    asked = AgentFigures(name="coder", run="requires_action", session="s", use="new", tools=3, tool_calls=2)
+    answered = AgentFigures(name="coder", run="completed", session="s", use="resumed", tools=3, tool_outputs=2)
+    samples = after(exchange(agent=asked), exchange(agent=answered), exchange(agent=answered), exchange())
+    name = "narrows_agent_requests_total"
+    assert value(samples, name, agent="coder", run="requires_action", use="new") == 1
+    assert value(samples, name, agent="coder", run="completed", use="resumed") == 2
+    assert value(samples, "narrows_agent_tool_calls_total", agent="coder") == 2
+    assert sum(count for (one, _), count in samples.items() if one == name) == 3
 
 
 def test_requests_are_counted_by_key_and_limit() -> None:

@@ -72,10 +72,12 @@ class AgentSettings:
     kind: AgentKind = AgentKind.CASCADE
     models: tuple[str, ...] = ()
     model: str = ""
+    default: bool = False
     service: str = "cascade.v1.CascadeService"
     assistant: str = "agent"
     token_env: str = ""
     token_file: str = ""
+    token_command: tuple[str, ...] = ()
     token_header: str = ""
     token: str = ""
     correlation: Correlation = Correlation.NONE
@@ -121,6 +123,9 @@ def read_agents(table: object) -> tuple[AgentSettings, ...]:
     problems += [
         f"the model {model!r} is served more than once" for model in sorted(set(served)) if served.count(model) > 1
     ]
+    defaults = [agent.name for agent in found if agent.default]
+    if len(defaults) > 1:
+        problems.append(f"{' and '.join(defaults)} are both the default; leave one of them")
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(found)
@@ -150,8 +155,9 @@ def _read_agent(name: str, entry: object) -> AgentSettings:
     agent = AgentSettings(name, **given)
     if not agent.url:
         raise ValueError("needs a url, such as http://127.0.0.1:9901")
-    if agent.token_env and agent.token_file:
-        raise ValueError("has token_env and token_file; leave one of them")
+    tokens = [word for word in ("token_env", "token_file", "token_command") if getattr(agent, word)]
+    if len(tokens) > 1:
+        raise ValueError(f"has {' and '.join(tokens)}; leave one of them")
     _check_correlation(agent)
     return replace(agent, models=agent.models or (name,))
 
@@ -195,6 +201,12 @@ def _url(value: object) -> str:
     if url is None or not plain or url.username is not None or url.query or url.fragment:
         raise ValueError("needs http:// or https://, a host, and no user name or query, as http://127.0.0.1:9901")
     return str(value).rstrip("/")
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one for one in value):
+        raise ValueError('needs a list of words, such as ["pass", "show", "coder"]')
+    return tuple(value)
 
 
 def _models(value: object) -> tuple[str, ...]:
@@ -247,6 +259,8 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "assistant": _ANY_NAME,
     "token_env": _text(_VARIABLE, "the name of an environment variable, and not the token itself"),
     "token_file": _ANY_NAME,
+    "token_command": _command,
+    "default": _switch,
     "token_header": _text(_FIELD_NAME, "the name of a header"),
     "correlation": _one_of(Correlation),
     "session_header": _text(_FIELD_NAME, "the name of a header"),

@@ -69,6 +69,17 @@ KEY_REQUESTS = _counter(
     "key",
     "result",
 )
+AGENT_REQUESTS = _counter(
+    "narrows_agent_requests_total",
+    "Requests to agents, by the agent, the state of the run when the exchange ended, and how the session was come by"
+    " (empty where there was none).",
+    "agent",
+    "run",
+    "use",
+)
+AGENT_TOOL_CALLS = _counter(
+    "narrows_agent_tool_calls_total", "Calls of clients' tools that answers of agents ended with.", "agent"
+)
 BODIES = _counter(
     "narrows_bodies_total",
     "Request bodies by what was done with them; the reason is that of untouched ones.",
@@ -163,6 +174,8 @@ METRICS: tuple[Metric, ...] = (
     EXCHANGES,
     ERRORS,
     KEY_REQUESTS,
+    AGENT_REQUESTS,
+    AGENT_TOOL_CALLS,
     BODIES,
     DECISIONS,
     PARTS_SHORTENED,

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from narrows.records.types import DecisionRecord, ExchangeRecord, Outcome, PlanFigures
+from narrows.records.types import AgentFigures, DecisionRecord, ExchangeRecord, Outcome, PlanFigures
 from narrows.telemetry import metric_table as table
 from narrows.telemetry.metric_table import Metric
 from narrows.telemetry.sheets import Sample, Sheet, render
@@ -107,6 +107,8 @@ class Metrics:
         self._exchanges: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._errors: defaultdict[str, int] = defaultdict(int)
         self._keys: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._agents: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._agent_calls: defaultdict[str, int] = defaultdict(int)
         self._bodies: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._shortened: defaultdict[str, int] = defaultdict(int)
@@ -138,11 +140,18 @@ class Metrics:
             self._errors[_bounded(record.error_code, self._errors)] += 1
         if record.key is not None:
             self._keys[record.key, record.limit or ADMITTED] += 1
+        if record.agent is not None:
+            self._observe_agent(record.agent)
         self._observe_plan(wire, record.plan)
         for decision in decisions:
             self._decisions[decision.kind, decision.decision, decision.reason or ""] += 1
         if wire:
             self._observe_model(record)
+
+    def _observe_agent(self, figures: AgentFigures) -> None:
+        self._agents[figures.name, figures.run, figures.use or ""] += 1
+        if figures.tool_calls:
+            self._agent_calls[figures.name] += figures.tool_calls
 
     def _observe_plan(self, wire: str, plan: PlanFigures) -> None:
         self._bodies[wire, plan.decision, plan.reason or ""] += 1
@@ -210,6 +219,8 @@ class Metrics:
         yield _counter(table.EXCHANGES, self._exchanges.items())
         yield _counter(table.ERRORS, _single(self._errors))
         yield _counter(table.KEY_REQUESTS, self._keys.items())
+        yield _counter(table.AGENT_REQUESTS, self._agents.items())
+        yield _counter(table.AGENT_TOOL_CALLS, _single(self._agent_calls))
         yield _counter(table.BODIES, self._bodies.items())
         yield _counter(table.DECISIONS, self._decisions.items())
         yield _counter(table.PARTS_SHORTENED, _single(self._shortened))

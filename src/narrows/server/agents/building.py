@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from narrows.agents.session import Sessions
 from narrows.backends.cascade import CascadeBackend, CascadeOptions
 from narrows.backends.cascade.calls import Calls
-from narrows.backends.credentials import FileToken, GivenToken, NoToken
+from narrows.backends.credentials import CommandToken, FileToken, GivenToken, NoToken
 from narrows.backends.types import Backend, Credentials
 from narrows.errors import SettingsError
 from narrows.server.agents.agent import Agent
@@ -140,6 +140,8 @@ _MAKERS: Mapping[AgentKind, Callable[[AgentSettings, _Way], Backend]] = {
 def _credentials(settings: AgentSettings) -> Credentials:
     if settings.token_file:
         return FileToken(settings.token_file)
+    if settings.token_command:
+        return CommandToken(settings.token_command)
     if settings.token_env:
         return GivenToken(settings.token, settings.token_env)
     return NoToken()

@@ -51,7 +51,7 @@ class Elsewhere:
         self.models = tuple(model for agent in agents for model in agent.models)
         self.started_s = int(time())
         self._end = end
-        self._served = frozenset(self.models)
+        self._served = frozenset((*self.models, *([""] if any(agent.default for agent in agents) else [])))
         self._path = (own_prefix + AGENTS).encode()
 
     def serves(self, body: bytes) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 
 from blake3 import blake3
@@ -45,6 +45,7 @@ class AgentPlane:
         self._store = store
         self._agents = tuple(agents)
         self._by_model = {model: agent for agent in agents for model in agent.settings.models}
+        self._default = next((agent for agent in agents if agent.settings.default), None)
         self._pools = tuple(pools)
         self._fault = fault
         self._running: dict[asyncio.Task[None], Performance] = {}
@@ -74,7 +75,8 @@ class AgentPlane:
 
     def serving(self, body: bytes) -> Agent | None:
         """The agent that a request of this body is for."""
-        return self._by_model.get(model_of(body))
+        model = model_of(body)
+        return self._by_model.get(model) if model else self._default
 
     def answer(self, agent: Agent, body: bytes, asking: Asking, owner: str) -> RunInProgress:
         """Begin a run that answers a request.
@@ -83,6 +85,8 @@ class AgentPlane:
             GatewayError: it cannot be begun; nothing has happened.
         """
         request = read_request(body, lenient=agent.settings.lenient)
+        if not request.model:
+            request = replace(request, model=agent.settings.models[0])
         asking.story.asked = (request.model, request.stream)
         agent.check_tools(request)
         lease = checkout(agent, request, asking, owner)
