@@ -132,6 +132,14 @@ async def test_two_requests_that_are_held_each_get_their_own_outputs(stage: Stag
     assert later.got == [(CallOutput("native-3", "time", "[]", "late"),)]
 
 
+async def test_a_held_agent_has_its_tools_still_where_a_request_names_none(stage: Stage) -> None:
+    one = await held_scene(stage, [looks("a")])
+    first, _ = await first_leg(stage, one, turn("hi"), CALL)
+    later = Held(one, OTHER)
+    second = await ask(stage, one, chat(output(ids_of(first)[0])))
+    assert (finish_of(second), later.got) == ("tool_calls", [])
+
+
 async def test_a_call_waits_until_the_agent_has_its_message(stage: Stage) -> None:
     """A server may answer the message late; the agent's call is no reason to break that off."""
     one = await held_scene(stage, [looks("a")])
@@ -261,12 +269,16 @@ async def test_a_client_that_leaves_before_its_place_brings_nothing(stage: Stage
     body = with_outputs(turn("hi"), first, "cold")
     await leaving.send(request("POST", PATH, body=json.dumps(body).encode()))
     await until(lambda: one.plane.running == 2)
+    later = Held(one, OTHER)
     leaving.close()
     await until(lambda: one.plane.running == 1)
     blocking.close()
-    assert held.got == []
+    assert (held.got, later.got) == ([], [])
+    second = await ask(stage, one, body)
+    assert (session_of(second)[1], held.got, later.got) == ("resumed", [(GIVEN,)], [])
     one.backend.turns[0].script.append(looks("ab", over=True))
-    assert session_of(await ask(stage, one, body))[1] == "resumed"
+    assert text_of(await ask(stage, one, chat(output(ids_of(second)[0], "noon")))) == "b"
+    assert later.got == [(ALSO_GIVEN,)]
 
 
 @pytest.mark.parametrize("policy", ["cancel", "detach"])

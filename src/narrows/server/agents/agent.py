@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from narrows.agents.request import ChatRequest
 from narrows.agents.run import RunRules
 from narrows.agents.session import Session, Sessions
-from narrows.agents.tools import ToolPath
+from narrows.agents.tools import ClientTool, ToolPath
 from narrows.backends.types import Backend
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
@@ -37,8 +38,8 @@ class Agent:
     traffic: AgentTraffic = field(init=False)
 
     def __post_init__(self) -> None:
-        self.parking = Parking(self.sessions)
         self.traffic = AgentTraffic(self.settings, self.sessions.listed())
+        self.parking = Parking(self.sessions, self.traffic.run_ends)
 
     @property
     def tool_path(self) -> ToolPath | None:
@@ -72,7 +73,7 @@ class Agent:
         session.conversation = await self.backend.start(endpoint)
         self.traffic.opened(session)
 
-    def rules(self, request: ChatRequest) -> RunRules:
+    def rules(self, request: ChatRequest, tools: Sequence[ClientTool]) -> RunRules:
         """The rules of a run; the client may ask for less time than the settings give, and never for more."""
         chosen = self.settings
         total_s = chosen.total_timeout_s
@@ -84,7 +85,7 @@ class Agent:
             idle_s=chosen.idle_timeout_s,
             tool_idle_s=chosen.tool_idle_timeout_s,
             hold_s=chosen.hold_timeout_s,
-            tools=frozenset(tool.name for tool in request.tools),
+            tools=frozenset(tool.name for tool in tools),
             total_s=total_s if request.timeout_s is None else min(total_s, request.timeout_s),
             on_disconnect=chosen.on_disconnect,
             on_waiting=chosen.on_waiting,

@@ -22,6 +22,7 @@ from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.types import Turn
 from narrows.errors import AgentUnavailable, GatewayError
 from narrows.server.agents.performing import within_limit
+from narrows.server.agents.traffic import RunTraffic
 
 RECHECK_S = 1.0
 """How often a run is looked at again whose time is over while its client waits for a place to bring the outputs."""
@@ -41,23 +42,26 @@ class HeldCalls:
 @dataclass(slots=True, eq=False)
 class Parked:
     """A run that is held up. `held`: the calls that its client knows of; `later`: more of them, for the next leg;
-    `turn`: its backend's, which goes on; `tools`: those that its client offers."""
+    `turn`: its backend's, which goes on; `tools`: those that its client offers; `traffic`: the agent's model calls."""
 
     session: Session
     run: Run
     rules: RunRules
     turn: Turn
     tools: tuple[ClientTool, ...]
+    traffic: RunTraffic
     held: list[HeldCalls]
     later: list[HeldCalls]
     timer: asyncio.TimerHandle | None = field(default=None)
 
 
 class Parking:
-    """All such runs of an agent, by the ids of their sessions."""
+    """All such runs of an agent, by the ids of their sessions. `ended` is told of the session of each that ends
+    here."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, ended: Callable[[Session], None]) -> None:
         self._sessions = sessions
+        self._ended = ended
         self._parked: dict[str, Parked] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -115,6 +119,7 @@ class Parking:
             return
         self.take(parked.session)
         self._sessions.expire(parked.session, time())
+        self._ended(parked.session)
         cancels = any(isinstance(command, CancelBackend) for command in commands)
         told = [command.error for command in commands if isinstance(command, Tell)]
         ended = told[0] if told else AgentUnavailable("the run is over")

@@ -112,7 +112,7 @@ class AgentPlane:
                 request.stream,
                 turn.traffic,
             ),
-            agent.rules(request),
+            agent.rules(request, turn.tools),
             reader,
             turn.before,
         )
@@ -130,7 +130,7 @@ class AgentPlane:
         """The client's tools that the session's run has; none where there is no run."""
         turn = self._turns.get((agent_name, session_id))
         if turn is not None and turn.leased:
-            return turn.request.tools
+            return turn.tools
         agent = self.named(agent_name)
         parked = None if agent is None else agent.parking.find(session_id)
         return () if parked is None else parked.tools

@@ -100,6 +100,14 @@ class Figures:
     usage: Usage | None
     overhead: Usage | None
 
+    def beyond(self, told: Figures) -> Figures:
+        """What is to be told where so much of it has been told already."""
+        usage, overhead = (
+            one if one is None or less is None else one.beyond(less)
+            for one, less in ((self.usage, told.usage), (self.overhead, told.overhead))
+        )
+        return Figures(self.calls - told.calls, self.background - told.background, usage, overhead)
+
 
 @dataclass(slots=True, eq=False)
 class RunTraffic:

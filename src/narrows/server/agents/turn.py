@@ -44,7 +44,8 @@ _ID_CHARS = 22
 
 
 class AgentTurn:
-    """One request of one agent: from its lease to the lease's end."""
+    """One request of one agent: from its lease to the lease's end. `tools`: the client's, which an agent that is held
+    up has still where the request names none."""
 
     def __init__(self, agent: Agent, request: ChatRequest, lease: Lease, asking: Asking, owner: str) -> None:
         self._agent = agent
@@ -59,16 +60,15 @@ class AgentTurn:
         self._performance: Performance | None = None
         self._is_lost = False
         self._outputs: dict[str, str] = {}
+        parked: Parked | None = None
         if lease.use is SessionUse.RESUMED:
             outputs = outputs_of(request.messages)
             self._outputs = {} if outputs is None else outputs.by_id
-        self.traffic = agent.traffic.run(asking.story.request_id)
+            parked = agent.parking.find(self.session_id)
+        self.tools = request.tools or (() if parked is None else parked.tools)
+        self.traffic = agent.traffic.run(asking.story.request_id) if parked is None else parked.traffic
+        self._earlier = self.traffic.figures()
         self.note(Run())
-
-    @property
-    def request(self) -> ChatRequest:
-        """What is asked."""
-        return self._request
 
     @property
     def leased(self) -> bool:
@@ -212,10 +212,11 @@ class AgentTurn:
             return ()
         self._leased = False
         sessions, session = self._agent.sessions, self._lease.session
-        self._agent.traffic.run_ends(session)
+        if not (run.rests and run.held):
+            self._agent.traffic.run_ends(session)
         pending: tuple[PendingCall, ...] = ()
         if not run.begun and not self._is_lost:
-            sessions.put_back(self._lease, time())
+            self._put_back()
         elif run.rests and turn is not None:
             pending = self._pause(run, turn)
         elif run.state is not RunState.COMPLETED:
@@ -240,10 +241,20 @@ class AgentTurn:
                 held.append(later.pop(0))
                 left -= len(held[-1].calls)
             self._held = []
-            tools = self._request.tools
             assert self._performance is not None
-            self._agent.parking.park(Parked(session, run, self._performance.rules, turn, tools, held, later))
+            parked = Parked(session, run, self._performance.rules, turn, self.tools, self.traffic, held, later)
+            self._agent.parking.park(parked)
         return pending
+
+    def _put_back(self) -> None:
+        """Nothing has happened; an agent that was held up still is."""
+        session = self._lease.session
+        self._agent.sessions.put_back(self._lease, time())
+        parked = self._agent.parking.find(session.id)
+        if parked is not None:
+            self._agent.traffic.run_begins(session, parked.traffic)
+            parked.later += self._held
+            self._held = []
 
     def _refuse_held(self) -> None:
         """Whatever holds the agent up still need not any more."""
@@ -267,13 +278,13 @@ class AgentTurn:
 
     def note(self, run: Run) -> None:
         """Put down how the run stands, for the record of the exchange."""
-        usage, seen = run.usage, self.traffic.figures()
+        usage, seen = run.usage, self.traffic.figures().beyond(self._earlier)
         self._asking.story.agent = AgentFigures(
             name=self._agent.settings.name,
             run=run.state.value,
             session=self._lease.session.name,
             use=self._lease.use.value,
-            tools=len(self._request.tools),
+            tools=len(self.tools),
             tool_calls=len(run.calls) if run.rests else 0,
             tool_outputs=len(self._outputs),
             revised=run.sent.revised,
