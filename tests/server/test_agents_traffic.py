@@ -10,7 +10,7 @@ import pytest
 
 from narrows.agents.observation import Usage
 from narrows.server.agents import traffic as module
-from narrows.server.agents.traffic import ModelCall, RunTraffic, summed
+from narrows.server.agents.traffic import Figures, ModelCall, RunTraffic, summed
 from narrows.wire.types import ResponseRecord
 from narrows.wire.types import Usage as Reported
 
@@ -92,6 +92,13 @@ def test_a_request_that_cannot_be_read_says_nothing(body: bytes) -> None:
     call = ModelCall(None)
     call.asked(body, "named-in-path")
     assert (call.has_tools, call.model) == (None, "named-in-path")
+
+
+def test_what_an_earlier_leg_has_told_is_not_told_again() -> None:
+    before, now = Figures(1, 1, Usage(10, 2), None), Figures(3, 1, Usage(30, 5, 1), Usage(4))
+    assert now.beyond(before) == Figures(2, 0, Usage(20, 3, 1), Usage(4))
+    assert now.beyond(Figures(0, 0, None, None)) == now
+    assert Figures(3, 1, None, None).beyond(before) == Figures(2, 0, None, None)
 
 
 async def test_a_pause_ends_with_the_news() -> None:
