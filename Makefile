@@ -8,6 +8,7 @@
 #   make format           put the code in shape
 #   make docs             write the generated tables in docs/ anew
 #   make e2e-clients      real clients and agents through a running gateway, as docs/clients.md says
+#   make e2e-agents       real agents behind a gateway, with their models behind it too, as docs/agents.md says
 #   make lock             pin what a deployment installs in requirements.lock, by hash (needs the network)
 #   make audit            look up known vulnerabilities of what is pinned (needs the network, and says so without it)
 #   make fuzz             any bytes into the parsers and the planner, by coverage; FUZZ_SECONDS for each (2 in a check)
@@ -37,7 +38,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests explore format-check lint types imports dead format docs demo fuzz conformance soak e2e-clients lock audit clean
+.PHONY: test check tests explore format-check lint types imports dead format docs demo fuzz conformance soak e2e-clients e2e-agents lock audit clean
 
 test: check
 check: format-check lint types imports dead fuzz tests
@@ -103,6 +104,10 @@ bench-%: bench/%/__main__.py $(DEV)
 # Clients are installed into build/clients once; those that cannot be are skipped by name.
 e2e-clients: $(DEV)
 	$(BIN)/python -m tests.clients $(CLIENTS)
+
+# Agents are installed into build/agents once; those that cannot be are skipped by name. AGENTS picks agents, scenarios.
+e2e-agents: $(DEV)
+	$(BIN)/python -m tests.agents_e2e $(AGENTS)
 
 clean:
 	rm -rf $(VENV) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -266,6 +266,21 @@ async def test_outputs_for_calls_that_are_not_waited_for_are_refused_before_anyt
     assert len(one.server.bodies("/state")) == 1
 
 
+async def test_outputs_whose_run_could_not_be_started_can_be_sent_again() -> None:
+    async with peer() as one:
+        thread = await one.backend.start()
+        (call,) = paused(await one.answer("CALL weather", *OFFERED, thread=thread))
+        output = CallOutput(call.id, call.name, call.arguments, "dry")
+        one.server.refusals["/runs"] = [503]
+        with pytest.raises(AgentOverloaded):
+            await one.backend.resume(thread, [output], one.message("", *OFFERED))
+        rest = await looks(await one.backend.resume(thread, [output], one.message("", *OFFERED)))
+        assert [message["type"] for message in one.server.threads[thread].messages] == ["human", "ai", "tool", "ai"]
+        with pytest.raises(ConversationLost):
+            await one.backend.resume(thread, [output], one.message("", *OFFERED))
+    assert answer_text(rest[-1].texts) == "DRY"
+
+
 def paused(seen: list[Observation]) -> tuple[AgentCall, ...]:
     outcome = seen[-1].outcome
     assert isinstance(outcome, Paused)
@@ -277,11 +292,11 @@ def paused(seen: list[Observation]) -> tuple[AgentCall, ...]:
 
 async def test_where_model_calls_go_is_said_once_and_reaches_every_run() -> None:
     async with peer() as one:
-        thread = await one.backend.start(ModelEndpoint("http://gw/v1", "key-1"))
+        thread = await one.backend.start(ModelEndpoint("http://gw/v1", ""))
         for text in ("one", "two"):
             await one.answer(text, thread=thread)
         told = [run["config"]["configurable"] for run in one.server.bodies("/runs")]
-    assert told == [{"model_base_url": "http://gw/v1", "model_api_key": "key-1", "model_wire": "openai-chat"}] * 2
+    assert told == [{"model_base_url": "http://gw/v1", "model_wire": "openai-chat"}] * 2
 
 
 async def test_a_thread_that_is_lost_or_busy() -> None:

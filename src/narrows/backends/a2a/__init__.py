@@ -137,11 +137,8 @@ class A2ABackend:
         about: dict[str, Any] = {}
         endpoint = self._fresh.pop(conversation, None)
         if endpoint is not None:
-            about["modelEndpoint"] = {
-                "baseUrl": endpoint.base_url,
-                "apiKey": endpoint.api_key,
-                "wire": endpoint.wire,
-            }
+            place = {"baseUrl": endpoint.base_url, "apiKey": endpoint.api_key, "wire": endpoint.wire}
+            about["modelEndpoint"] = {name: value for name, value in place.items() if value}
         if self._options.model:
             about["model"] = self._options.model
         if message.max_output_tokens is not None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -23,7 +23,7 @@ from langgraph_sdk.client import LangGraphClient
 
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.langgraph.failures import answered, asking
-from narrows.backends.langgraph.messages import Json, messages_of, pending
+from narrows.backends.langgraph.messages import Json, answered_last, messages_of, pending
 from narrows.backends.langgraph.turn import TOOLS_NODE, Course, LangGraphTurn, start_run
 from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing
 from narrows.errors import AgentFailed
@@ -52,16 +52,16 @@ class LangGraphBackend:
         self._closing: asyncio.Task[None] | None = None
 
     async def start(self, endpoint: ModelEndpoint | None = None) -> str:
-        kept = {}
+        kept: dict[str, str] = {}
         if endpoint is not None:
-            said = {
+            kept = {
                 "model_base_url": endpoint.base_url,
                 "model_api_key": endpoint.api_key,
                 "model_wire": endpoint.wire,
             }
-            kept[_ENDPOINT] = said
+            kept = {name: value for name, value in kept.items() if value}
         async with asking("POST threads"):
-            thread = await self._client.threads.create(metadata=kept)
+            thread = await self._client.threads.create(metadata={_ENDPOINT: kept} if kept else None)
             name = str(thread["thread_id"])
         if not name:
             raise AgentFailed("POST threads: the answer names no thread")
@@ -79,6 +79,7 @@ class LangGraphBackend:
         return LangGraphTurn(self._client, course, run)
 
     async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> LangGraphTurn:
+        """Outputs that the thread has, from an attempt whose run could not be started, are not put there again."""
         said = [
             {
                 "type": "tool",
@@ -89,21 +90,22 @@ class LangGraphBackend:
             }
             for place, output in enumerate(outputs)
         ]
-        course = await self._course(conversation, message, str(said[-1]["id"]) if said else message.id)
-        await self._check_waiting(conversation, outputs)
-        async with asking("POST state"):
-            await self._client.threads.update_state(conversation, {"messages": said}, as_node=TOOLS_NODE)
+        course = await self._course(conversation, message, said[-1]["id"] if said else "")
+        async with asking("GET state"):
+            state: Json = dict(await self._client.threads.get_state(conversation))
+        known, given = messages_of(state), {output.id for output in outputs}
+        _, waiting = pending(known)
+        if given and state.get("next") and {call.get("id") for call in waiting} == given:
+            async with asking("POST state"):
+                await self._client.threads.update_state(conversation, {"messages": said}, as_node=TOOLS_NODE)
+        elif given and state.get("next") and not waiting and given <= answered_last(known):
+            course = replace(course, mark=str(known[-1].get("id")))
+        else:
+            raise ConversationLost
         return LangGraphTurn(self._client, course, await start_run(self._client, course, None))
 
     def close(self) -> None:
         self._closing = asyncio.get_running_loop().create_task(self._http.aclose())
-
-    async def _check_waiting(self, conversation: str, outputs: Sequence[CallOutput]) -> None:
-        async with asking("GET state"):
-            state: Json = dict(await self._client.threads.get_state(conversation))
-        _, waiting = pending(messages_of(state))
-        if not state.get("next") or {call.get("id") for call in waiting} != {output.id for output in outputs}:
-            raise ConversationLost
 
     async def _course(self, conversation: str, message: Outgoing, mark: str) -> Course:
         """What the runs of a turn are started with."""

@@ -70,6 +70,16 @@ def pending(messages: Sequence[Json]) -> tuple[Json, list[Json]]:
     return {}, []
 
 
+def answered_last(messages: Sequence[Json]) -> set[object]:
+    """The calls whose outputs are the newest messages."""
+    found: set[object] = set()
+    for message in reversed(messages):
+        if message.get("type") != "tool":
+            break
+        found.add(message.get("tool_call_id"))
+    return found
+
+
 def usage_of(messages: Iterable[Json]) -> Usage | None:
     """The sum over the model's messages; not known where one of them does not say."""
     figures: list[tuple[object, ...]] = []

@@ -1,0 +1,84 @@
+"""Real agents behind a gateway, driven by real clients: `make e2e-agents`.
+
+Each agent is installed into an environment of its own under build/agents (see `environments`), and asks its model at
+the gateway's address; the model is scripted, and nothing needs a key. One line for each scenario: `PASS agent
+scenario`, `SKIP agent: reason` where it cannot be installed or lacks what the scenario needs, `FAIL agent scenario:
+reason`; any failure ends it with status 1. Arguments pick agents and scenarios by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.agents_e2e.environments import NotInstalledError
+from tests.agents_e2e.model import Model
+from tests.agents_e2e.scenarios import SCENARIOS, Scenario, Setting
+from tests.agents_e2e.servers import KINDS, Kind, agent_server, free_port
+from tests.scripted_upstream import ScriptedUpstream
+
+SCENARIO_TIMEOUT_S = 120
+
+
+async def main() -> int:
+    """Try the agents and scenarios named on the command line, or all of them."""
+    wanted = set(sys.argv[1:])
+    kinds = [kind for kind in KINDS if kind.name in wanted] or KINDS
+    scenarios = [scenario for scenario in SCENARIOS if scenario.name in wanted] or SCENARIOS
+    failed = False
+    for kind in kinds:
+        try:
+            failed = not await tried(kind, scenarios) or failed
+        except NotInstalledError as error:
+            tell(f"SKIP {kind.name}: {error}")
+        except (OSError, RuntimeError, TimeoutError) as error:
+            failed = True
+            tell(f"FAIL {kind.name}: {error or type(error).__name__}")
+    return int(failed)
+
+
+async def tried(kind: Kind, scenarios: list[Scenario] | tuple[Scenario, ...]) -> bool:
+    """Start an agent, and play the scenarios; whether all passed."""
+    port, passed = free_port(), True
+    with tempfile.TemporaryDirectory(prefix="narrows-agent-") as place:
+        folder = Path(place)
+        async with ScriptedUpstream() as upstream, agent_server(kind, folder, f"http://127.0.0.1:{port}/v1") as url:
+            config = folder / "narrows.toml"
+            sessions = f'agent_sessions_file = "{folder / "sessions.db"}"\n'
+            config.write_text(f'{sessions}[agents.coder]\nkind = "{kind.kind}"\nurl = "{url}"\n')
+            setting = Setting(kind, port, config, Model(upstream))
+            for scenario in scenarios:
+                passed = await played(setting, scenario) and passed
+    return passed
+
+
+async def played(setting: Setting, scenario: Scenario) -> bool:
+    """Play one, and tell; whether it passed."""
+    name = f"{setting.kind.name} {scenario.name}"
+    if scenario.tools and not setting.kind.tools:
+        tell(f"SKIP {name}: the {setting.kind.kind} protocol has no tools of a client")
+        return True
+    setting.forget()
+    try:
+        async with asyncio.timeout(SCENARIO_TIMEOUT_S):
+            await scenario.play(setting)
+    except NotInstalledError as error:
+        tell(f"SKIP {name}: {error}")
+    except Exception as error:  # noqa: BLE001 # whatever a client raises is this scenario's result
+        tell(f"FAIL {name}: {type(error).__name__}: {error}")
+        return False
+    else:
+        tell(f"PASS {name}")
+    return True
+
+
+def tell(line: str) -> None:
+    """A line of the result, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

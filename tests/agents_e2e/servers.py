@@ -1,0 +1,122 @@
+"""Real agents in processes of their own, each with its model at the gateway's address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.agents_e2e.environments import REPOSITORY, environment
+
+PAGE = REPOSITORY / "docs" / "agents.md"
+LISTEN_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An agent that is tried. `command` makes what to run, in a folder and on a port; `settings` are those of
+    [agents.NAME]; `tools`: it can be offered a client's; `own`: it has a tool of its own, `shout`."""
+
+    name: str
+    kind: str
+    command: Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
+    tools: bool = True
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def sample_graph() -> str:
+    """The graph that docs/agents.md shows."""
+    (graph,) = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return str(graph)
+
+
+def _langgraph(folder: Path, port: int, model_url: str) -> tuple[list[str], dict[str, str]]:
+    binaries = environment("langgraph")
+    (folder / "agent.py").write_text(sample_graph())
+    (told,) = re.findall(r"`langgraph\.json`: `(\{.*?\})`", PAGE.read_text())
+    (folder / "langgraph.json").write_text(told)
+    command = [str(binaries / "langgraph"), "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    return [*command, "--n-jobs-per-worker", "16"], {
+        "MODEL_URL": model_url,
+        "MODEL_KEY": "sk-agent",
+        "LANGSMITH_TRACING": "false",
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+        "PATH": os.pathsep.join([str(binaries), os.environ["PATH"]]),
+    }
+
+
+def _a2a(streaming: str) -> Callable[[Path, int, str], tuple[list[str], dict[str, str]]]:
+    def command(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, str]]:
+        program = Path(__file__).parent / "a2a_agent.py"
+        told = {"MODEL_URL": model_url, "MODEL_KEY": "sk-agent", "STREAMING": streaming}
+        return [str(environment("a2a") / "python"), str(program), str(port)], told
+
+    return command
+
+
+def _cascade(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, str]]:
+    command = [sys.executable, "-m", "narrows", "cascade-server", "--port", str(port), "--model-url", model_url]
+    return [*command, "--model", "scripted"], {"OPENAI_API_KEY": "sk-agent"}
+
+
+KINDS = (
+    Kind("langgraph", "langgraph", _langgraph),
+    Kind("a2a", "a2a", _a2a("1")),
+    Kind("a2a-polling", "a2a", _a2a("0")),
+    Kind("cascade", "cascade", _cascade, tools=False),
+)
+
+
+@asynccontextmanager
+async def agent_server(kind: Kind, folder: Path, model_url: str) -> AsyncIterator[str]:
+    """A running agent; its address.
+
+    Raises:
+        NotInstalledError: it cannot be had here.
+    """
+    port = free_port()
+    command, told = kind.command(folder, port, model_url)
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    log = (folder / "agent.log").open("wb")
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=kept | told, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        await _listens(process, port, folder / "agent.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), 10)
+            except TimeoutError:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        log.close()
+
+
+async def _listens(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    async with asyncio.timeout(LISTEN_TIMEOUT_S):
+        while True:
+            if process.returncode is not None:
+                raise RuntimeError(f"the agent did not start: {log.read_text()[-600:]}")
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
