@@ -44,10 +44,12 @@ async def tried(kind: Kind, scenarios: list[Scenario] | tuple[Scenario, ...]) ->
     port, passed = free_port(), True
     with tempfile.TemporaryDirectory(prefix="narrows-agent-") as place:
         folder = Path(place)
-        async with ScriptedUpstream() as upstream, agent_server(kind, folder, f"http://127.0.0.1:{port}/v1") as url:
+        model_url = f"http://127.0.0.1:{port}{kind.model_path}"
+        async with ScriptedUpstream() as upstream, agent_server(kind, folder, model_url) as url:
             config = folder / "narrows.toml"
-            sessions = f'agent_sessions_file = "{folder / "sessions.db"}"\n'
-            config.write_text(f'{sessions}[agents.coder]\nkind = "{kind.kind}"\nurl = "{url}"\n')
+            agent = {"kind": kind.kind, "url": url, "correlation": kind.correlation}
+            lines = [f'agent_sessions_file = "{folder / "sessions.db"}"', "[agents.coder]"]
+            config.write_text("\n".join([*lines, *(f'{name} = "{value}"' for name, value in agent.items())]))
             setting = Setting(kind, port, config, Model(upstream))
             for scenario in scenarios:
                 passed = await played(setting, scenario) and passed

@@ -164,16 +164,21 @@ async def a_session_outlives_its_gateway(one: Setting) -> None:
 
 
 async def usage_is_the_model_traffics(one: Setting) -> None:
-    """The figures of an answer are the sum of what the model reported, and of what the gateway saw pass."""
+    """The figures of an answer are what the model reported, and what the gateway saw in the run's model calls."""
     async with one.gateway() as client:
         question = "CALL shout" if one.kind.tools else "one two"
         answer = await ask(client, user(question))
         url = str(client.base_url).removesuffix("/v1/")
-        passed = [record["response"] for record in await exchanges(url) if record["gen_ai.request.model"] == "scripted"]
+        records = await exchanges(url)
+        (run,) = [record for record in records if "agent" in record]
+        passed = [
+            record["response"] for record in records if record.get("agent_call", {}).get("run") == run["request_id"]
+        ]
     reported = one.model.reported
     assert len(reported) == (2 if one.kind.tools else 1)
     total = (sum(each["prompt_tokens"] for each in reported), sum(each["completion_tokens"] for each in reported))
     assert figures(answer.usage) == total, (answer.usage, reported)
+    assert run["agent"]["model_calls"] == len(passed) == len(reported)
     seen = tuple(sum(each[f"gen_ai.usage.{side}_tokens"] for each in passed) for side in ("input", "output"))
     assert seen == total, passed
 

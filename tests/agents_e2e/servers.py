@@ -21,13 +21,19 @@ LISTEN_TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An agent that is tried. `command` makes what to run, in a folder and on a port; `settings` are those of
-    [agents.NAME]; `tools`: it can be offered a client's; `own`: it has a tool of its own, `shout`."""
+    """An agent that is tried. `command` makes what to run in a folder, on a port, with its model at an address;
+    `correlation`: how its model calls are known; `tools`: it can be offered a client's, beside its own, `shout`."""
 
     name: str
     kind: str
     command: Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
+    correlation: str
     tools: bool = True
+
+    @property
+    def model_path(self) -> str:
+        """The path of the agent's model at the gateway, for those who are told no other."""
+        return "/narrows/agents/coder/v1" if self.correlation == "header" else "/v1"
 
 
 def free_port() -> int:
@@ -73,10 +79,10 @@ def _cascade(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, s
 
 
 KINDS = (
-    Kind("langgraph", "langgraph", _langgraph),
-    Kind("a2a", "a2a", _a2a("1")),
-    Kind("a2a-polling", "a2a", _a2a("0")),
-    Kind("cascade", "cascade", _cascade, tools=False),
+    Kind("langgraph", "langgraph", _langgraph, "endpoint"),
+    Kind("a2a", "a2a", _a2a("1"), "endpoint"),
+    Kind("a2a-polling", "a2a", _a2a("0"), "header"),
+    Kind("cascade", "cascade", _cascade, "header", tools=False),
 )
 
 
