@@ -170,7 +170,18 @@ def test_thinking_that_the_agent_dropped_comes_from_us() -> None:
     assert messages[0] == {"role": "assistant", "content": [THINKING, USE]}
 
 
-@pytest.mark.parametrize("content", ["a", [], [{"type": "text", "text": "b"}], [{"type": "text", "text": "ab"}]])
+def test_texts_that_the_agent_joined_are_cut() -> None:
+    messages, missing = spliced([{"type": "text", "text": "ab\u00e9c", "x": 1}], [Text("a")], [Text("b\u00e9")])
+    assert missing == 0
+    assert [one["content"][0] for one in messages if one["role"] == "assistant"] == [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "b\u00e9"},
+        {"type": "text", "text": "c", "x": 1},
+    ]
+    assert [one["content"][1:] for one in messages if one["role"] == "assistant"] == [[USE], [USE], []]
+
+
+@pytest.mark.parametrize("content", ["a", [], [{"type": "text", "text": "b"}], [{"type": "image"}]])
 def test_where_the_answer_is_not_what_was_said_nothing_is_spliced(content: Any) -> None:
     messages, missing = spliced(content, [Text("a")])
     assert (messages, missing) == ([{"role": "assistant", "content": content}], 1)

@@ -156,6 +156,19 @@ def test_a_text_is_cut_where_the_exchange_stood(message: bytes) -> None:
     ]
 
 
+def test_a_list_of_texts_is_cut_inside_one_of_them() -> None:
+    parts = [{"type": "text", "text": "ab"}, {"type": "text", "text": "cd", "cache_control": {}}]
+    messages, missing = spliced(dumped({"role": "assistant", "content": parts}), "a", "b", "c")
+    assert missing == 0
+    assert [one["content"] for one in messages if one["role"] == "assistant"] == [
+        [{"type": "text", "text": "a"}],
+        [{"type": "text", "text": "b"}],
+        [{"type": "text", "text": ""}, {"type": "text", "text": "c"}],
+        [{"type": "text", "text": "d", "cache_control": {}}],
+    ]
+    assert messages[1] == RESULT
+
+
 def test_several_exchanges_in_one_text() -> None:
     messages, missing = spliced(b'{"role":"assistant","content":"abc"}', "", "a", "", "b")
     assert missing == 0
@@ -168,7 +181,8 @@ def test_several_exchanges_in_one_text() -> None:
         (b'{"role":"user","content":"a"}', "a"),
         (b'{"role":"assistant","content":"b"}', "a"),
         (b'{"role":"assistant","content":null}', "a"),
-        (b'{"role":"assistant","content":[{"type":"text","text":"a"}]}', "a"),
+        (b'{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"image_url"}]}', "a"),
+        (b'{"role":"assistant","content":[{"type":"text","text":null}]}', "a"),
         (b'{"role":"assistant","content":"a","content":"a"}', "a"),
         (b'{"role":"assistant","tool_calls":[1],"content":"ab"}', "a"),
         (b"1", "a"),

@@ -25,17 +25,9 @@ def parameters_of(tool: ClientTool) -> bytes:
     parameters = tool.parameters.strip()
     if parameters in (b"", b"null"):
         return b""
-    if not _is_utf8(parameters) or document_of(parameters) is None:
+    if document_of(parameters) is None:
         raise MalformedRequest(f"the `parameters` of the tool `{tool.name}` need to be a JSON object", param="tools")
     return parameters
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def names_for(tools: Sequence[ClientTool], form: NameForm) -> dict[str, str]:

@@ -13,6 +13,8 @@ from narrows.core import jsonscan, jsonstr
 from narrows.core.edits import Edit, Span
 from narrows.wire.items import Fields, Place, fields_of
 
+_MOST_DIGITS = 15
+
 Members = Sequence[tuple[str, bytes]]
 """Keys with the bytes of their values."""
 
@@ -38,6 +40,16 @@ def text_of(literal: bytes) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def json_bytes(text: str) -> bytes:
+    """JSON text in UTF-8; halves of surrogate pairs in it are escaped."""
+    return text.encode(errors="backslashreplace")
+
+
+def count_of(literal: bytes) -> int | None:
+    """A whole number of a sensible size; None for another value."""
+    return int(literal) if literal.isdigit() and len(literal) <= _MOST_DIGITS else None
+
+
 def joined(pieces: Iterable[str]) -> str:
     """One text; halves of surrogate pairs that were cut apart become characters again."""
     return "".join(pieces).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
@@ -59,8 +71,10 @@ def replaced(place: Place, value: bytes) -> Edit:
 
 
 def document_of(body: bytes) -> Fields | None:
-    """The members of a JSON object by key; None for any other text."""
+    """The members of a JSON object in UTF-8 by key; None for any other text."""
     try:
+        if not body.isascii():
+            body.decode()
         return fields_of(jsonscan.document(body))
     except ValueError:
         return None

@@ -8,7 +8,7 @@ what the last request held.
 from __future__ import annotations
 
 from narrows.core.edits import Edit
-from narrows.inject.places import replaced
+from narrows.inject.places import count_of, replaced
 from narrows.wire.items import Place, object_at
 
 Path = tuple[str, ...]
@@ -56,4 +56,4 @@ def _figure(data: bytes, place: Place | None, path: Path) -> Place | None:
     """Where a count stands."""
     for key in path:
         place = object_at(data, place, None).get(key) if place is not None else None
-    return place if place is not None and data[place[0] : place[1]].isdigit() and place[1] - place[0] < 16 else None
+    return place if place is not None and count_of(data[place[0] : place[1]]) is not None else None

@@ -1,7 +1,8 @@
 """How an exchange goes into a request of Anthropic's Messages API: outputs are blocks of the user turn that follows.
 
-An agent keeps an answer as its blocks, so that its message is cut between two of them. A thinking block is known by its
-signature; one that the agent did not keep is not looked for. Outputs come first in their turn, as the API demands.
+An agent keeps an answer as its blocks, so that its message is cut between two of them; some join texts, whose block is
+then cut in two. A thinking block is known by its signature; one that the agent did not keep is not looked for. Outputs
+come first in their turn, as the API demands.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections.abc import Sequence
 
 from narrows.agents.tools import CallOutput
 from narrows.core.edits import Edit, Span
+from narrows.inject.literals import offset_of
 from narrows.inject.places import array_of, document_of, elements_at, object_of, prepended, text_literal, text_of
 from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
 from narrows.inject.types import Exchange
 from narrows.wire.items import Fields, Place, literal_at, object_at, text_at
 
 _TEXT = "text:"
+Cursor = tuple[int, int]
+"""A block of the answer, and characters of its text."""
 
 
 def result(element: bytes, output: CallOutput) -> bytes:
@@ -37,15 +41,13 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
     blocks = elements_at(body, fields["content"])
     marks = [_mark(body, object_at(body, place, None)) for place in blocks]
 
-    def advance(said: tuple[str, ...], cursor: int) -> int | None:
+    def advance(said: tuple[str, ...], cursor: Cursor) -> Cursor | None:
+        at: Cursor | None = cursor
         for mark in said:
-            if cursor < len(marks) and marks[cursor] == mark:
-                cursor += 1
-            elif mark.startswith(_TEXT) and mark != _TEXT:
-                return None
-        return cursor
+            at = None if at is None else _advanced(marks, mark, at)
+        return at
 
-    found = find(group, 0, advance)
+    found = find(group, (0, 0), advance)
     edits = [
         edit
         for cursor, exchanges in found.spots
@@ -53,7 +55,7 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
     ]  # fmt: skip
     if found.mixed is None:
         return edits, found.count
-    cursor, exchange = found.mixed
+    (cursor, _), exchange = found.mixed
     own = [place for place, mark in zip(blocks[cursor:], marks[cursor:], strict=True) if mark.startswith("tool_use:")]
     mixed = _mixed(answered, own, blocks, exchange)
     return edits + mixed, found.count - (not mixed)
@@ -66,24 +68,46 @@ def _mark(body: bytes, block: Fields) -> str:
     return f"{kind}:{text_of(literal_at(body, block.get(key))) or ''}"
 
 
+def _advanced(marks: Sequence[str], said: str, cursor: Cursor) -> Cursor | None:
+    """Where a block ends that begins here; None where another text stands here."""
+    number, offset = cursor
+    if not said.startswith(_TEXT):
+        return (number + 1, 0) if offset == 0 and number < len(marks) and marks[number] == said else cursor
+    said = said.removeprefix(_TEXT)
+    while said:
+        if number == len(marks) or not marks[number].startswith(_TEXT):
+            return None
+        text = marks[number][len(_TEXT) + offset :]
+        if said.startswith(text):
+            said, number, offset = said[len(text) :], number + 1, 0
+        elif text.startswith(said):
+            said, offset = "", offset + len(said)
+        else:
+            return None
+    return number, offset
+
+
 def _cut(
-    answered: Answered, content: tuple[Fields, Sequence[Place]], cursor: int, exchanges: Sequence[Exchange]
+    answered: Answered, content: tuple[Fields, Sequence[Place]], cursor: Cursor, exchanges: Sequence[Exchange]
 ) -> list[Edit]:
-    """Exchanges behind so many of the agent's blocks."""
+    """Exchanges behind so much of the agent's copy."""
     fields, blocks = content
+    number, offset = cursor
     first, *more = exchanges
     whole = [one for exchange in more for one in (exchange.answer, *result_messages(exchange.results))]
     results = result_messages(first.results)
-    if cursor == 0:
+    if cursor == (0, 0):
         return [before(answered.message[0], [first.answer, *results, *whole])]
     calls = b",".join(first.elements)
-    end = blocks[cursor - 1][1]
-    if cursor == len(blocks):
-        return [inserted(end, b"," + calls), after(answered.message[1], [*results, *whole])]
+    if number == len(blocks):
+        return [inserted(blocks[-1][1], b"," + calls), after(answered.message[1], [*results, *whole])]
     closing, opening = role_around(fields, "content", b'"assistant"')
     half = b",%b]%b}" % (calls, closing)
     text = b",".join([half, *results, *whole, b'{%b"content":[' % opening])
-    return [Edit(Span(end, blocks[cursor][0]), text)]
+    if offset:
+        literal = object_at(answered.body, blocks[number], None)["text"]
+        return [inserted(offset_of(answered.body, literal, offset), b'"}%b{"type":"text","text":"' % text)]
+    return [Edit(Span(blocks[number - 1][1], blocks[number][0]), text)]
 
 
 def _mixed(answered: Answered, own: Sequence[Place], blocks: Sequence[Place], exchange: Exchange) -> list[Edit]:

@@ -19,9 +19,11 @@ from narrows.inject.events import RawEvent
 from narrows.inject.filtering import Piece
 from narrows.inject.places import (
     array_of,
+    count_of,
     document_of,
     elements_at,
     joined,
+    json_bytes,
     members_at,
     object_of,
     replaced,
@@ -79,7 +81,7 @@ class _Block:
         """The block as a message holds it."""
         built = dict(self.members)
         for key in self.pieces:
-            literal = self.arguments.encode(errors="surrogatepass") if key == "input" else text_literal(self.text(key))
+            literal = json_bytes(self.arguments) if key == "input" else text_literal(self.text(key))
             built[key] = literal
         if self.citations:
             built["citations"] = array_of(self.citations)
@@ -145,12 +147,10 @@ class MessagesAnswer:
 
     def _block_event(self, event: RawEvent, fields: Fields) -> Piece:
         data = event.data
-        index = literal_at(data, fields.get("index"))
-        if not index.isdigit():
-            return Piece(event.raw, event.raw)
-        if "content_block" in fields:
-            self._start(int(index), members_at(data, fields["content_block"]))
-        block = self._blocks.get(int(index))
+        index = count_of(literal_at(data, fields.get("index")))
+        if index is not None and "content_block" in fields:
+            self._start(index, members_at(data, fields["content_block"]))
+        block = self._blocks.get(index) if index is not None else None
         if block is None:
             return Piece(event.raw, event.raw)
         if "delta" in fields:
@@ -158,11 +158,12 @@ class MessagesAnswer:
         if block.number is None:
             return Piece(b"", injected=True)
         raw = event.raw
-        if int(index) != block.number:
+        if index != block.number:
             raw = event.with_data(apply_edits(data, [replaced(fields["index"], b"%d" % block.number)]))
+        passed = event.raw if self._is_first else raw
         if block.kind == "tool_use":
-            return Piece(raw, rest=raw, own=bool(self._names))
-        return Piece(raw, raw)
+            return Piece(passed, rest=raw, own=bool(self._names))
+        return Piece(passed, raw)
 
     def _start(self, index: int, members: list[tuple[str, bytes]]) -> None:
         block = _Block(members, None)
@@ -219,7 +220,7 @@ class MessagesAnswer:
             return Dropped(self._stop)
         calls = [block for block in self._blocks.values() if block.number is None]
         for block in calls:
-            if not jsonscan.is_value(block.arguments.encode(errors="surrogatepass")):
+            if not jsonscan.is_value(json_bytes(block.arguments)):
                 return Broken(f"the input of `{block.name}` is not JSON")
         others = [block for block in self._blocks.values() if block.number is not None]
         made = [block for block in self._blocks.values() if block.kind == "tool_use"]

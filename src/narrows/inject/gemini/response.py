@@ -14,9 +14,9 @@ whole.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-
-import msgspec
+from typing import Any
 
 from narrows.agents.observation import AgentCall
 from narrows.core.edits import Edit, apply_edits
@@ -27,6 +27,7 @@ from narrows.inject.places import (
     array_of,
     document_of,
     elements_at,
+    json_bytes,
     members_at,
     object_of,
     replaced,
@@ -68,7 +69,8 @@ class _Part:
     def add(self, part: _Part) -> None:
         """Values of the call, in its own part or in one that follows."""
         call = part.call or {}
-        for piece in next((msgspec.json.decode(call[key]) for key in _PIECES if key in call), None) or ():
+        pieces = next((_list(call[key]) for key in _PIECES if key in call), [])
+        for piece in pieces:
             self.values = self.values or PartialArguments()
             self.values.add(piece)
         self.signature = self.signature or part.signature
@@ -91,7 +93,7 @@ class _Part:
         if self.call is None or (self.values is None and "willContinue" not in self.call):
             return self.raw
         call = [(key, self.call[key]) for key in ("id", "name") if key in self.call]
-        members = [("functionCall", object_of([*call, ("args", (self.arguments or "{}").encode())]))]
+        members = [("functionCall", object_of([*call, ("args", json_bytes(self.arguments or "{}"))]))]
         if self.signature:
             members.append(("thoughtSignature", text_literal(self.signature)))
         return object_of(members)
@@ -246,6 +248,15 @@ class GenerateAnswer:
         """The model's content."""
         kept = array_of(part.element() for part in self._parts if not part.is_empty)
         return object_of([("role", b'"model"'), ("parts", kept)])
+
+
+def _list(literal: bytes) -> list[Any]:
+    """The elements of an array; one that is no piece of a call where they cannot be read."""
+    try:
+        found = json.loads(literal)
+    except (ValueError, RecursionError):
+        return [None]
+    return found if isinstance(found, list) else [None]
 
 
 def _agent_call(part: _Part, names: Mapping[str, str]) -> AgentCall:

@@ -1,6 +1,6 @@
 """How an exchange goes into a Chat Completions request: outputs are messages of their own, behind the one that calls.
 
-An agent keeps an answer's text as one string, so that is where its message is cut.
+An agent keeps an answer's text as one string, or as a list of text parts, so that is where its message is cut.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from narrows.inject.places import (
 )
 from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
 from narrows.inject.types import Exchange
-from narrows.wire.items import Fields, literal_at, text_at
+from narrows.wire.items import Fields, Place, literal_at, object_at, text_at
 
 
 def result(element: bytes, output: CallOutput) -> bytes:
@@ -41,7 +41,8 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
     body, fields = answered.body, answered.fields(answered.at)
     if text_at(body, fields.get("role")) != "assistant":
         return [], 0
-    text = text_of(literal_at(body, fields.get("content"))) or ""
+    literals = _literals(body, fields.get("content"))
+    text = "".join(text_of(literal_at(body, literal)) or "" for literal in literals)
 
     def advance(said: tuple[str, ...], cursor: int) -> int | None:
         return cursor + len(said[0]) if text.startswith(said[0], cursor) else None
@@ -49,7 +50,7 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
     found = find(group, 0, advance)
     if any(cursor for cursor, _ in found.spots) and _calls_first(fields):
         return [], 0
-    edits = [_cut(answered, fields, cursor, exchanges) for cursor, exchanges in found.spots]
+    edits = [_cut(answered, (fields, literals), cursor, exchanges) for cursor, exchanges in found.spots]
     if found.mixed is None:
         return edits, found.count
     mixed = _mixed(answered, fields, found.mixed[1])
@@ -61,17 +62,42 @@ def _calls_first(fields: Fields) -> bool:
     return any(key in fields and fields[key] < fields["content"] for key in ("tool_calls", "function_call"))
 
 
-def _cut(answered: Answered, fields: Fields, cursor: int, exchanges: Sequence[Exchange]) -> Edit:
+def _literals(body: bytes, content: Place | None) -> list[Place]:
+    """The strings that a message's text is made of: its content, or those of its parts; none where some part is no
+    text."""
+    if content is None or body[content[0]] == b'"'[0]:
+        return [] if content is None else [content]
+    found = []
+    for place in elements_at(body, content):
+        part = object_at(body, place, None)
+        if text_at(body, part.get("type")) != "text" or body[part.get("text", place)[0]] != b'"'[0]:
+            return []
+        found.append(part["text"])
+    return found
+
+
+def _cut(answered: Answered, copy: tuple[Fields, Sequence[Place]], cursor: int, exchanges: Sequence[Exchange]) -> Edit:
     """Exchanges behind so many characters of the agent's text."""
+    fields, literals = copy
     first, *more = exchanges
     whole = [one for exchange in more for one in (exchange.answer, *exchange.results)]
     if cursor == 0:
         return before(answered.message[0], [first.answer, *first.results, *whole])
-    place = fields["content"]
-    at = offset_of(answered.body, place, cursor)
+    at = _place_of(answered.body, literals, cursor)
     closing, opening = role_around(fields, "content", b'"assistant"')
-    half = b'","tool_calls":%b%b}' % (array_of(first.elements), closing)
-    return inserted(at, b",".join([half, *first.results, *whole, b'{%b"content":"' % opening]))
+    end, start = (b'"', b'"') if literals[0] == fields["content"] else (b'"}]', b'[{"type":"text","text":"')
+    half = b'%b,"tool_calls":%b%b}' % (end, array_of(first.elements), closing)
+    return inserted(at, b",".join([half, *first.results, *whole, b'{%b"content":%b' % (opening, start)]))
+
+
+def _place_of(body: bytes, literals: Sequence[Place], characters: int) -> int:
+    """The byte behind so many characters of a text that is written in these strings."""
+    for literal in literals:
+        length = len(text_of(literal_at(body, literal)) or "")
+        if characters <= length:
+            return offset_of(body, literal, characters)
+        characters -= length
+    raise ValueError("a text with fewer characters")
 
 
 def _mixed(answered: Answered, fields: Fields, exchange: Exchange) -> list[Edit]:

@@ -20,9 +20,11 @@ from narrows.inject.events import RawEvent
 from narrows.inject.filtering import Piece
 from narrows.inject.places import (
     array_of,
+    count_of,
     document_of,
     elements_at,
     joined,
+    json_bytes,
     members_at,
     object_of,
     replaced,
@@ -180,10 +182,8 @@ class ChatAnswer:
 
     def _call(self, fields: dict[str, bytes], name: str) -> _Call:
         """The call that a piece belongs to: by its index, else by its id, else the last, unless it has a name."""
-        index = fields.get("index", b"")
-        if index.isdigit():
-            key = int(index)
-        else:
+        key = count_of(fields.get("index", b""))
+        if key is None:
             identity = text_of(fields.get("id", b""))
             known = next((key for key, call in self._calls.items() if identity and call.id == identity), None)
             last = next(reversed(self._calls), 0)
@@ -238,7 +238,7 @@ class ChatAnswer:
         calls = [call for call in self._calls.values() if call.injected]
         for number, call in enumerate(calls):
             call.id = call.id or f"call_{number}"
-            if not jsonscan.is_value(call.said.encode(errors="surrogatepass")):
+            if not jsonscan.is_value(json_bytes(call.said)):
                 return Broken(f"the arguments of `{call.name}` are not JSON")
         text = joined(self._text)
         own = [number for number, call in enumerate(self._calls.values()) if not call.injected]
