@@ -13,6 +13,7 @@ from a2a.types.a2a_pb2 import Artifact, Part, StreamResponse, Task, TaskStatus
 from narrows.agents.deltas import Sent, advance, answer_text
 from narrows.agents.observation import AgentCall, Broken, Finish, Finished, Observation, Paused, Usage
 from narrows.agents.tools import CallOutput, ClientTool
+from narrows.backends import a2a
 from narrows.backends.a2a import A2ABackend, A2AOptions
 from narrows.backends.a2a.parts import CLIENT_TOOLS, calls_in
 from narrows.backends.a2a.tasks import TaskReader
@@ -302,6 +303,18 @@ async def test_an_agent_that_declares_no_client_tools_is_not_offered_any() -> No
             await one.ask("hi", WEATHER)
         assert not one.backend.pauses
         assert one.server.sent == []
+
+
+async def test_a_card_is_read_as_soon_as_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(a2a, "LEARNS_S", (0.01, 0.02))
+    async with peer() as one:
+        one.server.takes_tools = False
+        one.server.refusals["card"] = [503, 503]
+        one.backend.learn()
+        async with asyncio.timeout(10):
+            while one.backend.pauses:
+                await asyncio.sleep(0.01)
+        assert len(one.server.heads) == 3
 
 
 # Refusals, and where it connects

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import ssl
 
 import httpx
 import pytest
 import trustme
 
+from narrows.backends import sdk_http
 from narrows.backends.credentials import FileToken, NoToken
 from narrows.backends.sdk_http import TokenAuth, never_left, sdk_client
 from narrows.backends.types import Credentials
@@ -82,6 +84,34 @@ async def test_tls_is_verified_by_the_context_that_is_given() -> None:
         async with client_of(upstream.url, tls=strange) as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get("/")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream; charset=utf-8"])
+async def test_an_answer_that_is_too_large_is_broken_off(
+    scripted_upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(sdk_http, "MAX_ANSWER_BYTES", 1000)
+    fields = (("Content-Type", kind),)
+    lines = b"data: many of these are no more than one\n" * 100
+    scripted_upstream.play(whole(b"x" * 1000, fields=fields), whole(b"x" * 1001, fields=fields))
+    scripted_upstream.play(whole(lines, fields=fields))
+    async with client_of(scripted_upstream.url) as client:
+        assert len((await client.get("/")).content) == 1000
+        with pytest.raises(httpx.RemoteProtocolError, match="over 1000 bytes"):
+            await client.get("/")
+        if kind == "application/json":
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get("/")
+        else:
+            assert (await client.get("/")).content == lines
+
+
+async def test_a_coded_answer_is_refused(scripted_upstream: ScriptedUpstream) -> None:
+    scripted_upstream.play(whole(gzip.compress(b"x" * 1000), fields=(("Content-Encoding", "gzip"),)))
+    async with client_of(scripted_upstream.url) as client:
+        with pytest.raises(httpx.RemoteProtocolError, match="coded"):
+            await client.get("/")
+    assert scripted_upstream.requests[0].values(b"accept-encoding") == [b"identity"]
 
 
 def test_what_never_left() -> None:

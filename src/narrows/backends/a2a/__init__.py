@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -44,7 +44,10 @@ from narrows.backends.a2a.parts import CLIENT_TOOLS, answering, calls_in, offeri
 from narrows.backends.a2a.tasks import TaskReader
 from narrows.backends.a2a.turn import A2ATurn
 from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing
-from narrows.errors import AgentUnavailable, UnsupportedParameter
+from narrows.errors import AgentUnavailable, GatewayError, UnsupportedParameter
+
+LEARNS_S: Final = (1.0, 60.0)
+"""From how long to how long between two attempts to read a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,12 @@ class A2ABackend:
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
         self._fresh: dict[str, ModelEndpoint | None] = {}
+        self._learning: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+
+    def learn(self) -> None:
+        """Read the card as soon as there is one, so that what the agent can do is known before it is needed."""
+        self._learning = asyncio.get_running_loop().create_task(self._learn())
 
     @property
     def pauses(self) -> bool:
@@ -109,6 +117,8 @@ class A2ABackend:
         return self._turn(client, reader, conversation, [answering(outputs)], message)
 
     def close(self) -> None:
+        if self._learning is not None:
+            self._learning.cancel()
         self._closing = asyncio.get_running_loop().create_task(self._http.aclose())
 
     def _turn(
@@ -174,6 +184,15 @@ class A2ABackend:
             return None
         except READABLE as error:
             raise as_error("GetTask", error) from error
+
+    async def _learn(self) -> None:
+        wait_s = LEARNS_S[0]
+        while self._card is None:
+            try:
+                await self._connected()
+            except GatewayError:
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, LEARNS_S[1])
 
     async def _connected(self) -> tuple[Client, AgentCard]:
         """The SDK's client, made from the agent's card when it is first needed."""

@@ -98,7 +98,9 @@ def _langgraph(settings: AgentSettings, way: _Way) -> Backend:
 def _a2a(settings: AgentSettings, way: _Way) -> Backend:
     from narrows.backends.a2a import A2ABackend, A2AOptions
 
-    return A2ABackend(_sdk_client(settings, way, "Authorization"), A2AOptions(settings.url, settings.model))
+    backend = A2ABackend(_sdk_client(settings, way, "Authorization"), A2AOptions(settings.url, settings.model))
+    backend.learn()
+    return backend
 
 
 def _sdk_client(settings: AgentSettings, way: _Way, token_field: str) -> httpx.AsyncClient:
