@@ -28,7 +28,7 @@ def pending(*ids: str) -> tuple[PendingCall, ...]:
         ((ASKED, CALLED), None),
         ((ASKED, CALLED, out("a", "1")), Outputs({"a": "1"}, False)),
         ((out("a", "1"), out("b", "2")), Outputs({"a": "1", "b": "2"}, False)),
-        ((CALLED, out("a"), Message("assistant", "x"), out("b", "2")), Outputs({"b": "2"}, False)),
+        ((CALLED, out("a"), Message("assistant", "x"), out("b", "2")), Outputs({"b": "2"}, False, {"a": "out"})),
         ((CALLED, out("a", "1"), ASKED), Outputs({"a": "1"}, True)),
         ((CALLED, out("a", "1"), Message("system", "x")), Outputs({"a": "1"}, True)),
         ((CALLED, out("a"), Message("assistant", "x"), ASKED), None),

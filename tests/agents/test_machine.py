@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -287,6 +288,24 @@ def test_a_leg_begins_with_no_blank_line() -> None:
         Resumed(1.0), Admitted(1.0), Begun(1.0), Observed(2.0, Observation("x", whole)), rules=RULES_F, run=run
     )
     assert told[-1][1] == Emit("Bye")
+
+
+def test_a_client_that_wants_one_call_at_a_time_is_asked_for_the_first() -> None:
+    rules = replace(RULES_F, parallel_calls=False)
+    run, told = begun(seen(0.5, "Hello", outcome=Paused((CALL, OTHER))), rules=rules)
+    assert told[-1][1] == Ask("Hello", (CALL,), None)
+    assert (run.calls, run.asked) == ((CALL, OTHER), 1)
+
+
+@pytest.mark.parametrize(("parallel", "asked"), [(False, (CALL,)), (True, (CALL, OTHER))])
+def test_calls_that_the_client_has_not_been_asked_for_come_before_the_agent(
+    parallel: bool, asked: tuple[AgentCall, ...]
+) -> None:
+    rules = replace(RULES_F, parallel_calls=parallel)
+    before = replace(RESTED, unasked=(CALL, OTHER))
+    run, told = played(Resumed(1.0), Admitted(1.0), rules=rules, run=before)
+    assert told == [[], [Ask("", asked, None), Release(completed=False)]]
+    assert (run.state, run.leg_over, run.begun, run.asked) == (RunState.REQUIRES_ACTION, True, False, len(asked))
 
 
 @pytest.mark.parametrize("calls", [(AgentCall("1", "g", ""),), (CALL, AgentCall("1", "g", "")), ()])

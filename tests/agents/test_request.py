@@ -75,11 +75,9 @@ def test_a_clients_tools() -> None:
     assert (request.tools, request.ignored) == ((ClientTool("f"),), ("tools.strict",))
 
 
-def test_one_call_at_a_time_is_promised_by_nobody() -> None:
-    assert read(parallel_tool_calls=False).ignored == ()
-    tools = [{"type": "function", "function": {"name": "f"}}]
-    assert read(tools=tools, parallel_tool_calls=True).ignored == ()
-    assert refused(tools=tools, parallel_tool_calls=False).param == "parallel_tool_calls"
+def test_a_client_may_want_one_call_at_a_time() -> None:
+    assert [read(parallel_tool_calls=one).parallel_calls for one in (True, None, False)] == [True, True, False]
+    assert refused(parallel_tool_calls="no").param == "parallel_tool_calls"
 
 
 def test_an_image_is_refused_and_named() -> None:

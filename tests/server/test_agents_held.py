@@ -132,6 +132,18 @@ async def test_two_requests_that_are_held_each_get_their_own_outputs(stage: Stag
     assert later.got == [(CallOutput("native-3", "time", "[]", "late"),)]
 
 
+async def test_one_call_at_a_time_holds_the_agent_up_for_both(stage: Stage) -> None:
+    one = await held_scene(stage, [looks("a")])
+    body = turn("hi", parallel_tool_calls=False)
+    first, held = await first_leg(stage, one, body, CALL, OTHER)
+    second = await ask(stage, one, with_outputs(body, first, "cold"))
+    assert (finish_of(second), held.got, len(ids_of(second))) == ("tool_calls", [], 1)
+    one.backend.turns[0].script.append(looks("ab", over=True))
+    body = with_outputs(with_outputs(body, first, "cold"), second, "noon")
+    assert text_of(await ask(stage, one, body)) == "b"
+    assert held.got == [(GIVEN, ALSO_GIVEN)]
+
+
 async def test_a_held_agent_has_its_tools_still_where_a_request_names_none(stage: Stage) -> None:
     one = await held_scene(stage, [looks("a")])
     first, _ = await first_leg(stage, one, turn("hi"), CALL)

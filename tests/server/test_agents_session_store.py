@@ -11,7 +11,8 @@ import pytest
 from narrows.agents.calls import PendingCall, outputs_of
 from narrows.agents.observation import AgentCall
 from narrows.agents.request import Message
-from narrows.agents.session import Ask, Fresh, Lease, Session, Sessions, SessionUse, chained, prefix_digests
+from narrows.agents.session import Ask, Fresh, Lease, Session, SessionUse, chained, prefix_digests
+from narrows.agents.sessions import Sessions
 from narrows.errors import SettingsError, ToolCallExpired
 from narrows.server.agents.session_store import SessionStore
 

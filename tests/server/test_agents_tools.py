@@ -166,6 +166,39 @@ async def test_outputs_alone_are_enough(stage: Stage) -> None:
     assert [(one.id, one.output) for one in outputs] == [("native-1", "cold"), ("native-2", "noon")]
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["the conversation", "outputs alone"])
+async def test_one_call_at_a_time(stage: Stage, whole: bool) -> None:
+    """The agent makes two at once, and is given both outputs together."""
+    one = await scene(stage, pausing("Look.", CALL, OTHER), growing("done"))
+    body = turn("hi", parallel_tool_calls=False)
+    found = []
+    for output_text in ("cold", "noon"):
+        answer = await ask(stage, one, body)
+        found.append(
+            (message_of(answer)["content"], [call["function"]["name"] for call in message_of(answer)["tool_calls"]])
+        )
+        body = with_outputs(body if whole else turn(parallel_tool_calls=False), answer, output_text)
+        assert one.backend.resumed == []
+    assert found == [("Look.", ["weather"]), (None, ["time"])]
+    assert text_of(await ask(stage, one, body)) == "done"
+    ((_, outputs),) = one.backend.resumed
+    assert [(one.id, one.output) for one in outputs] == [("native-1", "cold"), ("native-2", "noon")]
+    figures = [(await stage.record(one.gateway, at)).agent for at in range(3)]
+    assert [(one.run, one.tool_calls, one.tool_outputs) for one in figures if one is not None] == [
+        ("requires_action", 1, 0),
+        ("requires_action", 1, 1),
+        ("completed", 0, 1),
+    ]
+
+
+async def test_a_client_may_change_its_mind_about_calls_at_once(stage: Stage) -> None:
+    one = await scene(stage, pausing("", CALL, OTHER, CALL), growing("done"))
+    first = await ask(stage, one, turn("hi", parallel_tool_calls=False))
+    second = await ask(stage, one, with_outputs(turn("hi"), first, "a"))
+    assert len(ids_of(second)) == 2
+    assert text_of(await ask(stage, one, with_outputs(turn("hi"), second, "b", "c"))) == "done"
+
+
 async def test_the_record_counts_tools_and_calls(stage: Stage) -> None:
     one = await scene(stage, pausing("", CALL, OTHER), growing("done"))
     body = turn("hi")
@@ -358,6 +391,19 @@ class Life:
         store = SessionStore(str(self.path), print)
         gateway.gateway.agents = AgentPlane([served(chosen, self.backend, store)], [], print, store)
         return Scene(gateway, self.backend)
+
+
+async def test_calls_one_at_a_time_outlive_the_gateway(stage: Stage, tmp_path: Path) -> None:
+    life = Life(stage, tmp_path / "s.db", ScriptedBackend(pausing("", CALL, OTHER), growing("done")))
+    body = turn("hi", parallel_tool_calls=False)
+    for text in ("cold", "noon"):
+        one = await life.scene()
+        body = with_outputs(body, await ask(stage, one, body), text)
+        await one.gateway.close(drain_timeout_s=0.05)
+    one = await life.scene()
+    assert text_of(await ask(stage, one, body)) == "done"
+    ((_, outputs),) = life.backend.resumed
+    assert [one.output for one in outputs] == ["cold", "noon"]
 
 
 async def test_a_call_outlives_the_gateway(stage: Stage, tmp_path: Path) -> None:

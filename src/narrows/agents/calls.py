@@ -1,14 +1,15 @@
 """The calls of client's tools that wait for their outputs, by the ids that clients know them by.
 
-An id belongs to one session of one owner. Outputs come for all calls of a session that wait, or none is taken. A call
-whose agent could not wait any longer stays known as expired for a while, so that its client is told what became of it.
+An id belongs to one session of one owner. Outputs come for all calls that a client was shown, or none is taken; a
+client that wants one call at a time is shown the next when it has brought the output of the last. A call whose agent
+could not wait any longer stays known as expired for a while, so that its client is told what became of it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from narrows.agents.observation import AgentCall
 from narrows.agents.request import Message
@@ -23,10 +24,11 @@ _CALLS_A_SESSION = 4
 @dataclass(frozen=True, slots=True)
 class PendingCall:
     """A call that waits for its output. `id`: the gateway's, which the client knows; `call`: as the agent's side has
-    it."""
+    it; `shown`: the client has been told of it."""
 
     id: str
     call: AgentCall
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,11 @@ class ExpiredCall:
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """The outputs of tools at the end of a request's messages. `by_id`: each call's; `followed`: there are messages
-    after them."""
+    after them; `before`: outputs of other calls that stand further up."""
 
     by_id: dict[str, str]
     followed: bool
+    before: dict[str, str] = field(default_factory=dict)
 
 
 def outputs_of(messages: Sequence[Message]) -> Outputs | None:
@@ -66,7 +69,8 @@ def outputs_of(messages: Sequence[Message]) -> Outputs | None:
     if len(by_id) != len(found):
         twice = sorted({id_ for place, (id_, _) in enumerate(found) if id_ in dict(found[:place])})
         raise MalformedRequest(f"there are two tool messages for {', '.join(twice)}; send one each", param="messages")
-    return Outputs(by_id, stop < len(messages))
+    before = {message.call_id: message.text for message in messages[:start] if message.role == "tool"}
+    return Outputs(by_id, stop < len(messages), before)
 
 
 class CallBook:

@@ -64,7 +64,7 @@ def handle(run: Run, event: Event, rules: RunRules) -> Step:
         return run, ()
     match event:
         case Admitted(at_s):
-            return replace(_moved(run, RunState.IN_PROGRESS), progressed_s=at_s), (Begin(),)
+            return _admitted(run, at_s, rules)
         case Begun() | Stirred():
             return _at_work(run, event)
         case Observed() | LookFailed() | Called():
@@ -109,6 +109,13 @@ def _at_work(run: Run, event: Begun | Stirred) -> Step:
     if isinstance(event, Begun):
         return replace(run, begun=True, progressed_s=event.at_s), (Look(0.0),)
     return replace(run, progressed_s=max(run.progressed_s, event.at_s), waiting_s=0.0), ()
+
+
+def _admitted(run: Run, at_s: float, rules: RunRules) -> Step:
+    if run.unasked:
+        asked = run.unasked if rules.parallel_calls else run.unasked[:1]
+        return replace(run, rests=True, asked=len(asked)), (Ask("", asked, None), Release(completed=False))
+    return replace(_moved(run, RunState.IN_PROGRESS), progressed_s=at_s), (Begin(),)
 
 
 def _looked(run: Run, event: Observed | LookFailed | Called, rules: RunRules) -> Step:
@@ -175,15 +182,16 @@ def _asking(run: Run, at_s: float, rules: RunRules, commands: list[Command]) -> 
     if unknown or not run.calls:
         what = ", ".join(unknown) or "none"
         return _ended(run, RunState.FAILED, AgentFailed(f"the agent called a tool that its client has not: {what}"))
-    run = replace(_moved(run, RunState.REQUIRES_ACTION), progressed_s=at_s, rests=True)
+    asked = run.calls if rules.parallel_calls else run.calls[:1]
+    run = replace(_moved(run, RunState.REQUIRES_ACTION), progressed_s=at_s, rests=True, asked=len(asked))
     pieces = (command for command in commands if not isinstance(command, Open))  # to ask opens, and may need no text
-    return run, (*pieces, Ask(run.said, run.calls, run.usage), Release(completed=False))
+    return run, (*pieces, Ask(run.said, asked, run.usage), Release(completed=False))
 
 
 def _resumed(run: Run, at_s: float) -> Run:
     if not run.rests:
         raise NoSuchTransitionError(f"{run.state} -> the next leg")
-    new = Run(state=run.state, accepted_s=at_s, progressed_s=at_s, resumed=True)
+    new = Run(state=run.state, accepted_s=at_s, progressed_s=at_s, resumed=True, unasked=run.unasked)
     if not run.held:
         return new
     told = run.told if run.usage is None else run.usage if run.told is None else run.told.plus(run.usage)

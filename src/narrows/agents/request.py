@@ -35,6 +35,7 @@ _HOLDS: Mapping[str, tuple[object, ...]] = {
     "functions": ([],),
     "tool_choice": ("auto", "none"),
     "function_call": ("auto", "none"),
+    "parallel_tool_calls": (True, False),
     "response_format": ({"type": "text"},),
     "modalities": (["text"],),
     "logit_bias": ({},),
@@ -78,7 +79,7 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request to an agent. `timeout_s`: the most that this client gives the run, which no standard field says;
-    `tools`: those that it offers the agent."""
+    `tools`: those that it offers the agent; `parallel_calls`: whether it takes more than one call at a time."""
 
     model: str
     messages: tuple[Message, ...]
@@ -88,6 +89,7 @@ class ChatRequest:
     max_output_tokens: int | None = None
     ignored: tuple[str, ...] = ()
     tools: tuple[ClientTool, ...] = ()
+    parallel_calls: bool = True
 
 
 def model_of(body: bytes) -> str:
@@ -113,7 +115,7 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
         raise MalformedRequest("the body needs `messages`, an array", param="messages")
     asked = {name: value for name, value in fields.items() if value is not None}
     tools = read_tools(body, asked)
-    unknown = tuple(name for name, value in asked.items() if not _is_honoured(name, value, tools=bool(tools)))
+    unknown = tuple(name for name, value in asked.items() if not _is_honoured(name, value))
     if unknown and not lenient:
         raise UnsupportedParameter(
             f"an agent cannot honour `{unknown[0]}`; leave it out, or set `lenient` for this agent", param=unknown[0]
@@ -128,12 +130,11 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
         max_output_tokens=_max_tokens(asked),
         ignored=(*unknown, *ignored_of_tools(asked)),
         tools=tools,
+        parallel_calls=asked.get("parallel_tool_calls") is not False,
     )
 
 
-def _is_honoured(name: str, value: object, *, tools: bool) -> bool:
-    if name == "parallel_tool_calls":
-        return value is True or (value is False and not tools)
+def _is_honoured(name: str, value: object) -> bool:
     return name in _READ or name in _SAYS_NOTHING or value in _HOLDS.get(name, ())
 
 

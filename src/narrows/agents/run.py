@@ -65,7 +65,8 @@ class RunRules:
     """What a run depends on beside its events. The clocks: until there is a place, until the agent has begun, without a
     change, without one while a tool runs, and in all, for each leg; and how long an agent is held up between two.
     `polls_s`: from how long to how long between two looks; `backoff_s`: at most, while looks fail. `failures` looks
-    that failed in a row, or `failing_s` of them, end the run. `tools`: the names of those that the client declared."""
+    that failed in a row, or `failing_s` of them, end the run. `tools`: the names of those that the client declared;
+    `parallel_calls`: whether it takes more than one call at a time."""
 
     queue_s: float = 30.0
     first_event_s: float = 120.0
@@ -81,6 +82,7 @@ class RunRules:
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
     tools: frozenset[str] = frozenset()
+    parallel_calls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,11 @@ class Run:
     agent has been given what the leg brings; `failing`: looks that failed in a row, since `failing_since_s`;
     `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`: nobody reads.
 
-    `calls`: those of its client's tools that the leg ends with; `held`: they hold the agent up; `rests`: the leg is
-    over, and the run is not; `resumed`: it has had a leg before this one, and `continued`: in the same turn of its
-    backend, whose texts and usage go on. `said`: what this leg has sent; `told`: the usage that legs before it told of;
-    `usage`: this leg's."""
+    `calls`: those of its client's tools that the agent waits for, of which the leg ends with the first `asked`;
+    `unasked`: calls that the client is to be asked for before the agent hears of anything; `held`: they hold the agent
+    up; `rests`: the leg is over, and the run is not; `resumed`: it has had a leg before this one, and `continued`: in
+    the same turn of its backend, whose texts and usage go on. `said`: what this leg has sent; `told`: the usage that
+    legs before it told of; `usage`: this leg's."""
 
     state: RunState = RunState.QUEUED
     accepted_s: float = 0.0
@@ -111,6 +114,8 @@ class Run:
     refused: frozenset[int] = frozenset()
     detached: bool = False
     calls: tuple[AgentCall, ...] = ()
+    asked: int = 0
+    unasked: tuple[AgentCall, ...] = ()
     held: bool = False
     rests: bool = False
     resumed: bool = False

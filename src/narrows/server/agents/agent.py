@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from narrows.agents.request import ChatRequest
 from narrows.agents.run import RunRules
-from narrows.agents.session import Session, Sessions
+from narrows.agents.session import Session
+from narrows.agents.sessions import Sessions
 from narrows.agents.tools import ClientTool, ToolPath
 from narrows.backends.types import Backend
 from narrows.errors import UnsupportedParameter
@@ -86,6 +87,7 @@ class Agent:
             tool_idle_s=chosen.tool_idle_timeout_s,
             hold_s=chosen.hold_timeout_s,
             tools=frozenset(tool.name for tool in tools),
+            parallel_calls=request.parallel_calls,
             total_s=total_s if request.timeout_s is None else min(total_s, request.timeout_s),
             on_disconnect=chosen.on_disconnect,
             on_waiting=chosen.on_waiting,

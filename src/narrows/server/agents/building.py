@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from narrows.agents.session import Sessions
+from narrows.agents.sessions import Sessions
 from narrows.backends.cascade import CascadeBackend, CascadeOptions
 from narrows.backends.cascade.calls import Calls
 from narrows.backends.credentials import CommandToken, FileToken, GivenToken, NoToken

@@ -17,7 +17,8 @@ from narrows.agents import machine
 from narrows.agents.calls import PendingCall
 from narrows.agents.observation import AgentCall
 from narrows.agents.run import CancelBackend, Event, GaveUp, Run, RunRules, Stopped, Tell, Ticked
-from narrows.agents.session import Session, Sessions
+from narrows.agents.session import Session
+from narrows.agents.sessions import Sessions
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.types import Turn
 from narrows.errors import AgentUnavailable, GatewayError

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import replace
 from secrets import choice, token_hex, token_urlsafe
 from time import time
 
@@ -59,11 +60,11 @@ class AgentTurn:
         self._held: list[HeldCalls] = []
         self._performance: Performance | None = None
         self._is_lost = False
-        self._outputs: dict[str, str] = {}
+        self._brought: tuple[str, ...] = ()
         parked: Parked | None = None
         if lease.use is SessionUse.RESUMED:
             outputs = outputs_of(request.messages)
-            self._outputs = {} if outputs is None else outputs.by_id
+            self._brought = () if outputs is None else tuple(outputs.by_id)
             parked = agent.parking.find(self.session_id)
         self.tools = request.tools or (() if parked is None else parked.tools)
         self.traffic = agent.traffic.run(asking.story.request_id) if parked is None else parked.traffic
@@ -86,7 +87,8 @@ class AgentTurn:
         if self._lease.use is not SessionUse.RESUMED:
             return None
         parked = self._agent.parking.find(self.session_id)
-        return RESTED if parked is None else parked.run
+        unasked = tuple(call.call for call in self._lease.session.calls if not call.shown)
+        return replace(RESTED if parked is None else parked.run, unasked=unasked)
 
     def performed_by(self, performance: Performance) -> None:
         """It begins."""
@@ -169,7 +171,8 @@ class AgentTurn:
     async def _resume(self) -> Turn:
         """Give the agent the outputs that it waits for. Where it does not any more, it is told everything anew, if the
         request says everything and the session is nobody's by name."""
-        session, outputs = self._lease.session, self._outputs
+        session = self._lease.session
+        outputs = session.outputs
         if not session.calls:
             raise self._expired()  # while this request waited for its place
         if session.held:
@@ -191,7 +194,7 @@ class AgentTurn:
 
     def _expired(self) -> ToolCallExpired:
         self._is_lost = True
-        calls = ", ".join(self._outputs)
+        calls = ", ".join(self._brought)
         return ToolCallExpired(
             f"the agent waits no longer for the output of {calls}; send the conversation anew from a user's message",
             param="messages",
@@ -215,8 +218,12 @@ class AgentTurn:
         if not (run.rests and run.held):
             self._agent.traffic.run_ends(session)
         pending: tuple[PendingCall, ...] = ()
-        if not run.begun and not self._is_lost:
-            self._put_back()
+        if run.unasked and run.rests and run.asked:
+            pending = sessions.show(self._lease, run.asked, time())
+            self._stay_held()
+        elif not run.begun and not self._is_lost:
+            sessions.put_back(self._lease, time())
+            self._stay_held()
         elif run.rests and turn is not None:
             pending = self._pause(run, turn)
         elif run.state is not RunState.COMPLETED:
@@ -232,7 +239,7 @@ class AgentTurn:
     def _pause(self, run: Run, turn: Turn) -> tuple[PendingCall, ...]:
         """Keep the session for the outputs of the agent's calls."""
         session = self._lease.session
-        pending = tuple(PendingCall(_new_id(), call) for call in run.calls)
+        pending = tuple(PendingCall(_new_id(), call, place < run.asked) for place, call in enumerate(run.calls))
         session.steps = turn.steps
         self._agent.sessions.pause(self._lease, pending, time(), held=run.held)
         if run.held:
@@ -244,12 +251,11 @@ class AgentTurn:
             assert self._performance is not None
             parked = Parked(session, run, self._performance.rules, turn, self.tools, self.traffic, held, later)
             self._agent.parking.park(parked)
-        return pending
+        return pending[: run.asked]
 
-    def _put_back(self) -> None:
-        """Nothing has happened; an agent that was held up still is."""
+    def _stay_held(self) -> None:
+        """The agent has heard nothing: where it was held up it still is."""
         session = self._lease.session
-        self._agent.sessions.put_back(self._lease, time())
         parked = self._agent.parking.find(session.id)
         if parked is not None:
             self._agent.traffic.run_begins(session, parked.traffic)
@@ -285,8 +291,8 @@ class AgentTurn:
             session=self._lease.session.name,
             use=self._lease.use.value,
             tools=len(self.tools),
-            tool_calls=len(run.calls) if run.rests else 0,
-            tool_outputs=len(self._outputs),
+            tool_calls=run.asked,
+            tool_outputs=len(self._brought),
             revised=run.sent.revised,
             input_tokens=None if usage is None else usage.input_tokens,
             output_tokens=None if usage is None else usage.output_tokens,
