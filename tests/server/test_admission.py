@@ -46,6 +46,7 @@ def test_a_known_wire_with_a_body_is_planned(path: str, framing: str) -> None:
         ([], "GET", "/v1/chat/completions", None, False),
         ([], "POST", "/v1/chat/completions", PassReason.NO_BODY, True),
         ([SIZED, "X-Narrows-Policy: off"], "POST", "/v1/chat/completions", PassReason.POLICY_OFF, True),
+        ([SIZED, "Cache-Control: x, no-transform"], "POST", "/v1/chat/completions", PassReason.NO_TRANSFORM, True),
         ([SIZED, "cache-control:no-transform"], "POST", "/v1/chat/completions", PassReason.NO_TRANSFORM, True),
         ([SIZED, "Cache-Control: a, b", "Cache-Control: c ,NO-TRANSFORM"], "POST", "/v1/chat/completions",
          PassReason.NO_TRANSFORM, True),

@@ -337,6 +337,18 @@ async def test_other_upgrades_are_not_passed_on(stage: Stage) -> None:
     assert [received.values(name) for name in (b"connection", b"upgrade", b"http2-settings")] == [[], [], []]
 
 
+async def test_a_request_with_a_body_becomes_no_tunnel(stage: Stage) -> None:
+    """Two readers might differ on whether its body is the tunnel's first bytes."""
+    stage.upstream.play(raw(SWITCHED, ending=Ending.STALL))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request("GET", "/v1/realtime", *WEBSOCKET, body=b"x"))
+    answer = await client.answer()
+    assert (answer.status, answer.error_code) == (502, "upstream_malformed")
+    received = stage.upstream.requests[0]
+    assert [received.values(name) for name in (b"connection", b"upgrade")] == [[], []]
+
+
 NOT_ASKED_FOR = {
     "h2c was asked for here, and not passed on": (("Connection: Upgrade", "Upgrade: h2c"), b"h2c"),
     "another was asked for here, this one by nobody": (("Connection: Upgrade", "Upgrade: h2c"), b"websocket"),

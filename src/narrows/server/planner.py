@@ -163,7 +163,8 @@ class Planner:
                 await asyncio.shield(work.task)
         except TimeoutError:
             raise Overloaded(
-                f"the request was not planned within {limit_s:g} s; try again", retry_after_s=RETRY_AFTER_S
+                f"the request was not planned within {limit_s:g} s; try again, as planning goes on meanwhile",
+                retry_after_s=RETRY_AFTER_S,
             ) from None
         finally:
             work.waiting -= 1
