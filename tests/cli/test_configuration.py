@@ -79,7 +79,7 @@ def test_a_named_file_must_be_there_and_the_rest_is_judged_too() -> None:
     assert len(raised.value.problems) == 2
 
 
-@pytest.mark.parametrize("content", [b"port = \n", b"\xff\n"])
+@pytest.mark.parametrize("content", [b"port = \n", b"\xff\n", b"port = " + b"[" * 5000, b"port = " + b"9" * 5000])
 def test_what_is_not_toml_is_said(tmp_path: Path, content: bytes) -> None:
     tmp_path.joinpath("narrows.toml").write_bytes(content)
     with pytest.raises(SettingsError, match=r"narrows\.toml: is not TOML"):

@@ -119,5 +119,5 @@ def _read_toml(named: str | None) -> dict[str, object]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError((f"{path}: cannot be read ({error.strerror})",)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib has no error of its own for what is too deep or too long
         raise SettingsError((f"{path}: is not TOML ({error})",)) from None
