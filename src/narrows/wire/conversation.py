@@ -21,7 +21,10 @@ from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, text_at
 from narrows.wire.types import Part, Role
 
-DIGEST_FROM_BYTES = 512
+DIGEST_FROM_BYTES = 256
+"""A shorter literal is no work for most policies, and is digested anew where it is some."""
+OUTPUT_FROM_BYTES = 512
+"""A shorter tool output is too small to be referred to, or to refer."""
 PART_BYTES, CALL_BYTES, ANSWER_BYTES = 500, 400, 250
 """About what a part, a call and the note of an answer take in memory beside the call's texts."""
 
@@ -120,7 +123,7 @@ class ConversationReader(ABC):
         output = chain = None
         if role is not Role.USER:
             self.output_texts += 1
-            if digest is not None and not self._said_again(digest):
+            if digest is not None and len(span) >= OUTPUT_FROM_BYTES and not self._said_again(digest):
                 output = OutputPlace(self.outputs, self.output_texts)
                 before, self.chain = self.chain, chain_digest(self.chain, digest, output)
                 chain = self.chain if before else None

@@ -67,7 +67,7 @@ class Part(Struct, frozen=True, gc=False):
     digest: bytes | None = None
     """`core.digest.part_digest` of the part; None where it is too small to be worth remembering."""
     output: OutputPlace | None = None
-    """Where a tool's output stands among all; None for other text, and where there is no digest."""
+    """Where a tool's output stands among all; None for other text, and where it is too small to be referred to."""
     chain: bytes | None = None
     """`core.digest.chain_digest` up to this part; None where no `output` stands before it."""
 

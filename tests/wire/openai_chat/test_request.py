@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from narrows.core import jsonscan, jsonstr
 from narrows.core.effort import Effort
-from narrows.core.tool_call import ToolCall
-from narrows.policy import Scope
+from narrows.core.tool_call import OutputPlace, ToolCall
+from narrows.policy import Policy, Scope
 from narrows.wire import reading
 from narrows.wire.openai_chat.request import locate
 from narrows.wire.reading import ReadingMemory
@@ -216,10 +216,18 @@ def test_a_fault_costs_its_own_parts_only(message: str, faults: list[str | None]
 
 
 def test_parts_worth_remembering_carry_their_digest() -> None:
-    small, large, same, other = parts_of(tool("a" * 509), tool("a" * 510), tool("a" * 510), user("a" * 510))
+    small, large, same, other = parts_of(tool("a" * 253), tool("a" * 254), tool("a" * 254), user("a" * 254))
     assert small.digest is None
     assert large.digest is not None
     assert large.digest == same.digest != other.digest
+    assert len(large.span) <= Policy().smallest_min_bytes, "what may be work on every turn is digested once"
+
+
+def test_outputs_worth_referring_to_have_a_place() -> None:
+    small, large, said = parts_of(tool("a" * 509), tool("a" * 510), user("a" * 510))
+    assert small.digest is not None
+    assert (small.output, said.output) == (None, None)
+    assert large.output == OutputPlace(2, 1)
 
 
 @pytest.mark.parametrize(
