@@ -33,6 +33,7 @@ from narrows.agents.run import (
     OnDisconnect,
     OnWaiting,
     Open,
+    ReaderAsked,
     ReaderLeft,
     Refuse,
     Release,
@@ -190,6 +191,18 @@ def test_a_detached_run_goes_on_and_completes() -> None:
     run, told = begun(seen(1.0, "Half"), ReaderLeft(1.1), rules=rules)
     assert (run.state, run.detached, told[-1]) == (RunState.IN_PROGRESS, True, [])
     run, _ = played(seen(2.0, "Half.", over=True, outcome=Finished(Finish.STOP)), rules=rules, run=run)
+    assert run.state is RunState.COMPLETED
+
+
+def test_a_run_under_grace_goes_on_for_as_long_as_somebody_asks() -> None:
+    rules = RunRules(on_disconnect=OnDisconnect.GRACE, grace_s=10.0)
+    run, told = begun(seen(1.0, "Half"), ReaderLeft(2.0), rules=rules)
+    assert (run.state, run.detached, told[-1], next_clock(run, rules)) == (RunState.IN_PROGRESS, True, [], 12.0)
+    run, told = played(Ticked(11.9), ReaderAsked(11.9), Ticked(21.8), rules=rules, run=run)
+    assert (run.state, told) == (RunState.IN_PROGRESS, [[], [], []])
+    gone, told = played(Ticked(21.9), rules=rules, run=run)
+    assert (gone.state, told[-1]) == (RunState.CANCELLED, [CancelBackend(), Release(completed=False)])
+    run, _ = played(seen(21.8, "Half.", over=True, outcome=Finished(Finish.STOP)), rules=rules, run=run)
     assert run.state is RunState.COMPLETED
 
 
@@ -436,6 +449,7 @@ EVENTS = st.one_of(
     st.builds(LookFailed, st.floats(0, 30), st.just("x")),
     st.builds(lambda at_s: GaveUp(at_s, AgentFailed("x")), st.floats(0, 10)),
     st.builds(ReaderLeft, st.floats(0, 10)),
+    st.builds(ReaderAsked, st.floats(0, 10)),
     st.builds(Stopped, st.floats(0, 10)),
     st.builds(Ticked, st.floats(0, 3000)),
     st.builds(Called, st.floats(0, 10), st.sampled_from([(CALL,), (AgentCall("", "g", ""),)])),

@@ -114,6 +114,7 @@ def test_what_is_elsewhere_is_known_by_the_model_or_the_path() -> None:
     assert not elsewhere.serves(b"{}")
     assert Elsewhere(giving, [agent_settings(default=True)], "").serves(b"{}")
     assert elsewhere.takes(b"/own/narrows/agents/coder/s/x/v1/chat/completions")
+    assert elsewhere.takes(b"/v1/sessions/mine")
     assert not elsewhere.takes(b"/own/narrows/agentsx")
     assert not elsewhere.takes(b"/narrows/agents/coder")
     giving.close()

@@ -69,7 +69,7 @@ def test_everything_can_be_set() -> None:
         ({"token_env": "not a name"}, "token_env needs the name"),
         ({"token_env": "A", "token_file": "b"}, "leave one"),
         ({"token": "secret"}, "there is no token"),
-        ({"on_disconnect": "panic"}, "on_disconnect needs one of cancel, detach"),
+        ({"on_disconnect": "panic"}, "on_disconnect needs one of cancel, detach, grace"),
         ({"idle_timeout_s": "soon"}, "idle_timeout_s"),
         ({"idle_timeout_s": 0}, "idle_timeout_s needs a duration over 0"),
         ({"idle_timeout_s": True}, "idle_timeout_s needs a duration"),

@@ -36,6 +36,7 @@ from narrows.agents.run import (
     OnDisconnect,
     OnWaiting,
     Open,
+    ReaderAsked,
     ReaderLeft,
     Refuse,
     Release,
@@ -73,6 +74,8 @@ def handle(run: Run, event: Event, rules: RunRules) -> Step:
             return _ended(run, RunState.FAILED, error)
         case ReaderLeft() | Stopped():
             return _left(run, event, rules)
+        case ReaderAsked(at_s):
+            return replace(run, read_s=at_s), ()
         case Ticked(at_s):
             return _ticked(run, at_s, rules)
         case Resumed(at_s):
@@ -83,7 +86,7 @@ def handle(run: Run, event: Event, rules: RunRules) -> Step:
 
 def next_clock(run: Run, rules: RunRules) -> float:
     """When the first of the clocks runs out, on the events' clock."""
-    return min((at_s for at_s, _ in _clocks(run, rules)), default=inf)
+    return min([_grace_until(run, rules), *(at_s for at_s, _ in _clocks(run, rules))])
 
 
 def _clocks(run: Run, rules: RunRules) -> tuple[tuple[float, str], ...]:
@@ -216,12 +219,21 @@ def _look_failed(run: Run, at_s: float, why: str, rules: RunRules) -> Step:
 def _left(run: Run, event: ReaderLeft | Stopped, rules: RunRules) -> Step:
     if isinstance(event, Stopped):
         return _ended(run, RunState.CANCELLED, AgentUnavailable("the gateway stops; send it to the next one"))
-    if run.rests or (rules.on_disconnect is OnDisconnect.DETACH and run.begun):
-        return replace(run, detached=not run.rests), ()
+    if run.rests:
+        return run, ()
+    if rules.on_disconnect is not OnDisconnect.CANCEL and run.begun:
+        return replace(run, detached=True, read_s=event.at_s), ()
     return _ended(run, RunState.CANCELLED, None)
 
 
+def _grace_until(run: Run, rules: RunRules) -> float:
+    """When a run that nobody reads is no longer waited for."""
+    return run.read_s + rules.grace_s if run.detached and rules.on_disconnect is OnDisconnect.GRACE else inf
+
+
 def _ticked(run: Run, at_s: float, rules: RunRules) -> Step:
+    if at_s >= _grace_until(run, rules):
+        return _ended(run, RunState.CANCELLED, None)
     out = [said for until_s, said in _clocks(run, rules) if at_s >= until_s]
     if not out:
         return run, ()

@@ -51,6 +51,7 @@ class OnDisconnect(StrEnum):
 
     CANCEL = "cancel"
     DETACH = "detach"
+    GRACE = "grace"
 
 
 class OnWaiting(StrEnum):
@@ -78,6 +79,7 @@ class RunRules:
     backoff_s: float = 2.0
     failures: int = 5
     failing_s: float = 15.0
+    grace_s: float = 60.0
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
@@ -89,7 +91,8 @@ class RunRules:
 class Run:
     """A run as it stands. `accepted_s`: when its leg began; `progressed_s`: when something last changed; `begun`: the
     agent has been given what the leg brings; `failing`: looks that failed in a row, since `failing_since_s`;
-    `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`: nobody reads.
+    `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`: nobody reads;
+    `read_s`: when somebody last did.
 
     `calls`: those of its client's tools that the agent waits for, of which the leg ends with the first `asked`;
     `unasked`: calls that the client is to be asked for before the agent hears of anything; `held`: they hold the agent
@@ -113,6 +116,7 @@ class Run:
     failing_since_s: float = 0.0
     refused: frozenset[int] = frozenset()
     detached: bool = False
+    read_s: float = 0.0
     calls: tuple[AgentCall, ...] = ()
     asked: int = 0
     unasked: tuple[AgentCall, ...] = ()
@@ -185,6 +189,13 @@ class ReaderLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderAsked:
+    """Somebody has asked how a run stands whose client has left."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The gateway ends."""
 
@@ -220,7 +231,20 @@ class Resumed:
     at_s: float
 
 
-Event = Admitted | Begun | Observed | LookFailed | GaveUp | ReaderLeft | Stopped | Ticked | Stirred | Called | Resumed
+Event = (
+    Admitted
+    | Begun
+    | Observed
+    | LookFailed
+    | GaveUp
+    | ReaderLeft
+    | ReaderAsked
+    | Stopped
+    | Ticked
+    | Stirred
+    | Called
+    | Resumed
+)
 
 
 # What is to be done

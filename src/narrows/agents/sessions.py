@@ -78,6 +78,10 @@ class Sessions:
         """All of them, the longest unused first."""
         return tuple(self._sessions.values())
 
+    def find(self, owner: str, agent: str, name: str) -> Session | None:
+        """The session of this name, whoever uses it."""
+        return self._sessions.get((owner, agent, name))
+
     def checkout(self, ask: Ask, at_s: float, fresh: Fresh) -> Lease:
         """The session for a request, which nobody else gets until it is given back.
 

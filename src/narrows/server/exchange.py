@@ -24,6 +24,7 @@ from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import Asking
 from narrows.server.agents.listing import is_listing, listing
 from narrows.server.agents.plane import RunInProgress, owner_of
+from narrows.server.agents.session_view import is_session, session_reply
 from narrows.server.deadlines import NEVER_S
 from narrows.server.forwarding import Client, Forwarding
 from narrows.server.keys import Holder
@@ -77,6 +78,9 @@ class Exchange(Forwarding):
         served = self._gateway.agents or self._gateway.elsewhere
         if served is not None and is_listing(prepared):
             self._answer_ourselves(listing(served, self._gateway, prepared))
+            return
+        if self._gateway.agents is not None and is_session(prepared):
+            self._answer_ourselves(session_reply(self._gateway.agents, prepared, self._owner()))
             return
         try:
             self._admit(admitted)
@@ -161,8 +165,7 @@ class Exchange(Forwarding):
 
     def _ask(self, agent: Agent, body: HeldBody) -> None:
         """Let an agent answer."""
-        head, holder = self._prepared.head, self._prepared.holder
-        owner = owner_of(None if holder is None else holder.name, head.fields)
+        head = self._prepared.head
         asking = Asking(
             self._client, head, self.story, self._wire, self._answer, self._agent_ended, lambda: self._gateway.draining
         )
@@ -171,9 +174,14 @@ class Exchange(Forwarding):
         body.release()
         self._client.deadline_s = NEVER_S  # a run has clocks of its own
         try:
-            self._run = self._gateway.agents.answer(agent, payload, asking, owner)
+            self._run = self._gateway.agents.answer(agent, payload, asking, self._owner())
         except GatewayError as error:
             self.failed(error)
+
+    def _owner(self) -> str:
+        """Whose sessions the request may have."""
+        holder = self._prepared.holder
+        return owner_of(None if holder is None else holder.name, self._prepared.head.fields)
 
     def _agent_ended(self, keep_alive: bool) -> None:
         """An agent's stream is over."""

@@ -88,6 +88,7 @@ class AgentSettings:
     lenient: bool = False
     tools: ToolPolicy = ToolPolicy.AUTO
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    grace_s: float = 60.0
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
     first_event_timeout_s: float = 120.0

@@ -15,6 +15,7 @@ from narrows.backends.types import Backend
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
 from narrows.server.agents.parking import Parking
+from narrows.server.agents.unread import Unread
 from narrows.settings import AgentSettings, ToolPolicy
 
 POLLS_S = (0.1, 0.4)
@@ -36,6 +37,7 @@ class Agent:
     queued: int = 0
     held_path: ToolPath | None = None
     parking: Parking = field(init=False)
+    unread: Unread = field(default_factory=Unread)
     traffic: AgentTraffic = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ class Agent:
             tools=frozenset(tool.name for tool in tools),
             parallel_calls=request.parallel_calls,
             total_s=total_s if request.timeout_s is None else min(total_s, request.timeout_s),
+            grace_s=chosen.grace_s,
             on_disconnect=chosen.on_disconnect,
             on_waiting=chosen.on_waiting,
             on_revision=chosen.on_revision,

@@ -42,7 +42,8 @@ class Asking:
 
 
 class ClientReader:
-    """Tells one client of one run. `extra` gives the field lines that its answer's head carries."""
+    """Tells one client of one run. `extra` gives the field lines that its answer's head carries; `unread` takes a
+    whole answer, or an error, that came when the client had left."""
 
     def __init__(
         self,
@@ -52,12 +53,14 @@ class ClientReader:
         stream: bool,
         keep_alive_s: float,
         extra: Callable[[], bytes],
+        unread: Callable[[bytes], None],
     ) -> None:
         self._asking = asking
         self._rendering = rendering
         self._stream = stream
         self._keep_alive_s = keep_alive_s
         self._extra = extra
+        self._unread = unread
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._opened = False
@@ -104,6 +107,7 @@ class ClientReader:
 
     def complete(self, answer: Complete) -> None:
         if self._gone:
+            self._unread(self._rendering.whole(answer.text, answer.finish, answer.usage))
             return
         if not self._stream:
             self._whole(self._rendering.whole(answer.text, answer.finish, answer.usage))
@@ -124,6 +128,7 @@ class ClientReader:
 
     def tell(self, error: GatewayError) -> None:
         if self._gone:
+            self._unread(error_reply(error, self._asking.wire).body)
             return
         story = self._asking.story
         story.error_code = error.code

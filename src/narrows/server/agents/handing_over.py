@@ -27,6 +27,7 @@ from narrows.server.agents.passage import AGENTS
 from narrows.server.resetting import reset_on_close
 from narrows.settings import AgentSettings
 
+SESSIONS = b"/v1/sessions/"
 GIVEN_WITHIN_S = 5.0
 _AGAIN_S = 0.005
 _RETRY_AFTER_S = 2
@@ -59,8 +60,8 @@ class Elsewhere:
         return model_of(body) in self._served
 
     def takes(self, target: bytes) -> bool:
-        """Whether a request for this target is an agent's own."""
-        return target.startswith(self._path)
+        """Whether a request for this target is an agent's own, or about a session."""
+        return target.startswith((self._path, SESSIONS))
 
     async def take_over(self, transport: asyncio.Transport, read: bytes, within_s: float) -> None:
         """Hand over a client, once it has taken, in that time, what was written to it; one that leaves has left, and

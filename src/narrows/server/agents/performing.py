@@ -34,6 +34,7 @@ from narrows.agents.run import (
     LookFailed,
     Observed,
     Open,
+    ReaderAsked,
     ReaderLeft,
     Refuse,
     Release,
@@ -110,6 +111,11 @@ class Performance:
     def reader_left(self) -> None:
         """The client is gone."""
         self._interrupt(ReaderLeft(self._loop.time()))
+
+    def reader_asked(self) -> None:
+        """Somebody asks how it stands, after its client has left."""
+        if self.run.detached:
+            self._interrupt(ReaderAsked(self._loop.time()))
 
     def stop(self) -> None:
         """The gateway ends."""
@@ -227,7 +233,7 @@ class Performance:
         self.run, commands = machine.handle(self.run, event, self.rules)
         if self.run.leg_over:
             await self._drop_work()
-        elif isinstance(event, ReaderLeft) and self._work is None:  # what was broken off is taken up again
+        elif isinstance(event, ReaderLeft | ReaderAsked) and self._work is None:  # take up again what was broken off
             commands = (*commands, Look(self.run.waiting_s, last=bool(self.run.calls)))
         for command in commands:
             await self._do(command)

@@ -24,6 +24,7 @@ from narrows.server.agents.answering import Asking, ClientReader
 from narrows.server.agents.parking import Deliver, HeldCalls
 from narrows.server.agents.performing import Part, Performance
 from narrows.server.agents.session_store import SessionStore
+from narrows.server.agents.session_view import Json, described
 from narrows.server.agents.turn import AgentTurn, checkout
 from narrows.upstream.pool import Pool
 
@@ -101,6 +102,7 @@ class AgentPlane:
         except GatewayError:
             agent.sessions.put_back(lease, time())
             raise
+        agent.unread.drop(lease.session.id)
         turn = AgentTurn(agent, request, lease, asking, owner)
         reader = turn.reader()
         performance = Performance(
@@ -123,6 +125,18 @@ class AgentPlane:
         self._running[task] = performance
         task.add_done_callback(lambda done: self._ended(done, reader, turn, place))
         return RunInProgress(reader, performance, turn)
+
+    def session(self, owner: str, name: str) -> Json | None:
+        """How a session of this owner stands, and its answer where the client had left; None where there is none. A
+        run whose client has left is read by this."""
+        for agent in self._agents:
+            session = agent.sessions.find(owner, agent.settings.name, name)
+            if session is not None:
+                turn = self._turns.get((agent.settings.name, session.id))
+                if turn is not None:
+                    turn.reader_asked()
+                return described(session, turn, agent.unread.get(session.id))
+        return None
 
     # What agents do beside their own servers, by the agent's name and the session's id
 

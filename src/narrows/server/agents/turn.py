@@ -94,6 +94,11 @@ class AgentTurn:
         """It begins."""
         self._performance = performance
 
+    def reader_asked(self) -> None:
+        """Somebody asks how it stands."""
+        if self._performance is not None:
+            self._performance.reader_asked()
+
     def called(self, held: HeldCalls) -> bool:
         """The agent has called tools of its client, and is held up until it has their outputs. Whether that can be."""
         if not self._leased or self._performance is None:
@@ -114,7 +119,12 @@ class AgentTurn:
         rendering = Rendering("chatcmpl-" + token_hex(16), int(time()), request.model, request.include_usage)
         chosen = self._agent.settings
         return ClientReader(
-            self._asking, rendering, stream=request.stream, keep_alive_s=chosen.keep_alive_s, extra=self._field_lines
+            self._asking,
+            rendering,
+            stream=request.stream,
+            keep_alive_s=chosen.keep_alive_s,
+            extra=self._field_lines,
+            unread=lambda answer: self._agent.unread.put(self.session_id, answer),
         )
 
     def _field_lines(self) -> bytes:
