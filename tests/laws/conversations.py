@@ -61,6 +61,8 @@ TEXTS = (
     "[narrows: 3 lines left out]\n" + rows(20),
     "def f(x):\n    return x + 1\n\n" * 60,
     "x" * 3_000,
+    json.dumps({"output": log(60), "metadata": {"exit_code": 1}}),
+    '{\n  "returncode": 0,\n  "output": "' + "a line of a page\\n" * 40 + '"\n}',
 )
 """Long and short, of every kind, and of none."""
 

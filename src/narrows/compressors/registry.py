@@ -6,7 +6,8 @@ that two explain is kept, because a wrong kind is worse than no shortening, unle
 Where no grammar proves anything the classifier is asked: it may veto, let the only candidate try, or name a kind, whose
 compressor then re-checks its own grammar.
 
-A harness's frame around an output (`core/frames`) is taken off before, and put back after.
+A harness's frame around an output (`core/frames`) is taken off before, and put back after; so is a JSON object of which
+the output is one string (`core/envelope`), first of all.
 
 What all of them keep, files that a tool read included, may be a view whose line numbers can be shortened
 (`compressors/view`): that kind is asked last.
@@ -28,6 +29,7 @@ from narrows.compressors import blob, diff, json_rows, log, marks, repeats, sear
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import reads_file, shows_a_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
+from narrows.core import envelope
 from narrows.core.frames import framed, put_back, taken_out
 from narrows.core.tokens import Encoding, gate
 from narrows.core.tool_call import OutputPlace, ToolCall
@@ -94,16 +96,19 @@ def expand(text: str, earlier: Sequence[Earlier] = ()) -> str | None:
 
 
 def readable(earlier: Earlier) -> Earlier:
-    """An earlier output with every line as a reader knows it, and as it is referred to: with the numbers that its head
-    line says. It has as many lines."""
-    if earlier.shown not in (Shown.HEADED, Shown.UNMARKED):
+    """An earlier output with every line as a reader knows it, and as it is referred to: out of the JSON around it, and
+    with the numbers that its head line says. It has as many lines."""
+    if earlier.shown is Shown.NOTHING:
         return earlier
-    text = view.with_gutters(earlier.text)
-    return earlier if text is None else replace(earlier, text=text)
+    text = envelope.bare(earlier.text)
+    if earlier.shown in (Shown.HEADED, Shown.UNMARKED):
+        text = view.with_gutters(text) or text
+    return earlier if text is earlier.text else replace(earlier, text=text)
 
 
 def shown_in(text: str) -> Shown:
     """As `repeats.shown_in`, for every output of ours."""
+    text = envelope.bare(text)
     source = VIEW.expand(text)
     if source is None:
         return repeats.shown_in(text)
@@ -135,10 +140,12 @@ class Registry:
             size_bytes = len(text.encode(errors="surrogatepass"))
             return _decision(Kept(Reason.UNREADABLE, detail="lone surrogate"), size_bytes, size_bytes, encoding)
         try:
-            result = self._shorten(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
-            if isinstance(result, Kept) and result.reason in NO_OTHER_KIND and (not grammar_only or _sure(text)):
-                viewed = _tried(VIEW, text, size_bytes, tool_call, policy)
-                result = viewed if isinstance(viewed, Compressed) else result
+            around = None if grammar_only else envelope.opened(text)
+            if around is None:
+                result = self._result(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+            else:
+                inside_bytes = len(around.inside.encode())
+                result = _within(around, self._result(around.inside, inside_bytes, tool_call, policy))
             if isinstance(result, Kept):
                 return _decision(result, size_bytes, size_bytes, encoding)
             return _through_gate(text, size_bytes, result, policy, encoding)
@@ -156,11 +163,9 @@ class Registry:
         if decision.bytes_before < max(policy.repeat_min_bytes, repeats.FLOOR_BYTES):
             return decision
         try:
-            folded = repeats.fold(text, decision.result, before)
+            folded = _folded(text, decision.result, before)
             if folded is None:
                 return decision
-            if isinstance(decision.result, Compressed) and decision.result.kind is Kind.VIEW and "\n" in folded.text:
-                folded = view.reduced_as(folded, decision.result)
             forwarded = decision.result.text if isinstance(decision.result, Compressed) else text
             gated = _through_gate(forwarded, decision.bytes_after, folded, policy, encoding)
         except MemoryError:
@@ -179,11 +184,18 @@ class Registry:
 
     def expand(self, text: str, earlier: Sequence[Earlier] = ()) -> str | None:
         """The source of a lossless output; None where `text` is not one."""
+        around = envelope.opened(text)
+        if around is None:
+            return self._expand(text, earlier)
+        source = self._expand(around.inside, earlier)
+        return None if source is None else around.around(source)
+
+    def _expand(self, text: str, earlier: Sequence[Earlier] = ()) -> str | None:
         if (viewed := VIEW.expand(text)) is not None:
-            return self.expand(viewed, earlier) if repeats.is_output(viewed) else viewed
+            return self._expand(viewed, earlier) if repeats.is_output(viewed) else viewed
         if repeats.is_output(text):
             named = repeats.expand(text, [readable(one) for one in earlier])
-            return named if named is None or not marks.has_mark(named) else self.expand(named)
+            return named if named is None or not marks.has_mark(named) else self._expand(named)
         frame = framed(text)
         if frame is not None and (source := self._expand_bare(taken_out(frame))) is not None:
             return frame.before + source + frame.after
@@ -194,6 +206,16 @@ class Registry:
             return None
         sources = (compressor.expand(text) for compressor in self.compressors)
         return next((source for source in sources if source is not None), None)
+
+    def _result(
+        self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool = False
+    ) -> Compressed | Kept:
+        """What becomes of a text by any kind, before the gate."""
+        result = self._shorten(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+        if isinstance(result, Compressed) or result.reason not in NO_OTHER_KIND or (grammar_only and not _sure(text)):
+            return result
+        viewed = _tried(VIEW, text, size_bytes, tool_call, policy)
+        return viewed if isinstance(viewed, Compressed) else result
 
     def _shorten(
         self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
@@ -270,6 +292,24 @@ class Registry:
             return tuple(maybe) if len(maybe) == 1 else Kept(Reason.UNKNOWN_KIND)
         found = tuple(one for one in self.compressors if one.kind is named)
         return found or Kept(Reason.NEVER_SHORTENED, named)
+
+
+def _within(around: envelope.Envelope, result: Compressed | Kept) -> Compressed | Kept:
+    """A result for the output inside, as one for the object around it."""
+    return replace(result, text=around.around(result.text)) if isinstance(result, Compressed) else result
+
+
+def _folded(text: str, result: Compressed | Kept, before: Before) -> Compressed | None:
+    """What stands before it named instead, in the object around an output, and under its view's head line."""
+    around = envelope.opened(text)
+    if around is not None and isinstance(result, Compressed):
+        result = replace(result, text=envelope.bare(result.text))
+    folded = repeats.fold(text if around is None else around.inside, result, before)
+    if folded is None:
+        return None
+    if isinstance(result, Compressed) and result.kind is Kind.VIEW and "\n" in folded.text:
+        folded = view.reduced_as(folded, result)
+    return folded if around is None else replace(folded, text=around.around(folded.text))
 
 
 def _sure(text: str) -> bool:

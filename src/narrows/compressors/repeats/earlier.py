@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.core import envelope
 from narrows.core.tool_call import OutputPlace
 from narrows.policy import Kind
 
@@ -53,7 +54,7 @@ def shown_by(result: Compressed | Kept) -> Shown:
     """How much of an output is there, after this was decided for it."""
     match result:
         case Compressed(Kind.REPEAT, text):
-            return Shown.UNMARKED if "\n" in text else Shown.NOTHING
+            return Shown.UNMARKED if "\n" in envelope.bare(text) else Shown.NOTHING
         case Compressed(Kind.VIEW):
             return Shown.HEADED
         case Compressed():
