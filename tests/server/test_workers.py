@@ -273,6 +273,18 @@ async def test_a_worker_does_what_it_is_told(scripted_upstream: ScriptedUpstream
     listeners.close()
 
 
+async def test_a_worker_that_cannot_do_what_it_is_told_ends() -> None:
+    """It would be deaf to its supervisor for ever; so it drains, and is replaced."""
+    ours, theirs = socket.socketpair()
+    channel: Channel[Any] = await open_channel(ours, ToSupervisor)
+    working = asyncio.create_task(work(theirs, lambda document: settings_for("http://h")))
+    channel.send(begin())
+    assert isinstance(await channel.receive(), Prepared)
+    channel.send(Accept((1_000_000,)))
+    with pytest.raises(OSError, match="descriptor"):
+        await asyncio.wait_for(working, 20)
+
+
 async def test_a_worker_that_cannot_work_says_why() -> None:
     def read(document: dict[str, object]) -> Settings:
         raise SettingsError(("no upstream", f"and {document['x']}"))

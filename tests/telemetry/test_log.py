@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 from datetime import datetime
 from typing import Any
 
@@ -128,6 +129,14 @@ def test_nobody_can_forge_a_line_or_steer_a_terminal() -> None:
     (line,) = logged(nasty, text=True).lines()
     assert line.isascii()
     assert line.isprintable()
+
+
+def test_nobody_can_forge_a_field_of_a_line_in_text() -> None:
+    forged = 'm status=500 "error_code=x\\'
+    (line,) = logged(exchange(model=forged), text=True).lines()
+    words = shlex.split(line)
+    assert [word for word in words if word.startswith(("status=", "error_code="))] == ["status=200"]
+    assert f"gen_ai.request.model={forged}" in words
 
 
 def test_a_closed_stream_breaks_nothing() -> None:

@@ -107,11 +107,15 @@ class Worker:
         self._channel.send(Answer(0, self._report(Subject.METRICS)))
         await self._channel.flushed()
         self._channel.close()
+        if listening.done() and not listening.cancelled():
+            listening.result()  # what it could not do is the end of the process
 
     async def _listen(self) -> None:
-        while (message := await self._channel.receive()) is not None:
-            await self._told(message)
-        self._stop()
+        try:
+            while (message := await self._channel.receive()) is not None:
+                await self._told(message)
+        finally:  # one that hears nothing more must not go on
+            self._stop()
 
     async def _told(self, message: ToWorker) -> None:
         match message:
