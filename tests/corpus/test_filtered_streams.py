@@ -64,3 +64,43 @@ def test_calls_are_withheld_from_a_recorded_stream_at_every_cut(path: Path) -> N
         assert [call.name for call in outcome.calls] == [f"client's {call.name}" for call in wanted]
         assert [call.id for call in outcome.calls] == [call.id for call in wanted]
         assert [call.arguments for call in outcome.calls] == [call.arguments or "{}" for call in wanted]
+
+
+def turns_of(path: Path) -> list[Path]:
+    """The answers of one recorded run, where this is its first: NAME.0, NAME.1 and so on."""
+    name = path.stem.removesuffix(".0")
+    turns = [path.with_name(f"{name}.{number}.sse") for number in range(10)]
+    return [turn for turn in turns if turn.exists()] if path.stem.endswith(".0") else []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if len(turns_of(path)) > 1 and calls_of(path)], ids=named)
+def test_a_recorded_run_is_one_answer(path: Path) -> None:
+    """The agent reads the texts of all turns, under the first one's id, with the last one's calls, finish and input."""
+    name = WIRES[path.parts[-3]]
+    injector, wire = injector_for(name), wire_named(name)
+    assert injector is not None
+    streams = [turn.read_bytes() for turn in turns_of(path)]
+    turns = [observed(wire, [stream]) for stream in streams]
+    called = [{call.name for choice in turn.choices for call in choice.tool_calls} for turn in turns]
+    last = next((number for number, names in enumerate(called) if not names), len(turns) - 1)
+    theirs = {one: one for names in called[:last] for one in names} or {"none": "none"}
+    answer = injector.filter(Offer(name, (), theirs))
+    joined = b""
+    for number, stream in enumerate(streams[: last + 1]):
+        if number:
+            answer.go_on()
+        joined += through(answer, [stream])
+        assert isinstance(answer.outcome, Passed if number == last else Withheld)
+    record = observed(wire, [joined])
+    (choice,), (end,) = record.choices, turns[last].choices
+    assert choice.text == "".join(turn.choices[0].text for turn in turns[: last + 1])
+    assert (choice.tool_calls, choice.finish_reason) == (end.tool_calls, end.finish_reason)
+    assert (record.id, record.model, record.done, record.unparsed) == (turns[0].id, turns[0].model, True, 0)
+    usage, final = record.usage, turns[last].usage
+    assert usage is not None
+    assert final is not None
+    if name != "anthropic":
+        assert usage.input_tokens == final.input_tokens
+    outputs = [turn.usage.output_tokens or 0 for turn in turns[: last + 1] if turn.usage is not None]
+    assert usage.output_tokens == sum(outputs)
+    assert choice.role in ("assistant", "model")

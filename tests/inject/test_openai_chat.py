@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletionChunk, ParsedFunctionToolCall
 
 from narrows.agents.observation import AgentCall
 from narrows.agents.tools import CallOutput, ClientTool
@@ -198,3 +200,27 @@ def test_the_answer_of_the_cases_is_what_clients_read() -> None:
     said: list[Said] = [Text("a"), Called("own", {"b": 1}, "c")]
     stream, whole = CHAT.read(CHAT.stream(said, 1, None)), CHAT.read_whole(CHAT.whole(said, 1, None))
     assert stream == whole
+
+
+def test_openai_python_reads_one_answer() -> None:
+    """The official client's own accumulation, which joins roles, ids and names that come twice."""
+    filtering = INJECTOR.filter(OFFER)
+    first = CHAT.stream([Text("a "), Called("theirs", {"n": 1}, "c1")], 1, None)
+    last = CHAT.stream([Text("b"), Called("own", {"m": 2}, "c2")], 2, None)
+    joined = through(filtering, [first])
+    filtering.go_on()
+    joined += through(filtering, [last])
+    state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
+    for line in joined.split(b"\n\n"):
+        if line.startswith(b"data: {"):
+            state.handle_chunk(ChatCompletionChunk.model_validate_json(line[6:]))
+    read = state.get_final_completion()
+    assert (read.id, read.created, read.choices[0].finish_reason) == ("chatcmpl-1", 101, "tool_calls")
+    message = read.choices[0].message
+    assert (message.role, message.content) == ("assistant", "a b")
+    assert message.tool_calls is not None
+    (call,) = message.tool_calls
+    assert isinstance(call, ParsedFunctionToolCall)
+    assert (call.id, call.function.name, call.function.arguments) == ("c2", "own", '{"m": 2}')
+    assert read.usage is not None
+    assert (read.usage.prompt_tokens, read.usage.completion_tokens, read.usage.total_tokens) == (200, 20, 220)

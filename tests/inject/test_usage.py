@@ -38,13 +38,14 @@ def test_parts_of_the_output_add_up() -> None:
     told(tally, {"text": 3, "thoughts": 4})
     tally.go_on()
     assert told(tally, {"text": 1, "thoughts": 1, "total": 10}) == {"text": 4, "thoughts": 5, "total": 17}
-    assert told(tally, {"text": 1, "total": 10}) == {"text": 4, "total": 13}
+    assert told(tally, {"text": 1, "total": 10}) == {"text": 4, "thoughts": 4, "total": 17}, "none of the last answer's"
+    assert told(tally, {"total": 10}) == {"text": 4, "thoughts": 4, "total": 17}, "said before, and cumulative"
 
 
 def test_what_is_no_count_stays() -> None:
     tally = Tally((("out",),), ("total",))
     told(tally, {"out": 3})
     tally.go_on()
-    odd: list[Any] = [None, [], {"out": None, "total": 1}, {"out": 1.5}, {"out": "3"}, {"total": 3}]
+    odd: list[Any] = [None, [], {"out": None, "total": 1}, {"out": 1.5}, {"out": "3"}, {"in": 3}]
     for usage in odd:
         assert told(tally, usage) == usage
