@@ -38,8 +38,15 @@ def test_parts_of_the_output_add_up() -> None:
     told(tally, {"text": 3, "thoughts": 4})
     tally.go_on()
     assert told(tally, {"text": 1, "thoughts": 1, "total": 10}) == {"text": 4, "thoughts": 5, "total": 17}
-    assert told(tally, {"text": 1, "total": 10}) == {"text": 4, "thoughts": 4, "total": 17}, "none of the last answer's"
-    assert told(tally, {"total": 10}) == {"text": 4, "thoughts": 4, "total": 17}, "said before, and cumulative"
+    assert told(tally, {"total": 10}) == {"text": 4, "thoughts": 5, "total": 17}, "said before, and cumulative"
+
+
+def test_a_figure_that_the_last_answer_does_not_have() -> None:
+    tally = Tally((("text",), ("thoughts",)), ("total",), parts_of_output=True)
+    told(tally, {"text": 3, "thoughts": 4})
+    tally.go_on()
+    assert told(tally, {"text": 1, "total": 10}) == {"text": 4, "thoughts": 4, "total": 17}
+    assert told(tally, {"trafficType": "x"}) == {"trafficType": "x"}, "no figures, so none of ours"
 
 
 def test_what_is_no_count_stays() -> None:
