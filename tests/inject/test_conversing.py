@@ -49,6 +49,17 @@ def test_another_conversation_is_another_place(other: list[Any]) -> None:
     assert place_of(dumped({"messages": other}), "messages") != here
 
 
+def test_marks_and_sugar_are_looked_through_wherever_they_are() -> None:
+    def said(content: Any, arguments: Any, **mark: Any) -> list[Any]:
+        result = {"type": "tool_result", "tool_use_id": "c", "content": content, **mark}
+        return [{"role": "user", "content": [result, {"type": "x", "input": arguments}]}]
+
+    same = {"content": [{"type": "text", "text": "kept"}]}
+    marked = [{"type": "text", "text": "out", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    assert of(said("out", same)) == of(said(marked, same)) == of(said("out", same, cache_control=None))
+    assert of(said("out", same)) != of(said("out", {"content": "kept"})), "arguments are not the client's to write anew"
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"messages":{}}', b'{"messages":[]}', b'{"messages":null}'])
 def test_a_body_without_messages_has_no_place(body: bytes) -> None:
     assert place_of(body, "messages") is None

@@ -7,10 +7,10 @@ What is inserted at a place is always the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from blake3 import blake3
 
 from narrows.agents.tools import CallOutput
@@ -18,6 +18,8 @@ from narrows.core.edits import Edit
 from narrows.inject.places import appended, document_of, elements_at
 from narrows.inject.types import Exchange, Place, Withheld
 from narrows.wire import items
+
+_MARK = b"cache_control"
 
 
 def conversation(body: bytes, key: str) -> list[items.Place]:
@@ -42,23 +44,32 @@ def place_of(body: bytes, key: str) -> Place | None:
 def _canonical(message: bytes) -> bytes:
     """A message without what may differ from turn to turn."""
     try:
-        return json.dumps(_settled(json.loads(message)), sort_keys=True).encode()
-    except (ValueError, RecursionError):
+        value = msgspec.json.decode(message)
+        if _MARK in message:
+            value = _unmarked(value)
+        return msgspec.json.encode(_settled(value), order="sorted")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return message
 
 
-def _settled(value: Any) -> Any:
+def _unmarked(value: Any) -> Any:
+    """A value without cache marks, however deep."""
     if isinstance(value, list):
-        return [_settled(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    found = {key: _settled(one) for key, one in value.items() if key != "cache_control"}
-    content = found.get("content")
-    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
-        (block,) = content
-        if set(block) == {"type", "text"} and block["type"] == "text":
-            found["content"] = block["text"]
-    return found
+        return [_unmarked(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _unmarked(one) for key, one in value.items() if key != _MARK.decode()}
+    return value
+
+
+def _settled(message: Any) -> Any:
+    """A message, or a block of one, whose content is a string where it is one text."""
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list):
+        return message
+    settled: Any = [_settled(one) for one in content]
+    if len(settled) == 1 and isinstance(settled[0], dict) and settled[0].keys() == {"type", "text"}:
+        settled = settled[0]["text"] if settled[0]["type"] == "text" else settled
+    return {**message, "content": settled}
 
 
 def exchanged(

@@ -82,12 +82,12 @@ class Injector:
         for exchange in exchanges:
             groups.setdefault(exchange.place, []).append(exchange)
         messages = conversation(body, self.key) if groups else []
-        digests = chain(body, messages)
+        digests = chain(body, messages[: max((place.count for place in groups), default=0)])
         edits: list[Edit] = []
         missing: list[Exchange] = []
         for place, group in groups.items():
             count = 0
-            if place.count < len(messages) and digests[place.count] == place.digest:
+            if place.count < min(len(messages), len(digests)) and digests[place.count] == place.digest:
                 new, count = self.within(Answered(body, messages, place.count), group)
                 edits += new
             missing += group[count:]
