@@ -178,6 +178,61 @@ async def test_usage_is_that_of_the_model_traffic(scripted_upstream: ScriptedUps
     assert [request.json["model"] for request in scripted_upstream.requests] == ["scripted", "tiny", "scripted"]
 
 
+def with_a_tool(request: Recorded) -> Answer:
+    """The model calls the tool that it is offered, once for each question, and repeats what came of it."""
+    asked = request.json
+    last = asked["messages"][-1]
+    done = b"data: [DONE]\n\n"
+    if last["role"] == "tool":
+        texts = [frame({"content": f" It is {last['content']}"}), frame({"content": f" for {last['tool_call_id']}."})]
+        return events(*texts, frame({}, finish_reason="stop"), frame(None, usage=USAGE), done)
+    function = {"name": asked["tools"][0]["function"]["name"], "arguments": json.dumps({"city": last["content"]})}
+    call = {"index": 0, "id": f"native-{last['content']}", "type": "function", "function": function}
+    steps = [frame({"role": "assistant", "content": "Let me see."}), frame({"tool_calls": [call]})]
+    return events(*steps, frame({}, finish_reason="tool_calls"), frame(None, usage=USAGE), done)
+
+
+@pytest.mark.parametrize("correlation", ["endpoint", "header"])
+@pytest.mark.parametrize("classic", [False, True], ids=["cascade/1", "classic"])
+async def test_clients_tools_on_the_agents_model_traffic(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path, correlation: str, classic: bool
+) -> None:
+    """Three clients at once, each with a tool of its own, and two questions each; the agents never see a call."""
+    scripted_upstream.otherwise = with_a_tool
+    async with agent(scripted_upstream, tmp_path, correlation=correlation, classic=classic) as one:
+
+        async def conversation(name: str) -> None:
+            tools: Any = [{"type": "function", "function": {"name": f"weather_{name}", "parameters": {}}}]
+            texts: list[Any] = []
+            for city in (f"{name}-Oslo", f"{name}-Rome"):
+                texts.append({"role": "user", "content": city})
+                first = await one.client.chat.completions.create(model="coder", messages=texts, tools=tools)
+                called = first.choices[0].message
+                assert first.choices[0].finish_reason == "tool_calls"
+                assert called.tool_calls is not None
+                (call,) = called.tool_calls
+                assert call.type == "function"
+                assert (call.function.name, json.loads(call.function.arguments)) == (f"weather_{name}", {"city": city})
+                texts.append(called.model_dump(exclude_none=True))
+                texts.append({"role": "tool", "tool_call_id": call.id, "content": f"cold in {city}"})
+                second = await one.client.chat.completions.create(model="coder", messages=texts, tools=tools)
+                said_last = str(second.choices[0].message.content)
+                assert (called.content or "") + said_last == f"Let me see. It is cold in {city} for native-{city}."
+                texts.append({"role": "assistant", "content": said_last})
+                assert [leg.usage.total_tokens for leg in (first, second) if leg.usage is not None] == [25, 25]
+
+        await asyncio.gather(*(conversation(name) for name in ("a", "b", "c")))
+        assert len(one.service.conversations) == 3
+        shown = json.dumps([conversation.steps for conversation in one.service.conversations.values()])
+    assert "native" in shown
+    assert "weather_" not in shown
+    for request in scripted_upstream.requests:
+        (declared,) = request.json["tools"]
+        assert f"{declared['function']['name'][-1]}-Oslo" in request.body.decode()
+    second_turns = [one.json["messages"] for one in scripted_upstream.requests if len(one.json["messages"]) > 3]
+    assert all([message["role"] for message in turn[:4]][1:3] == ["assistant", "tool"] for turn in second_turns)
+
+
 async def test_a_server_that_refuses_an_address_names_its_conversation(
     scripted_upstream: ScriptedUpstream, tmp_path: Path
 ) -> None:

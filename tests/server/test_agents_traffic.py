@@ -23,7 +23,7 @@ def told(call: ModelCall, *figures: int | None, status: int | None = 200) -> Mod
 
 
 def asking(run: RunTraffic, *, tools: Any = None, model: str = "big") -> ModelCall:
-    call = run.call("s")
+    call = run.call()
     body: dict[str, Any] = {"model": model, "messages": []}
     call.asked(json.dumps(body if tools is None else body | {"tools": tools}).encode(), None)
     return call
@@ -79,7 +79,7 @@ async def test_calls_of_a_model_for_other_ends_are_overhead() -> None:
 
 
 def test_a_call_outside_a_run_is_overhead() -> None:
-    call = ModelCall(None, "s")
+    call = ModelCall(None)
     assert call.background
     call.passed()
     call.ended()

@@ -182,6 +182,10 @@ class AgentCallFigures(Struct, frozen=True, kw_only=True, gc=False, omit_default
     background: Annotated[
         bool, _is("true where the call is overhead, as far as could be said: outside a run, or for other ends")
     ] = False
+    tools: Annotated[int, _is("tools of the client's that were put into it")] = 0
+    exchanges: Annotated[int, _is("earlier calls of theirs, with their outputs, that were put into it")] = 0
+    exchanges_lost: Annotated[int, _is("those that had no place there, as the agent has changed its history")] = 0
+    withheld: Annotated[int, _is("calls of these tools that the model made, and the agent has not seen")] = 0
 
 
 class Timings(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from narrows.core.headers import field, forward_request_fields
-from narrows.core.http1 import MAX_LENGTH_DIGITS, Framing, NoBody, RequestHead, Sized
+from narrows.core.http1 import MAX_LENGTH_DIGITS, Chunked, Framing, NoBody, RequestHead, Sized
 from narrows.errors import GatewayError
 from narrows.server.admission import Passed, Planned, admit
 from narrows.server.agents.passage import Passage, passage_of
@@ -31,6 +31,8 @@ MAX_REMEMBERED_BYTES = 4096
 """A longer head is worked out each time: what a connection remembers is held as long as it is open."""
 
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*+([0-9]++)[ \t]*+\r")
+_CODING = re.compile(rb"\r\n(?i:accept-encoding):[^\r]*+")
+_CHUNKED = re.compile(rb"\r\n(?i:transfer-encoding):[^\r]*+")
 _NOTHING: frozenset[bytes] = frozenset()
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
@@ -58,6 +60,20 @@ class Prepared:
         if length is None or not self.after:
             return self.before + self.after
         return b"%b%d%b" % (self.before, length, self.after)
+
+
+def uncoded(prepared: Prepared) -> Prepared:
+    """The same for a body of another length, whose answer is to be readable as it comes: its length is a number, and
+    no coding is accepted."""
+    block = prepared.before + prepared.after
+    if prepared.after:
+        block = prepared.before + b"0" + prepared.after
+    block = _CODING.sub(b"", block)
+    if isinstance(prepared.head.framing, Chunked):
+        block = _CHUNKED.sub(b"\r\nContent-Length: 0", block, count=1)
+    found = _LENGTH.search(block.lower())
+    assert found is not None
+    return replace(prepared, before=block[: found.start(1)], after=block[found.end(1) :])
 
 
 def prepare(head: RequestHead, gateway: Gateway) -> Prepared:

@@ -16,7 +16,7 @@ from narrows.core.headers import forward_response_fields
 from narrows.core.http1 import UNTIL_CLOSE, ChunkDecoder, Chunked, RequestHead, ResponseHead
 from narrows.server.replies import ERROR_FIELD, REQUEST_ID_FIELD
 
-_OURS = frozenset({REQUEST_ID_FIELD, ERROR_FIELD})
+OURS = frozenset({REQUEST_ID_FIELD, ERROR_FIELD})
 
 
 class Sink(Protocol):
@@ -47,7 +47,7 @@ class Relay:
     def interim(self, head: ResponseHead) -> None:
         """A 1xx head; clients of HTTP/1.0 do not know them, and one that asked for 100 has had ours."""
         if self._request.minor == 1 and not (head.status == 100 and self._request.expect_continue):
-            self._sink.write(_block(head, forward_response_fields(head, drop=_OURS)))
+            self._sink.write(_block(head, forward_response_fields(head, drop=OURS)))
 
     def switch(self, head: ResponseHead, protocol: bytes, data: bytes) -> None:
         """101: the head, with the fields of the connection that make it one, and what follows it."""
@@ -55,7 +55,7 @@ class Relay:
         self.keep_alive = False
         self._by_close = True
         own = b"Connection: Upgrade\r\nUpgrade: %b\r\n%b" % (protocol, self._own_field())
-        self._sink.write(_block(head, forward_response_fields(head, drop=_OURS, add=own)) + data)
+        self._sink.write(_block(head, forward_response_fields(head, drop=OURS, add=own)) + data)
 
     def start(self, head: ResponseHead, data: bytes, *, closing: bool) -> None:
         """The answer's head and the body bytes that came with it; `closing`: this is the connection's last answer."""
@@ -71,7 +71,7 @@ class Relay:
             own += b"Connection: close\r\n"
         elif self._request.minor == 0:
             own += b"Connection: keep-alive\r\n"
-        block = _block(head, forward_response_fields(head, drop=_OURS, add=own, dechunked=dechunked))
+        block = _block(head, forward_response_fields(head, drop=OURS, add=own, dechunked=dechunked))
         self.body_bytes = len(data)
         self._sink.write(block + (data if self._decoder is None else self._without_chunks(data)))
 

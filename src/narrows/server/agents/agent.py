@@ -49,7 +49,9 @@ class Agent:
         """How it is offered a client's tools; None where it cannot be, or is not to be."""
         if self.settings.tools is ToolPolicy.OFF:
             return None
-        return ToolPath.PAUSE if self.backend.pauses else self.held_path
+        if self.backend.pauses:
+            return ToolPath.PAUSE
+        return self.held_path or (ToolPath.TRAFFIC if self.traffic.passes else None)
 
     def check_tools(self, request: ChatRequest) -> None:
         """Refuse tools that cannot be offered.

@@ -21,6 +21,7 @@ from blake3 import blake3
 from narrows.agents.session import Session
 from narrows.backends.types import ModelEndpoint
 from narrows.errors import NoSuchRoute
+from narrows.server.agents.offering import Offerings
 from narrows.server.agents.passage import AGENTS, API_KEY_PREFIX, Passage
 from narrows.server.agents.traffic import ModelCall, RunTraffic
 from narrows.settings import AgentSettings, Correlation, ModelWire
@@ -44,6 +45,7 @@ class AgentTraffic:
         self._by_token: WeakValueDictionary[bytes, Session] = WeakValueDictionary()
         self._by_conversation: WeakValueDictionary[str, Session] = WeakValueDictionary()
         self._runs: WeakKeyDictionary[Session, RunTraffic] = WeakKeyDictionary()
+        self._offerings: WeakKeyDictionary[Session, Offerings] = WeakKeyDictionary()
         self.gateway_url = ""
         self.lends_key = False
         for session in kept:
@@ -102,8 +104,19 @@ class AgentTraffic:
         session = self._session_of(passage)
         if session is None:
             return ModelCall(None)
-        run = self._runs.get(session) if counts else None
-        return ModelCall(None, session.name) if run is None else run.call(session.name)
+        return self.call_of(session) if counts else ModelCall(None, session)
+
+    def call_of(self, session: Session) -> ModelCall:
+        """A model call of this session begins."""
+        run = self._runs.get(session)
+        return ModelCall(None, session) if run is None else run.call(session)
+
+    def offerings_of(self, session: Session) -> Offerings:
+        """What its clients' tools are on its model traffic."""
+        found = self._offerings.get(session)
+        if found is None:
+            found = self._offerings[session] = Offerings()
+        return found
 
     def _session_of(self, passage: Passage) -> Session | None:
         if passage.token:

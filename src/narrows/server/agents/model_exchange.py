@@ -2,38 +2,69 @@
 
 It is planned, forwarded, observed and recorded as every request is, and changed in nothing else; only, it never goes to
 an agent, whichever model it names: an agent that asked for itself would go round in a circle.
+
+Where the session's client offers tools that way, they are put into the request, and the answer comes as `inject` says:
+calls of them go to the client, while the agent's request is kept open here, and when the outputs come, the gateway asks
+the model again by itself and goes on with the answer. Each request to the model has a record of its own. An agent that
+leaves meanwhile ends its run, and a run that ends meanwhile the agent's answer, with an error in the words of its wire.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, assert_never
 
-from narrows.core.http1 import Framing
-from narrows.errors import GatewayError, NoSuchRoute
+from msgspec.structs import replace
+
+from narrows.agents.tools import CallOutput, ClientTool, ToolPath
+from narrows.core.edits import apply_edits
+from narrows.core.http1 import Framing, Sized
+from narrows.errors import AgentFailed, GatewayError, NoSuchRoute, UpstreamMalformed
+from narrows.inject.types import Broken, Dropped, Passed, Withheld
 from narrows.records.types import AgentCallFigures, Outcome
-from narrows.server.admission import Passed, Planned
+from narrows.server.admission import Passed as PassedOn
+from narrows.server.admission import Planned
 from narrows.server.agents.agent import Agent
+from narrows.server.agents.offered_answer import OfferedAnswer
+from narrows.server.agents.offering import Offered
 from narrows.server.agents.traffic import ModelCall
+from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import READABLE, Exchange
 from narrows.server.forwarding import Client
-from narrows.server.prepared import Prepared
+from narrows.server.prepared import Prepared, uncoded
 from narrows.server.request_body import HeldBody
+from narrows.server.story import Story
+from narrows.wire.registry import wire_for
 
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
 
+WAITING_S: Final = 5.0
+"""So often an agent is shown that its answer will go on."""
 _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+)")
 
 
 class ModelExchange(Exchange):
-    """One model call of an agent."""
+    """One model call of an agent. `_offered`: the request as it was sent first, where tools are offered in it;
+    `_sent_body`: as it was sent last; `_reply`: its answer; `_withheld`: the calls that wait for their outputs;
+    `_open`: the story is not told yet."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_agent", "_call", "_figures", "_offered", "_open", "_reply", "_sent_body", "_waiting", "_withheld")
 
     def __init__(self, gateway: Gateway, client: Client, prepared: Prepared, framing: Framing) -> None:
         super().__init__(gateway, client, prepared, framing)
+        assert prepared.passage is not None
+        self._agent: Agent | None = None
         self._call: ModelCall | None = None
+        self._figures = AgentCallFigures(agent=prepared.passage.agent)
+        self._offered: Offered | None = None
+        self._reply: OfferedAnswer | None = None
+        self._sent_body = b""
+        self._withheld: Withheld | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+        self._open = True
 
     def begin(self, *, body_follows: bool, body_is_here: bool) -> None:
         admitted = self._prepared.admitted
@@ -46,39 +77,236 @@ class ModelExchange(Exchange):
                 return
         super().begin(body_follows=body_follows, body_is_here=body_is_here)
 
-    def _enter(self, admitted: Planned | Passed) -> ModelCall:
+    def _enter(self, admitted: Planned | PassedOn) -> ModelCall:
         passage, agents = self._prepared.passage, self._gateway.agents
         assert passage is not None
-        agent = None if agents is None else agents.named(passage.agent)
-        if agent is None:
+        self._agent = None if agents is None else agents.named(passage.agent)
+        if self._agent is None:
             raise NoSuchRoute(f"there is no agent {passage.agent}; the settings' tables [agents.NAME] name them")
-        self.story.agent_call = AgentCallFigures(agent=passage.agent)
-        return agent.traffic.call(passage, counts=admitted.wire is not None)
+        return self._agent.traffic.call(passage, counts=admitted.wire is not None)
 
-    def _may_be_for_an_agent(self, admitted: Planned | Passed) -> bool:
+    # The request
+
+    def _may_be_for_an_agent(self, admitted: Planned | PassedOn) -> bool:
         """Its tools must be known, whether it is planned or not."""
         return isinstance(admitted, Planned) or (admitted.wire is not None and admitted.reason in READABLE)
 
-    def _agent_for(self, body: HeldBody, admitted: Planned | Passed) -> Agent | None:  # noqa: ARG002 # never for one
-        if self._call is not None:
+    def _agent_for(self, body: HeldBody, admitted: Planned | PassedOn) -> Agent | None:  # noqa: ARG002 # never for one
+        return None
+
+    def _plan(self, body: HeldBody) -> None:
+        if self._call is not None and self._offered is None:
             named = _MODEL_IN_PATH.search(self._prepared.path)
             self._call.asked(body.payload(), named[1] if named else None)
-        return None
+            try:
+                body = self._with_tools(body)
+            except GatewayError as error:
+                self.failed(error)
+                return
+        super()._plan(body)
+
+    def _with_tools(self, body: HeldBody) -> HeldBody:
+        """The body with the client's tools in it, or as it is where none are to be.
+
+        Raises:
+            GatewayError: they cannot be offered; the run ends with the same error.
+        """
+        tools = self._tools()
+        if not tools or self._call is None or self._call.whose is None or self._wire is None or self._agent is None:
+            return body
+        try:
+            offering = self._agent.traffic.offerings_of(self._call.whose).on(self._wire.name, tools)
+            if offering is None or not self._is_for_the_answer(offering.has_own_tools):
+                return body
+            offering.has_own_tools = offering.has_own_tools or bool(self._call.has_tools)
+            self._offered = offering.insert(body.payload())
+        except GatewayError as error:
+            self._give_up(error)
+            raise
+        if self._offered is None:
+            return body
+        self._figures = replace(
+            self._figures, tools=len(tools), exchanges=self._offered.used, exchanges_lost=self._offered.lost
+        )
+        self._reply = OfferedAnswer(
+            self._client, self._prepared.head, self.story.request_id, offering.injector.filter(offering.offer)
+        )
+        self._relay = self._reply
+        self._prepared = uncoded(self._prepared)
+        body.release()
+        return self._body_of(self._offered.body)
+
+    def _tools(self) -> tuple[ClientTool, ...]:
+        agents = self._gateway.agents
+        if self._call is None or self._call.whose is None or agents is None or self._agent is None:
+            return ()
+        if self._agent.tool_path is not ToolPath.TRAFFIC:
+            return ()
+        return agents.tools(self._agent.settings.name, self._call.whose.id)
+
+    def _is_for_the_answer(self, others_have_tools: bool) -> bool:
+        assert self._call is not None
+        return bool(self._call.has_tools) or not (others_have_tools or self._call.background)
+
+    def _body_of(self, content: bytes) -> HeldBody:
+        """What is sent in place of what came.
+
+        Raises:
+            GatewayError: it is too large, or there is no room for it.
+        """
+        self._sent_body = content
+        made = HeldBody(Sized(len(content)), self._gateway.budget, self._gateway.settings.max_body_bytes)
+        self._incoming = made
+        made.add(content)
+        return made
+
+    def _sent(self) -> None:
+        super()._sent()
+        if self.answering:  # a further request of the same answer
+            self._client.deadline_s = self._sent_s + self._gateway.settings.first_byte_timeout_s
+
+    # The answer
 
     def _passed_on(self, data: bytes, ended: bool) -> None:
         if self._call is not None:
             self._call.passed()
         super()._passed_on(data, ended)
 
+    def answer_ended(self, *, keep_alive: bool) -> None:
+        answer = self._reply
+        if answer is None or answer.passes:
+            super().answer_ended(keep_alive=keep_alive)
+            return
+        outcome = answer.finish()
+        match outcome:
+            case None:
+                assert answer.fault is not None
+                self.failed(answer.fault)
+            case Passed() | Dropped():
+                self._complete_answer(answer)
+            case Withheld():
+                self._withhold(outcome)
+            case Broken(reason):
+                self.failed(UpstreamMalformed(f"the model's answer cannot be gone on with ({reason})"))
+            case _:
+                assert_never(outcome)
+
+    def _complete_answer(self, answer: OfferedAnswer) -> None:
+        answer.end()
+        super().answer_ended(keep_alive=answer.keep_alive and not self._gateway.draining)
+
+    # Calls of the client's tools
+
+    def _withhold(self, withheld: Withheld) -> None:
+        """Keep the agent's request open until its client has answered the calls."""
+        assert self._call is not None
+        assert self._call.whose is not None
+        assert self._gateway.agents is not None
+        self._figures = replace(self._figures, withheld=len(withheld.calls))
+        self._tell(Outcome.ANSWERED)
+        self._withheld = withheld
+        self._client.deadline_s = NEVER_S
+        self._still_waiting()
+        place = (self._figures.agent, self._call.whose.id)
+        loop = self._gateway.loop
+        taken = self._gateway.agents.called(*place, withheld.calls, lambda got: _soon(loop, self, got))
+        if not taken:
+            self._withheld = None
+            self.failed(AgentFailed("the model calls a tool of a client that is not there any more"))
+
+    def _still_waiting(self) -> None:
+        if self._withheld is not None and self._reply is not None:
+            self._waiting = self._gateway.loop.call_later(WAITING_S, self._show_waiting)
+
+    def _show_waiting(self) -> None:
+        if self._withheld is not None and self._reply is not None:
+            if self._client.writable:
+                self._reply.still_waiting()
+            self._still_waiting()
+
+    def delivered(self, got: tuple[CallOutput, ...] | GatewayError) -> None:
+        """The outputs of the calls, or why there are none."""
+        withheld, self._withheld = self._withheld, None
+        if withheld is None or self._ended:
+            return
+        if isinstance(got, GatewayError):
+            self.failed(got)
+            return
+        assert self._offered is not None
+        assert self._reply is not None
+        offering = self._offered.offering
+        exchange = offering.injector.exchange(self._offered.place, withheld, got)
+        offering.exchanges.append(exchange)
+        if withheld.mixed:
+            self._reply.release()
+            self._complete_answer(self._reply)
+            return
+        self._reply.go_on()
+        self._next_story()
+        try:
+            edit = offering.injector.follow_up(self._sent_body, exchange)
+            body = self._body_of(apply_edits(self._sent_body, [edit]))
+        except GatewayError as error:
+            self.failed(error)
+            return
+        self._plan(body)
+
+    def _next_story(self) -> None:
+        """The gateway asks the model by itself."""
+        before = self.story
+        story = Story(self._gateway.next_request_id(), perf_counter(), before.method, before.path, before.wire)
+        assert self._agent is not None
+        assert self._call is not None
+        assert self._call.whose is not None
+        call = self._agent.traffic.call_of(self._call.whose)
+        call.has_tools, call.model = self._call.has_tools, self._call.model
+        self._call = story.model_call = call
+        self.story, self.tee, self._open = story, None, True
+        self._figures = replace(self._figures, withheld=0)
+
+    # How it ends
+
+    def failed(self, error: GatewayError) -> None:
+        answer = self._reply
+        if answer is None or not answer.streams or answer.status is None or answer.passes:
+            super().failed(error)
+            return
+        self.story.error_code = error.code
+        wire = self._wire or wire_for(self._prepared.method, self._prepared.path)
+        assert wire is not None
+        self.stop()
+        answer.refuse(error, wire)
+        self._release()
+        self._tell(Outcome.TRUNCATED)
+        self._client.exchange_ended(keep_alive=False)
+
+    def _release(self) -> None:
+        super()._release()
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if self._withheld is not None:
+            self._withheld = None
+            self._give_up(AgentFailed("the agent has broken off the request to its model that waited for a tool"))
+
+    def _give_up(self, error: GatewayError) -> None:
+        """End the run that waits for this."""
+        if self._call is not None and self._call.whose is not None and self._gateway.agents is not None:
+            self._gateway.agents.gave_up(self._figures.agent, self._call.whose.id, error)
+
     def _tell(self, outcome: Outcome) -> None:
+        if not self._open:
+            return
+        self._open = False
         call = self._call
         if call is not None:
             call.ended()
-            assert self._prepared.passage is not None
-            self.story.agent_call = AgentCallFigures(
-                agent=self._prepared.passage.agent,
-                session=call.session,
-                run=None if call.run is None else call.run.name,
-                background=call.background,
-            )
+            run = None if call.run is None else call.run.name
+            self._figures = replace(self._figures, session=call.session, run=run, background=call.background)
+        self.story.agent_call = self._figures
         super()._tell(outcome)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, exchange: ModelExchange, got: tuple[CallOutput, ...] | GatewayError) -> None:
+    """Deliver from the event loop: whoever delivers is not to be interrupted."""
+    loop.call_soon(exchange.delivered, got)

@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from narrows.agents.observation import Usage
+from narrows.agents.session import Session
 from narrows.wire.types import ResponseRecord
 
 LOOK_GAP_S: Final = 0.05
@@ -43,11 +44,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True, eq=False)
 class ModelCall:
-    """One model call. `has_tools` and `model` are None as long as its request is not known; `over`: nothing more of it
-    passes; `told`: what it used has been read, if anything was; `failed`: it never reached a model, or was refused."""
+    """One model call. `whose`: the session that it belongs to; `has_tools` and `model` are None as long as its request
+    is not known; `over`: nothing more of it passes; `told`: what it used has been read, if anything was; `failed`: it
+    never reached a model, or was refused."""
 
     run: RunTraffic | None
-    session: str | None = None
+    whose: Session | None = None
     has_tools: bool | None = None
     model: str | None = None
     usage: Usage | None = None
@@ -83,6 +85,11 @@ class ModelCall:
             self.usage = Usage(*(getattr(response.usage, name) for name in _FIELDS))
         if self.run is not None:
             self.run.call_told()
+
+    @property
+    def session(self) -> str | None:
+        """The session's name."""
+        return None if self.whose is None else self.whose.name
 
     @property
     def background(self) -> bool:
@@ -127,9 +134,9 @@ class RunTraffic:
     def heard(self) -> bool:
         return bool(self.calls)
 
-    def call(self, session: str) -> ModelCall:
+    def call(self, whose: Session | None = None) -> ModelCall:
         """A call begins."""
-        call = ModelCall(self, session)
+        call = ModelCall(self, whose)
         self.calls.append(call)
         return call
 

@@ -1,0 +1,495 @@
+"""A client's tools on its agent's model traffic: put into the calls, withheld from the answers, and gone on with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from narrows.agents.observation import Finish, Finished, Observation, StepText
+from narrows.agents.tools import ClientTool
+from narrows.server.agents import model_exchange
+from narrows.server.agents.offering import Offerings
+from tests.agent_stage import Json, Scene, chat, scene, tool
+from tests.raw_client import Answered, RawClient, request
+from tests.scripted_upstream import DONE, USAGE, Answer, Ending, completion, error, events, frame, whole
+from tests.server.test_agents import ask, until
+from tests.server.test_agents import events as events_of
+from tests.server.test_agents_tools import finish_of, ids_of, message_of, with_outputs
+from tests.stage import Stage
+
+CHAT = "/v1/chat/completions"
+WEATHER = tool("weather", parameters={"type": "object"})
+OWN = tool("read_file")
+CALL = {"id": "call_native", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
+OWN_CALL = {"id": "call_own", "type": "function", "function": {"name": "read_file", "arguments": "{}"}}
+
+
+def calling(*calls: Json, text: str = "Let me see.", usage: bool = True) -> Answer:
+    """A model's stream that ends with these calls."""
+    steps = [frame({"role": "assistant", "content": ""}), frame({"content": text})]
+    steps += [frame({"tool_calls": [{**call, "index": at}]}) for at, call in enumerate(calls)]
+    steps.append(frame({}, finish_reason="tool_calls"))
+    return events(*steps, *([frame(None, usage=USAGE)] if usage else []), DONE)
+
+
+def saying(*texts: str) -> Answer:
+    steps = [frame({"role": "assistant", "content": ""}), *(frame({"content": text}) for text in texts)]
+    return events(*steps, frame({}, finish_reason="stop"), frame(None, usage=USAGE), DONE)
+
+
+def whole_call(*calls: Json) -> Answer:
+    return whole(completion({"content": "Let me see.", "tool_calls": list(calls)}, finish_reason="tool_calls"))
+
+
+def looks(text: str, *, over: bool = False) -> Observation:
+    outcome = Finished(Finish.STOP) if over else None
+    return Observation(f"{text}{over}", (StepText(1, text, over),), working=True, outcome=outcome)
+
+
+class Agent:
+    """An agent's side: its model call, on a connection of its own."""
+
+    def __init__(self, client: RawClient, path: str) -> None:
+        self.client = client
+        self.path = path
+        self.answering: asyncio.Task[Answered] | None = None
+
+    async def calls(self, *messages: Json, lines: tuple[str, ...] = (), minor: int = 1, **fields: Any) -> None:
+        body = {
+            "model": "big",
+            "stream": True,
+            "messages": list(messages) or [{"role": "user", "content": "x"}],
+            **fields,
+        }
+        sent = request("POST", self.path, *lines, body=json.dumps(body).encode())
+        await self.client.send(sent if minor else sent.replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        self.answering = asyncio.create_task(self.client.answer(b"POST"))
+
+    async def answer(self) -> Answered:
+        assert self.answering is not None
+        return await self.answering
+
+
+async def offered(stage: Stage, *scripts: Any, **changes: Any) -> Scene:
+    one = await scene(stage, *(scripts or ([looks("a")],)), **{"correlation": "endpoint", **changes})
+    one.backend.pauses = False
+    return one
+
+
+async def begun(stage: Stage, one: Scene, body: Json, *lines: str) -> tuple[asyncio.Task[Answered], Agent]:
+    """A run, and its agent."""
+    number = len(one.backend.turns)
+    asking = asyncio.create_task(ask(stage, one, body, *lines))
+    await until(lambda: len(one.backend.turns) > number and one.backend.turns[number].looks)
+    endpoint = one.backend.endpoints[-1]
+    assert endpoint is not None
+    path = endpoint.base_url.partition(str(one.gateway.port))[2] + "/chat/completions"
+    return asking, Agent(await stage.client(one.gateway), path)
+
+
+def text_and_finish(answer: Answered) -> tuple[str, str, list[Json]]:
+    """What the agent has read, as its client puts it together."""
+    if answer.values(b"content-type") == [b"application/json"]:
+        body = json.loads(bare(answer))
+        message = body["choices"][0]["message"]
+        return message["content"], body["choices"][0]["finish_reason"], message.get("tool_calls") or []
+    text, finish, calls = "", "", list[Json]()
+    for chunk in events_of(answer):
+        for choice in chunk.get("choices", ()) if isinstance(chunk, dict) else ():
+            text += choice["delta"].get("content") or ""
+            finish = choice["finish_reason"] or finish
+            calls += choice["delta"].get("tool_calls") or []
+    return text, finish, calls
+
+
+def bare(answer: Answered) -> bytes:
+    data, rest = b"", answer.raw_body
+    if answer.values(b"transfer-encoding") != [b"chunked"]:
+        return rest
+    while rest and not rest.startswith(b"0\r\n"):
+        size, _, rest = rest.partition(b"\r\n")
+        data, rest = data + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return data
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_call_goes_to_the_client_and_the_agent_reads_one_answer(stage: Stage, stream: bool) -> None:
+    one = await offered(stage)
+    body = chat("How is it in Oslo?", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    further = saying(" It is", " cold.") if stream else whole(completion({"content": " It is cold."}))
+    stage.upstream.play(calling(CALL) if stream else whole_call(CALL), further)
+    await agent.calls(stream=stream, tools=[OWN], odd=[1.0, 1e2], lines=("Accept-Encoding: gzip",))
+    first = await asking
+    assert finish_of(first) == "tool_calls"
+    (call,) = message_of(first)["tool_calls"]
+    assert call["function"] == {"name": "weather", "arguments": '{"city":"Oslo"}'}
+    assert agent.answering is not None
+    assert not agent.answering.done()
+    one.backend.turns[0].script.append(looks("a. It is cold.", over=True))
+    second = await ask(stage, one, with_outputs(body, first, "minus 3"))
+    assert finish_of(second) == "stop"
+    answer = await agent.answer()
+    assert answer.complete
+    text, finish, calls = text_and_finish(answer)
+    assert (text, finish, calls) == ("Let me see. It is cold.", "stop", [])
+    before, after = (seen.json for seen in stage.upstream.requests)
+    assert [one["function"]["name"] for one in before["tools"]] == ["read_file", "weather"]
+    assert before["tools"][0] == OWN
+    assert after["tools"] == before["tools"]
+    assert after["messages"][: len(before["messages"])] == before["messages"]
+    assert after["messages"][-1] == {"role": "tool", "tool_call_id": "call_native", "content": "minus 3"}
+    assert after["messages"][-2]["tool_calls"][0]["id"] == "call_native"
+    assert b'"odd": [1.0, 100.0]' in stage.upstream.requests[1].body
+    assert [seen.values(b"accept-encoding") for seen in stage.upstream.requests] == [[], []]
+    assert b"weather" not in answer.raw_body
+
+
+async def test_records_of_both_requests_to_the_model(stage: Stage) -> None:
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL), saying("ok"))
+    await agent.calls(tools=[OWN])
+    first = await asking
+    one.backend.turns[0].script.append(looks("done", over=True))
+    second = await ask(stage, one, with_outputs(body, first, "cold"))
+    await agent.answer()
+    found = [await stage.record(one.gateway, index) for index in range(4)]
+    calls = [record for record in found if record.agent_call is not None]
+    legs = [record for record in found if record.agent is not None]
+    figures = [record.agent_call for record in calls]
+    assert [(call.tools, call.withheld, call.background) for call in figures if call] == [(1, 1, False), (1, 0, False)]
+    assert {record.request_id for record in calls}.isdisjoint({leg.request_id for leg in legs})
+    assert [call.run for call in figures if call is not None] == [leg.request_id for leg in legs]
+    assert [leg.json["usage"]["prompt_tokens"] for leg in (first, second)] == [11, 11]
+    assert [record.response.input_tokens for record in calls if record.response] == [11, 11]
+
+
+async def test_later_requests_of_the_session_have_the_same_bytes(stage: Stage) -> None:
+    """The agent does not know of the exchange: the gateway puts it where it was, each time alike."""
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(
+        calling(CALL), calling(OWN_CALL, text=" Now a file."), calling(OWN_CALL, text="More."), saying("End.")
+    )
+    start: list[Json] = [{"role": "user", "content": "x"}]
+    await agent.calls(*start, tools=[OWN])
+    first = await asking
+    asking = asyncio.create_task(ask(stage, one, with_outputs(body, first, "cold")))
+    text, finish, calls = text_and_finish(await agent.answer())
+    assert (text, finish, [call["function"]["name"] for call in calls]) == (
+        "Let me see. Now a file.",
+        "tool_calls",
+        ["read_file"],
+    )
+    history: list[Json] = [
+        *start,
+        {"role": "assistant", "content": text, "tool_calls": [OWN_CALL]},
+        {"role": "tool", "tool_call_id": "call_own", "content": "text of the file"},
+    ]
+    await agent.calls(*history, tools=[OWN])
+    await agent.answer()
+    history += [
+        {"role": "assistant", "content": "More.", "tool_calls": [OWN_CALL]},
+        {**history[-1], "content": "again"},
+    ]
+    await agent.calls(*history, tools=[OWN])
+    await agent.answer()
+    bodies = [seen.json for seen in stage.upstream.requests]
+    roles = [[message["role"] for message in asked["messages"]] for asked in bodies]
+    assert roles[1] == ["user", "assistant", "tool"]
+    assert roles[2] == ["user", "assistant", "tool", "assistant", "tool"]
+    assert [asked["messages"][1:3] for asked in bodies[1:]] == [bodies[1]["messages"][1:]] * 3
+    assert bodies[3]["messages"][: len(roles[2])] == bodies[2]["messages"]
+    assert [asked["tools"] for asked in bodies] == [bodies[0]["tools"]] * 4
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_an_answer_with_calls_of_both(stage: Stage) -> None:
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL, OWN_CALL))
+    await agent.calls(tools=[OWN])
+    first = await asking
+    assert len(ids_of(first)) == 1
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await ask(stage, one, with_outputs(body, first, "cold"))
+    text, finish, calls = text_and_finish(await agent.answer())
+    assert (text, finish, [call["function"]["name"] for call in calls]) == ("Let me see.", "tool_calls", ["read_file"])
+    assert len(stage.upstream.requests) == 1, "the agent goes on by itself"
+
+
+async def test_two_sessions_with_other_tools_never_mix(stage: Stage) -> None:
+    one = await offered(stage, [looks("a")], [looks("b")])
+    bodies = [chat("first", tools=[WEATHER]), chat("second", tools=[tool("time")])]
+    runs = [await begun(stage, one, body) for body in bodies]
+
+    def model(seen: Any) -> Answer:
+        if seen.json["messages"][-1]["role"] == "tool":
+            return saying("got " + seen.json["messages"][-1]["content"])
+        (declared,) = [one["function"]["name"] for one in seen.json["tools"]]
+        return calling({**CALL, "function": {"name": declared, "arguments": "{}"}}, text="")
+
+    stage.upstream.otherwise = model
+    await asyncio.gather(*(agent.calls() for _, agent in runs))
+    firsts = [await asking for asking, _ in runs]
+    assert [message_of(first)["tool_calls"][0]["function"]["name"] for first in firsts] == ["weather", "time"]
+    for turn in one.backend.turns:
+        turn.script.append(looks("done", over=True))
+    for body, first, said in reversed(list(zip(bodies, firsts, ("cold", "noon"), strict=True))):
+        await ask(stage, one, with_outputs(body, first, said))
+    assert [text_and_finish(await agent.answer())[0] for _, agent in runs] == ["got cold", "got noon"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_agent_is_shown_that_it_is_not_forgotten(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    monkeypatch.setattr(model_exchange, "WAITING_S", 0.01)
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL) if stream else whole_call(CALL), saying("ok") if stream else whole(completion()))
+    await agent.calls(stream=stream)
+    first = await asking
+    await asyncio.sleep(0.1)
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await ask(stage, one, with_outputs(body, first, "cold"))
+    answer = await agent.answer()
+    assert answer.complete
+    assert text_and_finish(answer)[1] == "stop"
+    assert bare(answer).count(b": waiting for a tool\n\n") >= 2 if stream else bare(answer).startswith(b"\n\n")
+
+
+async def test_a_hold_that_takes_too_long_is_an_error_for_both(stage: Stage) -> None:
+    one = await offered(stage, hold_timeout_s="0.2s")
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL))
+    await agent.calls()
+    first = await asking
+    answer = await agent.answer()
+    last = events_of(answer)[-1]
+    assert last["error"]["code"] == "agent_timeout"
+    assert text_and_finish(answer)[1] == "", "no end that looks like one"
+    late = await ask(stage, one, with_outputs(body, first, "cold"))
+    assert (late.status, late.error_code) == (400, "tool_call_expired")
+    assert len(stage.upstream.requests) == 1
+
+
+async def test_a_hold_that_takes_too_long_without_a_stream_is_a_status(stage: Stage) -> None:
+    one = await offered(stage, hold_timeout_s="0.2s")
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(whole_call(CALL))
+    await agent.calls(stream=False)
+    await asking
+    answer = await agent.answer()
+    assert (answer.status, answer.error_code) == (504, "agent_timeout")
+
+
+async def test_an_agent_that_leaves_ends_its_run(stage: Stage) -> None:
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL))
+    await agent.calls()
+    first = await asking
+    agent.client.writer.close()
+    await until(lambda: one.backend.turns[0].cancelled)
+    late = await ask(stage, one, with_outputs(body, first, "cold"))
+    assert late.error_code == "tool_call_expired"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_model_that_refuses_the_follow_up_is_an_error_for_the_agent(stage: Stage, stream: bool) -> None:
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL) if stream else whole_call(CALL), error(500))
+    await agent.calls(stream=stream)
+    first = await asking
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await ask(stage, one, with_outputs(body, first, "cold"))
+    answer = await agent.answer()
+    if stream:
+        assert events_of(answer)[-1]["error"]["code"] == "upstream_malformed"
+    else:
+        assert (answer.status, answer.error_code) == (502, "upstream_malformed")
+
+
+async def test_what_is_no_answer_goes_on_as_it_came(stage: Stage) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(error(429, fields=[("Retry-After", "3")]))
+    await agent.calls()
+    answer = await agent.answer()
+    assert (answer.status, answer.values(b"retry-after"), answer.json["error"]["code"]) == (429, [b"3"], "scripted")
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_a_name_that_the_agent_has_too_is_the_clients_error(stage: Stage) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[OWN]))
+    await agent.calls(tools=[OWN])
+    refused = await asking
+    assert (refused.status, refused.error_code, refused.json["error"]["param"]) == (
+        400,
+        "unsupported_parameter",
+        "tools",
+    )
+    assert "read_file" in refused.json["error"]["message"]
+    assert (await agent.answer()).status == 400
+    assert stage.upstream.requests == []
+
+
+async def test_what_is_not_for_the_answer_is_left_as_it_is(stage: Stage) -> None:
+    """Calls without tools beside others that have some, of models for other ends, and outside the run."""
+    one = await offered(stage, background_models=["tiny"])
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    await agent.calls(tools=[OWN])
+    await agent.answer()
+    await agent.calls()
+    await agent.answer()
+    await agent.calls(model="tiny")
+    await agent.answer()
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+    await agent.calls(tools=[OWN])
+    await agent.answer()
+    tools = [[one["function"]["name"] for one in seen.json.get("tools", ())] for seen in stage.upstream.requests]
+    assert tools == [["read_file", "weather"], [], [], ["read_file"]]
+
+
+async def test_an_answer_without_such_a_call_is_passed_on(stage: Stage) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    played = calling(OWN_CALL)
+    stage.upstream.play(played)
+    await agent.calls(tools=[OWN])
+    answer = await agent.answer()
+    framed = [step for step in played.steps[1:-1] if isinstance(step, bytes)]
+    assert bare(answer) == b"".join(step.partition(b"\r\n")[2][:-2] for step in framed)
+    stage.upstream.play(saying("x"))
+    await agent.calls(tools=[OWN])
+    assert (await agent.answer()).complete, "the connection was kept"
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_an_agent_of_http_1_0(stage: Stage) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(saying("x"))
+    await agent.calls(tools=[OWN], minor=0)
+    answer = await agent.answer()
+    assert answer.values(b"transfer-encoding") == []
+    assert answer.raw_body.endswith(DONE)
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_a_request_in_chunks_is_sent_with_its_length(stage: Stage) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    body = json.dumps({"model": "big", "messages": [{"role": "user", "content": "x"}]}).encode()
+    head = f"POST {agent.path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-After: 1\r\n\r\n"
+    await agent.client.send(head.encode() + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+    assert (await agent.client.answer(b"POST")).status == 200
+    (seen,) = stage.upstream.requests
+    assert seen.values(b"content-length") == [b"%d" % len(seen.body)]
+    assert (seen.values(b"transfer-encoding"), seen.values(b"x-after")) == ([], [b"1"])
+    assert [one["function"]["name"] for one in seen.json["tools"]] == ["weather"]
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_an_answer_that_breaks_off_is_cut_short(stage: Stage) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(events(frame({"content": "Half"}), ending=Ending.CLOSE))
+    await agent.calls(tools=[OWN])
+    answer = await agent.answer()
+    assert not answer.complete
+    assert b"Half" in answer.raw_body
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+def named_events(*said: Json) -> bytes:
+    return b"".join(b"event: %b\ndata: %b\n\n" % (one["type"].encode(), json.dumps(one).encode()) for one in said)
+
+
+TOOL_USE = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}
+ANTHROPIC_CALL = named_events(
+    {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": [], "usage": {"input_tokens": 9}}},
+    {"type": "content_block_start", "index": 0, "content_block": TOOL_USE},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{}"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 5}},
+    {"type": "message_stop"},
+)
+GEMINI_CONTENT = {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}}]}
+GEMINI_CALL = (
+    b"data: " + json.dumps({"candidates": [{"content": GEMINI_CONTENT, "finishReason": "STOP"}]}).encode() + b"\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("wire", "path", "asked", "calls", "error_of"),
+    [
+        (
+            "anthropic",
+            "/v1/messages",
+            {"model": "c", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "x"}]},
+            ANTHROPIC_CALL,
+            b"event: error\ndata: {",
+        ),
+        (
+            "gemini",
+            "/v1beta/models/g:streamGenerateContent?alt=sse",
+            {"contents": [{"role": "user", "parts": [{"text": "x"}]}]},
+            GEMINI_CALL,
+            b'data: {"error":{',
+        ),
+    ],
+)
+async def test_the_other_wires(stage: Stage, wire: str, path: str, asked: Json, calls: bytes, error_of: bytes) -> None:
+    """The call reaches the client, the follow-up the model, and an error the agent in its own words."""
+    one = await offered(stage, [looks("a")], model_wire=wire, hold_timeout_s="0.3s")
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    endpoint = one.backend.endpoints[0]
+    assert endpoint is not None
+    agent.path = endpoint.base_url.partition(str(one.gateway.port))[2] + path
+    stage.upstream.play(events(calls), events(calls))
+    await agent.client.send(request("POST", agent.path, body=json.dumps(asked).encode()))
+    agent.answering = asyncio.create_task(agent.client.answer(b"POST"))
+    first = await asking
+    assert message_of(first)["tool_calls"][0]["function"] == {"name": "weather", "arguments": "{}"}
+    second = await ask(stage, one, with_outputs(body, first, "minus 3"))
+    assert finish_of(second) == "tool_calls"
+    before, after = (seen.body for seen in stage.upstream.requests)
+    assert b'"weather"' in before
+    assert b"minus 3" in after
+    assert b"weather" not in (answer := await agent.answer()).raw_body
+    assert error_of in answer.raw_body
+
+
+def test_the_same_tools_are_declared_once() -> None:
+    offerings = Offerings()
+    tools = (ClientTool("weather", "", b"{}"),)
+    first = offerings.on("openai_chat", tools)
+    assert first is not None
+    assert offerings.on("openai_chat", (ClientTool("weather", "", b"{}"),)) is first
+    assert offerings.on("openai_responses", tools) is None
+    other = offerings.on("openai_chat", (ClientTool("time"),))
+    assert other is not first
+    assert offerings.on("anthropic", tools) is not None
