@@ -17,7 +17,7 @@ from typing import Protocol, assert_never
 
 from narrows.agents import machine
 from narrows.agents.calls import PendingCall
-from narrows.agents.observation import AgentCall, Usage
+from narrows.agents.observation import AgentCall
 from narrows.agents.run import (
     Admitted,
     Ask,
@@ -216,13 +216,8 @@ class Performance:
             return GaveUp(self._loop.time(), error)
         if last or seen.outcome is not None:
             await traffic.settle()
-            seen = replace(seen, usage=self._usage() or seen.usage)
+            seen = replace(seen, usage=traffic.figures().usage or seen.usage)
         return Observed(self._loop.time(), seen)
-
-    def _usage(self) -> Usage | None:
-        """What the model calls of this leg used, as a run tells it: with the legs before."""
-        used, told = self._part.traffic.figures().usage, self.run.told
-        return used if used is None or told is None else told.plus(used)
 
     async def _pause(self, after_s: float) -> None:
         """Wait before a look. News cuts it short, but no wait after a look that failed."""
