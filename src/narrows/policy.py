@@ -62,7 +62,7 @@ class Policy:
     scope: Scope = Scope.STABLE
     json_min_bytes: int = 256
     log_min_bytes: int = 512
-    search_min_bytes: int = 1024
+    search_min_bytes: int = 512
     diff_min_bytes: int = 1024
     repeat_min_bytes: int = 512
     table_min_bytes: int = 1024

@@ -268,7 +268,7 @@ class Settings:
     ] = Scope.STABLE
     json_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "JSON under this size is kept.")] = 256
     log_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Logs and build output under this size are kept.")] = 512
-    search_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Search results under this size are kept.")] = 1024
+    search_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Search results under this size are kept.")] = 512
     diff_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Diffs under this size are kept.")] = 1024
     repeat_min_bytes: Annotated[
         int,
