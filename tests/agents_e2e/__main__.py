@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.agents_e2e.environments import NotInstalledError
@@ -41,16 +42,22 @@ async def main() -> int:
 
 async def tried(kind: Kind, scenarios: list[Scenario] | tuple[Scenario, ...]) -> bool:
     """Start an agent, and play the scenarios; whether all passed."""
-    port, passed = free_port(), True
+    port, own_port, passed = free_port(), free_port(), True
     with tempfile.TemporaryDirectory(prefix="narrows-agent-") as place:
         folder = Path(place)
+        config = folder / "narrows.toml"
+        agent = {"kind": kind.kind, "url": f"http://127.0.0.1:{own_port}", "correlation": kind.correlation}
+        lines = [f'agent_sessions_file = "{folder / "sessions.db"}"', "[agents.coder]"]
+        config.write_text("\n".join([*lines, *(f'{name} = "{value}"' for name, value in agent.items())]))
         model_url = f"http://127.0.0.1:{port}{kind.model_path}"
-        async with ScriptedUpstream() as upstream, agent_server(kind, folder, model_url) as url:
-            config = folder / "narrows.toml"
-            agent = {"kind": kind.kind, "url": url, "correlation": kind.correlation}
-            lines = [f'agent_sessions_file = "{folder / "sessions.db"}"', "[agents.coder]"]
-            config.write_text("\n".join([*lines, *(f'{name} = "{value}"' for name, value in agent.items())]))
-            setting = Setting(kind, port, config, Model(upstream))
+        async with ScriptedUpstream() as upstream, AsyncExitStack() as running:
+
+            async def start() -> None:
+                await running.aclose()
+                await running.enter_async_context(agent_server(kind, folder, own_port, model_url))
+
+            await start()
+            setting = Setting(kind, port, config, Model(upstream), start)
             for scenario in scenarios:
                 passed = await played(setting, scenario) and passed
     return passed

@@ -2,8 +2,9 @@
 
     python a2a_agent.py PORT
 
-`MODEL_URL` and `MODEL_KEY` say where its model is; `STREAMING=0` leaves streaming out of its card. It remembers each
-context in memory. This runs in an environment of its own (see `environments`), without anything of the gateway's.
+`MODEL_URL` and `MODEL_KEY` say where its model is. `STREAMING=0` leaves streaming out of its card, `BINDING=HTTP+JSON`
+and `VERSION=0.3` have it speak so. It remembers each context in memory. This runs in an environment of its own (see
+`environments`), without anything of the gateway's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import uvicorn
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
+from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import (
     AgentCapabilities,
@@ -194,7 +195,11 @@ def app(port: int) -> Starlette:
         description="A sample agent",
         version="1",
         supported_interfaces=[
-            AgentInterface(url=f"http://127.0.0.1:{port}/", protocol_binding="JSONRPC", protocol_version="1.0")
+            AgentInterface(
+                url=f"http://127.0.0.1:{port}",
+                protocol_binding=os.environ.get("BINDING", "JSONRPC"),
+                protocol_version=os.environ.get("VERSION", "1.0"),
+            )
         ],
         capabilities=AgentCapabilities(streaming=os.environ.get("STREAMING") != "0", extensions=[extension]),
         default_input_modes=["text/plain"],
@@ -202,7 +207,8 @@ def app(port: int) -> Starlette:
         skills=[AgentSkill(id="talk", name="talk", description="talks", tags=["talk"])],
     )
     handler = DefaultRequestHandler(agent_executor=Agent(), task_store=InMemoryTaskStore(), agent_card=card)
-    return Starlette(routes=[*create_agent_card_routes(card), *create_jsonrpc_routes(handler, "/")])
+    calls = create_jsonrpc_routes(handler, "/", enable_v0_3_compat=True)
+    return Starlette(routes=[*create_agent_card_routes(card), *calls, *create_rest_routes(handler)])
 
 
 if __name__ == "__main__":

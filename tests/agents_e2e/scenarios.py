@@ -47,6 +47,7 @@ class Setting:
     port: int
     config: Path
     model: Model
+    restart_agent: Callable[[], Awaitable[None]]
 
     @asynccontextmanager
     async def gateway(self) -> AsyncIterator[AsyncOpenAI]:
@@ -161,6 +162,22 @@ async def a_session_outlives_its_gateway(one: Setting) -> None:
     assert texts[1::2] == ["FIRST", "SECOND", "THIRD"], texts
     assert uses == ["new", "reused", "reused"], uses
     assert len(set(one.model.sessions())) == 1
+
+
+async def an_agent_that_was_started_again(one: Setting) -> None:
+    """One that kept its conversations goes on with them; one that lost them is told the history."""
+    async with one.gateway() as client:
+        texts = ["first"]
+        texts.append(str((await ask(client, user(*texts))).choices[0].message.content))
+        await one.restart_agent()
+        raw = await client.chat.completions.with_raw_response.create(model="coder", messages=user(*texts, "second"))
+        answer = str(raw.parse().choices[0].message.content)
+    assert answer.endswith("SECOND"), answer
+    assert raw.headers["x-narrows-session-use"] == one.kind.after
+    told = " ".join(str(message["content"]) for message in one.model.asked[-1].json["messages"])
+    if one.kind.name != "a2a-0.3":  # that version has no way to notice
+        assert "first" in told, told
+        assert "FIRST" in told, told
 
 
 async def usage_is_the_model_traffics(one: Setting) -> None:
@@ -317,6 +334,7 @@ SCENARIOS = (
     Scenario("sessions-at-once", sessions_at_once_never_mix),
     Scenario("cancel", a_client_that_leaves_stops_the_agent),
     Scenario("restart", a_session_outlives_its_gateway),
+    Scenario("agent-restart", an_agent_that_was_started_again),
     Scenario("usage", usage_is_the_model_traffics),
     Scenario("tools", a_clients_tool_is_called_and_the_run_goes_on, tools=True),
     Scenario("tools-of-both", calls_of_both_sides_in_one_message, tools=True),

@@ -19,16 +19,21 @@ PAGE = REPOSITORY / "docs" / "agents.md"
 LISTEN_TIMEOUT_S = 60
 
 
+Command = Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
+"""What to run in a folder, on a port, with the model at an address; and what is added to its environment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An agent that is tried. `command` makes what to run in a folder, on a port, with its model at an address;
-    `correlation`: how its model calls are known; `tools`: it can be offered a client's, beside its own, `shout`."""
+    """An agent that is tried. `correlation`: how its model calls are known; `tools`: it can be offered a client's,
+    beside its own, `shout`; `after`: how a session is used that its server was started again in."""
 
     name: str
     kind: str
-    command: Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
+    command: Command
     correlation: str
     tools: bool = True
+    after: str = "retold"
 
     @property
     def model_path(self) -> str:
@@ -64,10 +69,10 @@ def _langgraph(folder: Path, port: int, model_url: str) -> tuple[list[str], dict
     }
 
 
-def _a2a(streaming: str) -> Callable[[Path, int, str], tuple[list[str], dict[str, str]]]:
+def _a2a(**speaks: str) -> Command:
     def command(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, str]]:
         program = Path(__file__).parent / "a2a_agent.py"
-        told = {"MODEL_URL": model_url, "MODEL_KEY": "sk-agent", "STREAMING": streaming}
+        told = {"MODEL_URL": model_url, "MODEL_KEY": "sk-agent", **speaks}
         return [str(environment("a2a") / "python"), str(program), str(port)], told
 
     return command
@@ -79,21 +84,22 @@ def _cascade(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, s
 
 
 KINDS = (
-    Kind("langgraph", "langgraph", _langgraph, "endpoint"),
-    Kind("a2a", "a2a", _a2a("1"), "endpoint"),
-    Kind("a2a-polling", "a2a", _a2a("0"), "header"),
+    Kind("langgraph", "langgraph", _langgraph, "endpoint", after="reused"),
+    Kind("a2a", "a2a", _a2a(), "endpoint"),
+    Kind("a2a-polling", "a2a", _a2a(STREAMING="0"), "header"),
+    Kind("a2a-rest", "a2a", _a2a(BINDING="HTTP+JSON"), "endpoint"),
+    Kind("a2a-0.3", "a2a", _a2a(VERSION="0.3"), "endpoint", after="reused"),
     Kind("cascade", "cascade", _cascade, "header", tools=False),
 )
 
 
 @asynccontextmanager
-async def agent_server(kind: Kind, folder: Path, model_url: str) -> AsyncIterator[str]:
-    """A running agent; its address.
+async def agent_server(kind: Kind, folder: Path, port: int, model_url: str) -> AsyncIterator[None]:
+    """A running agent.
 
     Raises:
         NotInstalledError: it cannot be had here.
     """
-    port = free_port()
     command, told = kind.command(folder, port, model_url)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     log = (folder / "agent.log").open("wb")
@@ -102,7 +108,7 @@ async def agent_server(kind: Kind, folder: Path, model_url: str) -> AsyncIterato
     )
     try:
         await _listens(process, port, folder / "agent.log")
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGTERM)
