@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from narrows.agents.request import Call, ChatRequest, Message, model_of, read_request
+from narrows.agents.request import Call, ChatRequest, Image, Message, model_of, read_request
 from narrows.agents.tools import ClientTool
 from narrows.errors import GatewayError, MalformedRequest, UnsupportedParameter
 
@@ -80,12 +80,41 @@ def test_a_client_may_want_one_call_at_a_time() -> None:
     assert refused(parallel_tool_calls="no").param == "parallel_tool_calls"
 
 
-def test_an_image_is_refused_and_named() -> None:
-    parts = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": "data:..."}}]
-    error = refused(messages=[{"role": "user", "content": parts}])
-    assert isinstance(error, UnsupportedParameter)
-    assert error.param == "messages[0].content[1]"
-    assert "image_url" in error.message
+PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0K", "detail": "low"}}
+
+
+def test_an_image_is_told_of_where_it_stands() -> None:
+    content = [{"type": "text", "text": "this"}, PNG, {"type": "text", "text": "or that?"}, PNG]
+    (message,) = read(messages=[{"role": "user", "content": content}]).messages
+    assert message.text == "this\n[Image]\nor that?\n[Image]"
+    assert message.images == (Image("image/png", "iVBORw0K"),) * 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/a.png",
+        "data:,",
+        "data:image/svg+xml;base64,aaaa",
+        "data:image/png;base64,aaa",
+        "data:image/png;base64,a=aa",
+    ],
+)
+def test_an_image_from_elsewhere_is_refused_and_named(url: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": url}}
+    with pytest.raises(UnsupportedParameter, match=r"messages\[0\].content\[0\]"):
+        read(messages=[{"role": "user", "content": [image]}])
+
+
+@pytest.mark.parametrize("part", [{"type": "image_url"}, {"type": "image_url", "image_url": {}}, {"text": "x"}, 7])
+def test_a_part_that_is_none_is_malformed(part: object) -> None:
+    with pytest.raises(MalformedRequest, match=r"content\[0\]"):
+        read(messages=[{"role": "user", "content": [part]}])
+
+
+def test_a_part_of_another_type_is_refused_and_named() -> None:
+    with pytest.raises(UnsupportedParameter, match="input_audio"):
+        read(messages=[{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}])
 
 
 @pytest.mark.parametrize(

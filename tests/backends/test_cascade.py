@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from narrows.agents.deltas import answer_text
 from narrows.agents.observation import Broken, Finish, Finished, Observation, StepText, Usage
+from narrows.agents.request import Image
 from narrows.backends.cascade import CascadeBackend, CascadeOptions, CascadeTurn
 from narrows.backends.cascade.calls import CallFailed, Calls
 from narrows.backends.cascade.steps import NEVER_BEGAN_S, Snapshot, TurnReader, snapshot
@@ -98,6 +99,16 @@ def ended(seen: list[Observation]) -> AgentFailed | Finish:
         return outcome.error
     assert isinstance(outcome, Finished)
     return outcome.finish
+
+
+@DIALECTS
+async def test_images_go_as_media(classic: bool) -> None:
+    image = Image("image/png", "aaaa")
+    async with peer({"do": [TEXT]}, classic=classic) as one:
+        await one.answer(replace(HI, text="What is this?\n[Image]", images=(image,)))
+        (sent,) = [request for method, request in one.server.service.calls if method == "SendUserCascadeMessage"]
+    assert sent["media"] == [{"mimeType": "image/png", "inlineData": "aaaa"}]
+    assert sent["items"] == [{"text": "What is this?\n[Image]"}]
 
 
 @DIALECTS

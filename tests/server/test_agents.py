@@ -207,12 +207,33 @@ async def test_requests_that_cannot_be_answered(stage: Stage, body: Json, code: 
     assert one.backend.turns == []
 
 
-async def test_an_image_is_refused_in_clear_words(stage: Stage) -> None:
-    one = await scene(stage)
-    parts = [{"type": "image_url", "image_url": {"url": "data:,"}}]
-    answer = await ask(stage, one, chat({"role": "user", "content": parts}))
+def picture(data: str) -> Json:
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+async def test_images_go_beside_the_text_and_are_part_of_the_history(stage: Stage) -> None:
+    one = await scene(stage, growing("A cat"), growing("A dog"), growing("Both"))
+    asking: Json = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture("aaaa")]}
+    assert text_of(await ask(stage, one, chat(asking))) == "A cat"
+    first = one.backend.turns[0].message
+    assert (first.text, [image.data for image in first.images]) == ("What is this?\n[Image]", ["aaaa"])
+    other: Json = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture("bbbb")]}
+    said: Json = {"role": "assistant", "content": "A cat"}
+    edited = await ask(stage, one, chat(other, said, {"role": "user", "content": "Sure?"}))
+    assert session_of(edited)[1] == "retold"
+    assert [image.data for image in one.backend.turns[1].message.images] == ["bbbb"]
+    same = await ask(stage, one, chat(asking, said, {"role": "user", "content": "Sure?"}))
+    assert session_of(same)[1] == "reused"
+    assert one.backend.turns[2].message.images == ()
+
+
+async def test_an_agent_that_takes_no_images_says_so(stage: Stage) -> None:
+    one = await scene(stage, growing("x"))
+    one.backend.takes_images = False
+    answer = await ask(stage, one, chat({"role": "user", "content": [picture("aaaa")]}))
     assert (answer.status, answer.error_code) == (400, "unsupported_parameter")
     assert "text alone" in answer.json["error"]["message"]
+    assert one.backend.turns == []
 
 
 async def test_a_lenient_agent_says_what_it_ignored(stage: Stage) -> None:

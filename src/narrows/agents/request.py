@@ -7,6 +7,7 @@ lenient; then it is listed in `ignored`, which the answer's header repeats. A fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,6 +45,12 @@ _HOLDS: Mapping[str, tuple[object, ...]] = {
 """What holds for every agent's answer, field by field."""
 
 
+IMAGE_LINE: Final = "[Image]"
+_DATA_URL = re.compile(
+    r"data:(image/(?:png|jpeg|gif|webp));base64,((?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?+)"
+)
+
+
 class _Named(msgspec.Struct):
     model: str = ""
 
@@ -62,13 +69,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture of a message; `data` is base64."""
+
+    media_type: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A message as an agent can be told it: its texts joined by newlines."""
+    """A message as an agent can be told it: its texts joined by newlines, `IMAGE_LINE` where a picture stands."""
 
     role: str
     text: str
     calls: tuple[Call, ...] = ()
     call_id: str = ""
+    images: tuple[Image, ...] = ()
 
     @property
     def instructs(self) -> bool:
@@ -161,32 +177,53 @@ def _message(place: int, message: object) -> Message:
     where = f"messages[{place}]"
     if not isinstance(message, dict) or message.get("role") not in _ROLES:
         raise MalformedRequest(f"`{where}` needs a role, one of {', '.join(sorted(_ROLES))}", param=where)
-    text = _text(f"{where}.content", message.get("content")) or _text(f"{where}.refusal", message.get("refusal"))
+    text, images = _content(f"{where}.content", message.get("content"))
+    text = text or _content(f"{where}.refusal", message.get("refusal"))[0]
     calls = [_call(where, call) for call in message.get("tool_calls") or ()]
     legacy = message.get("function_call")
     if isinstance(legacy, dict):
         calls.append(Call("", str(legacy.get("name", "")), str(legacy.get("arguments", ""))))
-    return Message(str(message["role"]), text, tuple(calls), str(message.get("tool_call_id") or ""))
+    return Message(str(message["role"]), text, tuple(calls), str(message.get("tool_call_id") or ""), images)
 
 
-def _text(where: str, content: object) -> str:
+def _content(where: str, content: object) -> tuple[str, tuple[Image, ...]]:
     if content is None:
-        return ""
+        return "", ()
     if isinstance(content, str):
-        return content
+        return content, ()
     if not isinstance(content, list):
         raise MalformedRequest(f"`{where}` needs a string or an array of parts", param=where)
-    return "\n".join(_part(f"{where}[{place}]", part) for place, part in enumerate(content))
+    parts = [_part(f"{where}[{place}]", part) for place, part in enumerate(content)]
+    images = tuple(part for part in parts if isinstance(part, Image))
+    return "\n".join(IMAGE_LINE if isinstance(part, Image) else part for part in parts), images
 
 
-def _part(where: str, part: object) -> str:
+def _part(where: str, part: object) -> str | Image:
     kind = part.get("type") if isinstance(part, dict) else None
-    text = part.get("text", part.get("refusal")) if isinstance(part, dict) else None
-    if kind in {"text", "refusal"} and isinstance(text, str):
-        return text
-    if isinstance(kind, str) and kind not in {"text", "refusal"}:
-        raise UnsupportedParameter(f"this agent takes text alone, and `{where}` is of type {kind!r}", param=where)
-    raise MalformedRequest(f"`{where}` needs a type and a text", param=where)
+    if not isinstance(part, dict) or not isinstance(kind, str):
+        raise MalformedRequest(f"`{where}` needs a type and a text", param=where)
+    if kind == "image_url":
+        return _image(where, part.get("image_url"))
+    text = part.get("text", part.get("refusal"))
+    if kind not in {"text", "refusal"}:
+        raise UnsupportedParameter(f"agents take texts and images, and `{where}` is of type {kind!r}", param=where)
+    if not isinstance(text, str):
+        raise MalformedRequest(f"`{where}` needs a type and a text", param=where)
+    return text
+
+
+def _image(where: str, image: object) -> Image:
+    """Pictures come in the request: the gateway fetches nothing from anywhere."""
+    url = image.get("url") if isinstance(image, dict) else image
+    if not isinstance(url, str):
+        raise MalformedRequest(f"`{where}.image_url` needs a `url`", param=where)
+    found = _DATA_URL.fullmatch(url)
+    if found is None:
+        raise UnsupportedParameter(
+            f"`{where}` needs a data URL (data:image/png;base64,... or jpeg, gif, webp): none is fetched",
+            param=where,
+        )
+    return Image(found[1], found[2])
 
 
 def _call(where: str, call: object) -> Call:

@@ -112,4 +112,6 @@ def chained(before: bytes, message: Message) -> bytes:
     calls = [call.id for call in message.calls]
     text = message.text.encode(errors="surrogatepass")
     said = encode((message.role, len(text), calls, message.call_id))
+    if message.images:
+        said += blake3(encode([(image.media_type, image.data) for image in message.images])).digest()
     return blake3(before + said + text).digest()

@@ -58,6 +58,7 @@ class ScriptedBackend:
 
     holds_looks = False
     pauses = True
+    takes_images = True
 
     def __init__(self, *scripts: Sequence[Scripted]) -> None:
         self.scripts = deque(scripts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from narrows.agents.observation import Observation
+from narrows.agents.request import Image
 from narrows.agents.tools import CallOutput, ClientTool
 
 
@@ -36,13 +37,14 @@ class ModelEndpoint:
 class Outgoing:
     """A message for an agent. `id` is the message's own, by which a backend knows one that is sent twice; `steps`: how
     many steps the conversation must have, where that is known; `tools`: the client's, for a backend that offers them
-    to its agent itself."""
+    to its agent itself; `images`: in the order of the lines in the text that stand for them, for one that takes any."""
 
     text: str
     id: str
     steps: int | None = None
     max_output_tokens: int | None = None
     tools: tuple[ClientTool, ...] = ()
+    images: tuple[Image, ...] = ()
 
 
 class Turn(Protocol):
@@ -86,13 +88,17 @@ class Turn(Protocol):
 
 class Backend(Protocol):
     """A server of agents. `holds_looks`: it can hold the question for news, so that looks need no pause. `pauses`: it
-    offers a client's tools to its agent, and its runs end `Paused` where the agent calls one."""
+    offers a client's tools to its agent, and its runs end `Paused` where the agent calls one. `takes_images`: messages
+    may hold some."""
 
     @property
     def holds_looks(self) -> bool: ...
 
     @property
     def pauses(self) -> bool: ...
+
+    @property
+    def takes_images(self) -> bool: ...
 
     async def start(self, endpoint: ModelEndpoint | None = None) -> str:
         """A new conversation's name. `endpoint`: where its model calls are to go, for a backend that can be told.

@@ -77,6 +77,8 @@ class A2ABackend:
         """Read the card as soon as there is one, so that what the agent can do is known before it is needed."""
         self._learning = asyncio.get_running_loop().create_task(self._learn())
 
+    takes_images = False
+
     @property
     def pauses(self) -> bool:
         """Whether its card declares client tools; taken for granted until the card has been read."""

@@ -70,6 +70,11 @@ class CascadeBackend:
         """The protocol has no tools but the agent's own."""
         return False
 
+    @property
+    def takes_images(self) -> bool:
+        """They go beside the text, as media."""
+        return True
+
     async def start(self, endpoint: ModelEndpoint | None = None) -> str:
         classic = await self._know_dialect()
         request: dict[str, Any] = {"source": self._options.source}
@@ -116,6 +121,8 @@ class CascadeBackend:
             "items": [{"text": message.text}],
             "cascadeConfig": {"plannerConfig": self._planner_config(message)},
         }
+        if message.images:
+            request["media"] = [{"mimeType": image.media_type, "inlineData": image.data} for image in message.images]
         if not classic:
             request |= {"clientMessageId": message.id, "expectedStepCount": count}
         reader = TurnReader(count - 1, self._clock(), CLASSIC_LOOKS if classic else 1)

@@ -43,6 +43,7 @@ class LangGraphBackend:
     """One server."""
 
     holds_looks = True
+    takes_images = False
     pauses = True
 
     def __init__(self, http: httpx.AsyncClient, options: LangGraphOptions) -> None:

@@ -53,7 +53,19 @@ class Agent:
             return ToolPath.PAUSE
         return self.held_path or (ToolPath.TRAFFIC if self.traffic.passes else None)
 
-    def check_tools(self, request: ChatRequest) -> None:
+    def check(self, request: ChatRequest) -> None:
+        """Refuse what the agent cannot be given.
+
+        Raises:
+            UnsupportedParameter: there is such.
+        """
+        self._check_tools(request)
+        if not self.backend.takes_images and any(message.images for message in request.messages):
+            raise UnsupportedParameter(
+                "this agent takes text alone; send its messages without images", param="messages"
+            )
+
+    def _check_tools(self, request: ChatRequest) -> None:
         """Refuse tools that cannot be offered.
 
         Raises:

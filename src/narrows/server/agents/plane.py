@@ -89,7 +89,7 @@ class AgentPlane:
         if not request.model:
             request = replace(request, model=agent.settings.models[0])
         asking.story.asked = (request.model, request.stream)
-        agent.check_tools(request)
+        agent.check(request)
         lease = checkout(agent, request, asking, owner)
         try:
             if lease.use is not SessionUse.RESUMED:

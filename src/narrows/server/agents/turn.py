@@ -170,8 +170,10 @@ class AgentTurn:
             raise SessionDiverged("the agent's server does not know the conversation that it has just begun") from None
 
     async def _send(self) -> Turn:
-        message = self._outgoing(told(self._request.messages, self._lease.known))
-        return await self._agent.backend.send(self._lease.session.conversation, message)
+        messages, known = self._request.messages, self._lease.known
+        images = tuple(image for message in messages[known:] for image in message.images)
+        outgoing = replace(self._outgoing(told(messages, known)), images=images)
+        return await self._agent.backend.send(self._lease.session.conversation, outgoing)
 
     def _outgoing(self, text: str) -> Outgoing:
         request = self._request
