@@ -256,6 +256,19 @@ async def test_a_pause_has_a_limit(stage: Stage) -> None:
     assert (text_of(answer), session_of(answer)[1]) == ("anew", "retold")
 
 
+async def test_the_oldest_of_too_many_runs_that_wait_is_ended(stage: Stage) -> None:
+    one = await held_scene(stage, [looks("a")], [looks("b")], max_sessions=1)
+    first, held = await first_leg(stage, one, turn("one"), CALL)
+    asking = asyncio.create_task(ask(stage, one, turn("two")))
+    await looked_at(one, 2)
+    other = Held(one, OTHER, session=1)
+    second = await asking
+    assert (held.error.code, other.got) == ("agent_overloaded", [])
+    assert (await ask(stage, one, chat(output(ids_of(first)[0])))).error_code == "tool_call_expired"
+    one.backend.turns[1].script.append(looks("bc", over=True))
+    assert text_of(await ask(stage, one, chat(output(ids_of(second)[0])))) == "c"
+
+
 async def test_a_client_that_waits_for_a_place_has_come_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parking, "RECHECK_S", 0.01)
     one = await held_scene(stage, [looks("a")], [looks("other")], hold_timeout_s="0.2s", max_runs=1)

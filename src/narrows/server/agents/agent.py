@@ -42,7 +42,7 @@ class Agent:
 
     def __post_init__(self) -> None:
         self.traffic = AgentTraffic(self.settings, self.sessions.listed())
-        self.parking = Parking(self.sessions, self.traffic.run_ends)
+        self.parking = Parking(self.settings.max_sessions, self.sessions, self.traffic.run_ends)
 
     @property
     def tool_path(self) -> ToolPath | None:

@@ -2,7 +2,8 @@
 its client brings the outputs of the tools that it called.
 
 Whoever keeps that request is given the outputs, or the error for which there will be none, exactly once. A run that is
-held up too long is ended as the machine says, and so is one whose agent has given up by itself.
+held up too long is ended as the machine says, and so is one whose agent has given up by itself, and the oldest where
+there are too many.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.types import Turn
-from narrows.errors import AgentUnavailable, GatewayError
+from narrows.errors import AgentOverloaded, AgentUnavailable, GatewayError
 from narrows.server.agents.performing import within_limit
 from narrows.server.agents.traffic import RunTraffic
 
@@ -57,10 +58,11 @@ class Parked:
 
 
 class Parking:
-    """All such runs of an agent, by the ids of their sessions. `ended` is told of the session of each that ends
-    here."""
+    """All such runs of an agent, at most `limit`, by the ids of their sessions. `ended` is told of the session of each
+    that ends here."""
 
-    def __init__(self, sessions: Sessions, ended: Callable[[Session], None]) -> None:
+    def __init__(self, limit: int, sessions: Sessions, ended: Callable[[Session], None]) -> None:
+        self._limit = limit
         self._sessions = sessions
         self._ended = ended
         self._parked: dict[str, Parked] = {}
@@ -77,6 +79,10 @@ class Parking:
         """Keep a run until it is taken, or its time is over."""
         self._parked[parked.session.id] = parked
         self._watch(parked)
+        if len(self._parked) > self._limit:
+            oldest = next((one for one in self._parked.values() if not one.session.leased), parked)
+            error = AgentOverloaded("too many runs of this agent wait for the outputs of tools")
+            self._end(oldest, GaveUp(asyncio.get_running_loop().time(), error))
 
     def take(self, session: Session) -> Parked | None:
         """The session's run, which goes on now."""
