@@ -386,11 +386,21 @@ def test_a_next_leg_that_cannot_be_repeated_ends_the_run(error: GatewayError, ca
     assert (CancelBackend() in told[-1]) is cancels
 
 
-def test_a_run_whose_client_has_left_asks_nobody() -> None:
-    rules = RunRules(on_disconnect=OnDisconnect.DETACH, tools=frozenset("f"))
+@pytest.mark.parametrize("policy", [OnDisconnect.DETACH, OnDisconnect.GRACE])
+def test_a_run_whose_client_has_left_asks_all_the_same(policy: OnDisconnect) -> None:
+    """The client, or whoever asks how the session stands, finds the calls."""
+    rules = RunRules(on_disconnect=policy, tools=frozenset("f"))
     run, told = begun(ReaderLeft(0.1), seen(0.2, outcome=Paused((CALL,))), rules=rules)
-    assert run.state is RunState.CANCELLED
-    assert told[-1] == [CancelBackend(), Release(completed=False)]
+    assert told[-1] == [Ask("", (CALL,), None), Release(completed=False)]
+    assert next_clock(run, rules) == inf
+    run, _ = begun(ReaderLeft(0.1), Called(0.2, (CALL,)), seen(0.3), rules=rules)
+    assert next_clock(run, rules) == 600.3
+
+
+def test_a_run_that_rests_has_said_all_that_it_will_say() -> None:
+    texts = (StepText(1, "one \ud83d", False), StepText(2, "two", False))
+    _, told = begun(Observed(0.1, Observation("x", texts, outcome=Paused((CALL,)))), rules=RULES_F)
+    assert told[-1][:2] == [Emit("one \ud83d\n\ntwo"), Ask("one \ud83d\n\ntwo", (CALL,), None)]
 
 
 def test_what_the_table_does_not_have_is_a_defect() -> None:

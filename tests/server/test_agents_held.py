@@ -17,6 +17,7 @@ from narrows.backends.types import Outgoing
 from narrows.errors import AgentFailed, AgentUnavailable, GatewayError
 from narrows.server.agents import parking, performing
 from narrows.server.agents.building import served
+from narrows.server.agents.passage import Passage
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.agents.session_store import SessionStore
 from tests.agent_stage import Json, Scene, chat, growing, scene
@@ -267,6 +268,21 @@ async def test_the_oldest_of_too_many_runs_that_wait_is_ended(stage: Stage) -> N
     assert (await ask(stage, one, chat(output(ids_of(first)[0])))).error_code == "tool_call_expired"
     one.backend.turns[1].script.append(looks("bc", over=True))
     assert text_of(await ask(stage, one, chat(output(ids_of(second)[0])))) == "c"
+
+
+async def test_model_calls_of_an_agent_that_is_held_up_are_its_runs(stage: Stage) -> None:
+    one = await held_scene(stage, [looks("a")], correlation="single", max_runs=1, hold_timeout_s="0.3s")
+    first, held = await first_leg(stage, one, turn("hi"), CALL)
+    await until(lambda: one.plane.running == 0)
+
+    def run_of_a_call() -> str | None:
+        call = one.agent.traffic.call(Passage("coder", b"", b"/v1/chat/completions", b""), counts=True)
+        return None if call.run is None else call.run.name
+
+    (whose,) = first.values(b"x-narrows-request-id")
+    assert run_of_a_call() == whose.decode()
+    await until(lambda: held.got)
+    assert run_of_a_call() is None
 
 
 async def test_a_client_that_waits_for_a_place_has_come_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
-from narrows.agents.observation import Broken, Observation
+from narrows.agents.observation import AgentCall, Broken, Observation
 from narrows.errors import AgentFailed
-from tests.agent_stage import STUCK, Json, Scene, chat, growing, scene
+from tests.agent_stage import STUCK, Json, Scene, chat, growing, pausing, scene, tool
 from tests.raw_client import Answered, RawClient, request
 from tests.server.test_agents import PATH, ask, asked, idle, session_of, until
 from tests.stage import Stage
@@ -74,6 +74,34 @@ async def test_a_run_under_grace_is_cancelled_where_nobody_asks(stage: Stage) ->
     assert one.backend.turns[0].cancelled == 0
     await idle(one)
     assert one.backend.turns[0].cancelled == 1
+    assert (await told(stage, one))["status"] == "idle"
+
+
+async def test_calls_that_nobody_was_there_for_can_be_read_and_answered(stage: Stage) -> None:
+    called = pausing("Look.", AgentCall("n1", "weather", "{}"), AgentCall("n2", "time", "{}"))
+    one = await scene(stage, called, growing("done"), on_disconnect="detach")
+    tools = [tool("weather"), tool("time")]
+    await left_in_a_run(stage, one, stream=True, tools=tools, parallel_tool_calls=False)
+    assert one.backend.gate is not None
+    one.backend.gate.set()
+    await idle(one)
+    found = await told(stage, one)
+    assert found["status"] == "requires_action"
+    (call,) = found["tool_calls"]
+    assert call["function"] == {"name": "weather", "arguments": "{}"}
+    said = found["unread"]["choices"][0]
+    assert (said["message"]["content"], said["message"]["tool_calls"], said["finish_reason"]) == (
+        "Look.",
+        [call],
+        "tool_calls",
+    )
+    output = {"role": "tool", "tool_call_id": call["id"], "content": "cold"}
+    answer = await ask(stage, one, chat(output, tools=tools, parallel_tool_calls=False), *MINE)
+    (other,) = answer.json["choices"][0]["message"]["tool_calls"]
+    found = await told(stage, one)
+    assert ([one["id"] for one in found["tool_calls"]], "unread" in found) == ([call["id"], other["id"]], False)
+    answer = await ask(stage, one, chat({**output, "tool_call_id": other["id"]}), *MINE)
+    assert session_of(answer) == ("mine", "resumed")
     assert (await told(stage, one))["status"] == "idle"
 
 

@@ -5,8 +5,9 @@ nothing. An end of a run whose agent may be at work cancels the agent, except wh
 let it go on. A clock that runs out is an error and never an answer: nobody could tell a made-up `stop` from a real one.
 
 A leg that ends with calls releases as well, and then the run rests. A client that leaves meanwhile changes nothing, as
-nobody is expected to be there; where the agent is held up, it is for `hold_s` at most. A next leg that ends before the
-agent has been given the outputs has done nothing: the run rests on, and they may be sent again.
+nobody is expected to be there, and one that has left before can find the calls; where the agent is held up, it is for
+`hold_s` at most. A next leg that ends before the agent has been given the outputs has done nothing: the run rests on,
+and they may be sent again.
 """
 
 from __future__ import annotations
@@ -179,8 +180,6 @@ def _go_on(run: Run, seen: Observation, rules: RunRules, commands: list[Command]
 
 def _asking(run: Run, at_s: float, rules: RunRules, commands: list[Command]) -> Step:
     """End the leg with the agent's calls."""
-    if run.detached:
-        return _ended(run, RunState.CANCELLED, None)  # nobody will ever bring their outputs
     unknown = sorted({call.name for call in run.calls} - rules.tools)
     if unknown or not run.calls:
         what = ", ".join(unknown) or "none"
@@ -228,7 +227,8 @@ def _left(run: Run, event: ReaderLeft | Stopped, rules: RunRules) -> Step:
 
 def _grace_until(run: Run, rules: RunRules) -> float:
     """When a run that nobody reads is no longer waited for."""
-    return run.read_s + rules.grace_s if run.detached and rules.on_disconnect is OnDisconnect.GRACE else inf
+    waits = run.detached and not run.rests and rules.on_disconnect is OnDisconnect.GRACE
+    return run.read_s + rules.grace_s if waits else inf
 
 
 def _ticked(run: Run, at_s: float, rules: RunRules) -> Step:

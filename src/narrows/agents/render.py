@@ -64,7 +64,7 @@ class Rendering:
         message: _Json = {"role": "assistant", "content": sayable(text), "refusal": None}
         if calls:
             message["content"] = sayable(text) or None
-            message["tool_calls"] = [_call_object(one) for one in calls]
+            message["tool_calls"] = [call_object(one) for one in calls]
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish.value}
         answer: _Json = {**self._head("chat.completion"), "choices": [choice]}
         counted = usage_object(usage)
@@ -97,7 +97,8 @@ def error_frame(error: GatewayError) -> bytes:
     return _frame({"error": said})
 
 
-def _call_object(one: PendingCall) -> _Json:
+def call_object(one: PendingCall) -> _Json:
+    """A call as an assistant's message has it."""
     function = {"name": sayable(one.call.name), "arguments": sayable(one.call.arguments)}
     return {"id": one.id, "type": "function", "function": function}
 

@@ -117,10 +117,12 @@ class ClientReader:
         self._end(rest + self._rendering.end(answer.finish, answer.usage), keep=True)
 
     def ask(self, answer: Ask, calls: tuple[PendingCall, ...]) -> None:
+        whole = self._rendering.whole(answer.text, Finish.TOOL_CALLS, answer.usage, calls)
         if self._gone:
+            self._unread(whole)
             return
         if not self._stream:
-            self._whole(self._rendering.whole(answer.text, Finish.TOOL_CALLS, answer.usage, calls))
+            self._whole(whole)
             return
         self.open(calls_alone=not answer.text)
         rest = self._rendering.text(self._gathered) if self._gathered else b""

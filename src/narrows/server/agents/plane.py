@@ -216,7 +216,7 @@ class RunInProgress:
     def leave(self) -> None:
         """The client has left, or the exchange has ended."""
         self.reader.leave()
-        if not self.performance.run.over:
+        if not self.performance.run.leg_over:
             self.turn.note(self.performance.run)
             self.performance.reader_left()
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from narrows.agents.render import call_object
 from narrows.agents.session import Session
 from narrows.errors import NoSuchRoute
 from narrows.server.prepared import Prepared
@@ -42,7 +43,7 @@ def session_reply(agents: AgentPlane, prepared: Prepared, owner: str) -> Reply:
 
 
 def described(session: Session, turn: AgentTurn | None, unread: bytes | None) -> Json:
-    """The session as JSON: `status` is `idle`, `in_progress`, or `requires_action` with the ids of the calls."""
+    """The session as JSON: `status` is `idle`, `in_progress`, or `requires_action` with the calls."""
     running = turn is not None and turn.leased
     found: Json = {
         "id": session.name,
@@ -52,7 +53,7 @@ def described(session: Session, turn: AgentTurn | None, unread: bytes | None) ->
         "last_used": int(session.used_s),
     }
     if session.calls and not running:
-        found["tool_call_ids"] = [call.id for call in session.calls]
+        found["tool_calls"] = [call_object(call) for call in session.calls if call.shown]
     if unread is not None and not running:
         found["unread"] = msgspec.Raw(unread)
     return found
