@@ -196,3 +196,11 @@ def test_the_texts_of_one_output_may_name_each_other() -> None:
         " 1 (3 before this); nothing left out]",
     ]
     assert ["text 3 of tool" in one for one in named] == [True, True, False]
+
+
+def test_a_text_of_the_smallest_size_is_decided() -> None:
+    text = "x" * 256
+    for size, worked_on in ((Policy().smallest_min_bytes, True), (Policy().smallest_min_bytes - 1, False)):
+        body = body_of([json.dumps({"role": "tool", "tool_call_id": "c", "content": text[:size]})])
+        (task,) = tasks_of(body, located(body), Policy())
+        assert isinstance(task, PartTask) == worked_on

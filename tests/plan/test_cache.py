@@ -24,6 +24,12 @@ def test_contexts_of_many_policies_are_told_apart() -> None:
     assert contexts[:100] == contexts[100:]
 
 
+def test_contexts_of_one_policy_are_told_apart_by_their_encodings() -> None:
+    cache, policy = DecisionCache(0), Policy()
+    encodings = (O200K, Encoding("o200k_base", assumed=True), Encoding("cl100k_base", assumed=False))
+    assert len({cache.context(policy, encoding) for encoding in encodings}) == 3
+
+
 def test_the_cache_is_bounded_and_counts() -> None:
     cache = DecisionCache(40_000)
     for number in range(200):

@@ -8,9 +8,9 @@ from narrows.compressors.repeats import WINDOW_BYTES, WINDOW_OUTPUTS, Earlier, S
 from narrows.compressors.types import Decision, Kept, Reason
 from narrows.core.edits import Span
 from narrows.core.tool_call import OutputPlace
-from narrows.plan import Forwarded, PartOutcome, Past, forwarded, within_window
-from narrows.policy import Policy
-from narrows.wire.types import Part, Role
+from narrows.plan import Forwarded, PartOutcome, Past, forwarded, may_refer, within_window
+from narrows.policy import Policy, Scope
+from narrows.wire.types import Located, Part, Role
 
 TEXT = "a line of some length, told apart by nothing\n" * 20
 
@@ -25,10 +25,18 @@ def test_what_is_kept_may_be_referred_to_where_it_is_large_enough() -> None:
     part = Part("/0", 0, Role.TOOL, Span(0, len(body)), output=OutputPlace(3))
     kept = PartOutcome(Decision(Kept(Reason.UNKNOWN_KIND), len(TEXT), len(TEXT)), None)
     assert forwarded(body, part, kept, Policy()) == output(3)
+    assert forwarded(body, part, kept, Policy(repeat_min_bytes=len(TEXT))) == output(3)
     assert forwarded(body, part, kept, Policy(repeat_min_bytes=len(TEXT) + 1)) is None
     ours = PartOutcome(Decision(Kept(Reason.LOOKS_LIKE_OURS), len(TEXT), len(TEXT)), None)
     assert forwarded(body, part, ours, Policy()) is None
     assert forwarded(body, Part("/0", 0, Role.TOOL, Span(0, len(body))), kept, Policy()) is None
+
+
+def test_outputs_refer_to_others_where_all_that_stands_before_them_stays() -> None:
+    complete, stored = Located((), 0), Located((), 0, history_complete=False)
+    assert may_refer(complete, Policy())
+    assert not may_refer(stored, Policy())
+    assert not may_refer(complete, Policy(scope=Scope.LATEST))
 
 
 def test_only_the_last_outputs_are_passed_on() -> None:

@@ -93,6 +93,13 @@ def test_an_error_is_read_to_the_letter() -> None:
     assert [part.pointer[-6:] for part in parts_of(user(answer({"error": SHORTENED, "output": SHORTENED})))] == [
         "output"
     ]
+    nested = {"result": {"error": SHORTENED}}
+    assert [part.pointer[-13:] for part in parts_of(user(answer(nested)))] == ["/result/error"]
+
+
+def test_what_the_model_thought_is_no_part() -> None:
+    assert parts_of(user({"text": SHORTENED, "thought": True})) == ()
+    assert len(parts_of(user({"text": SHORTENED, "thought": False}))) == 1
 
 
 def test_a_lone_part_and_a_content_without_a_role() -> None:
