@@ -314,6 +314,9 @@ def test_json_in_a_string_is_written_as_json() -> None:
     inner = {"Statement": [{"Effect": "Allow", "n": 1}]}
     tight, spaced = json.dumps(inner, separators=(",", ":")), json.dumps(inner)
     assert short(json.dumps([tight])) == "[json{Statement:[{Effect:Allow,n:1}]}]"
+    separated = '{"Statement":["Allow\u2028","Deny\x85"]}'
+    assert short(json.dumps([separated])) == '[json{Statement:["Allow\\u2028","Deny\\u0085"]}]'
+    assert "json" not in short(json.dumps([separated.replace("\u2028", "\\u2028")])), "an escape nobody could know of"
     assert short(json.dumps([spaced])) == "[json {Statement:[{Effect:Allow,n:1}]}]"
     other = spaced.replace("1}", "1 }")
     assert short(json.dumps([other])) == f"[`{other}`]"

@@ -146,9 +146,9 @@ class _Reader(Cursor):
         self._levels += 1
         text = self._one_line_value()
         self._levels -= 1
-        if spaced:
+        if spaced or "\\u" in text:
             try:
-                text = embedded.plain(read(text).values[0], embedded.SPACED)
+                text = embedded.plain(read(text).values[0], embedded.SPACED if spaced else embedded.TIGHT)
             except NotExact as fault:
                 raise NotOurs(str(fault)) from None
         self.count_characters(len(text))

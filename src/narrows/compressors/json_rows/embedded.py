@@ -1,14 +1,15 @@
 """JSON that stands inside a JSON string: a policy, a template, a second API's answer.
 
 Such a string is written as the values it holds, `json{...}` where it had no space, `json {...}` where one followed
-every comma and colon. It is recognised only where writing those values again gives the same string to the letter.
+every comma and colon. It is recognised only where writing those values again gives the same string to the letter, and
+with no escape but those that JSON demands: of others a reader could not know.
 """
 
 from __future__ import annotations
 
+from json import dumps
 from typing import TypeAlias
 
-from narrows.compressors.json_rows.notation import quoted
 from narrows.compressors.json_rows.reading import JsonValue, NotExact, Number, read
 
 Container: TypeAlias = "dict[str, JsonValue] | list[JsonValue]"
@@ -40,12 +41,16 @@ def plain(value: JsonValue, separators: tuple[str, str]) -> str:
     """JSON text with these signs after an item and after a key."""
     comma, colon = separators
     if isinstance(value, dict):
-        members = [f"{quoted(name)}{colon}{plain(member, separators)}" for name, member in value.items()]
+        members = [f"{_literal(name)}{colon}{plain(member, separators)}" for name, member in value.items()]
         return "{" + comma.join(members) + "}"
     if isinstance(value, list):
         return "[" + comma.join([plain(item, separators) for item in value]) + "]"
     if isinstance(value, Number):
         return value
     if isinstance(value, str):
-        return quoted(value)
+        return _literal(value)
     return {None: "null", True: "true", False: "false"}[value]
+
+
+def _literal(text: str) -> str:
+    return dumps(text, ensure_ascii=False)
