@@ -93,6 +93,47 @@ async def test_a_client_that_takes_no_answers_is_asked_nothing_more(stage: Stage
     await asyncio.gather(sending, return_exceptions=True)
 
 
+@pytest.mark.parametrize("there", [2000, 10_000])
+async def test_what_was_held_up_is_read_on(stage: Stage, there: int) -> None:
+    """From the middle of a head, or behind whole requests."""
+    gate = asyncio.Event()
+    stage.upstream.play(Answer((gate, *whole(b"first").steps)), whole(b"second"))
+    client = await stage.client(await stage.gateway(limits=Limits(pipelined_bytes=1000)))
+    await client.send(request())
+    await stage.upstream.request(0)
+    ahead = request("GET", "/b", "X-Long: " + "x" * 3000)
+    await client.send(ahead[:there])
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert (await client.answer()).raw_body == b"first"
+    await client.send(ahead[there:])
+    assert (await client.answer()).raw_body == b"second"
+    await client.send(request())
+    assert (await client.answer()).status == 200
+
+
+@pytest.mark.parametrize("ends", ["it drains", "its time is over"])
+async def test_a_client_that_takes_no_answers_gets_those_it_was_given_and_no_more(stage: Stage, ends: str) -> None:
+    stage.upstream.otherwise = lambda _: whole(b"x" * 50_000)
+    gateway = await stage.gateway(limits=Limits(keep_alive_s=0.3 if ends == "its time is over" else 60))
+    client = await stage.client(gateway)
+    client.set_reading(False)
+    await client.send(request() * 1000)
+    (downstream,) = gateway.gateway.downstreams
+    async with asyncio.timeout(20):
+        while downstream.writable:
+            await asyncio.sleep(0.02)
+    if ends == "it drains":
+        gateway.retire(0.0)
+    else:
+        await asyncio.sleep(1)
+    asked = len(stage.upstream.requests)
+    client.set_reading(True)
+    received = await client.rest()
+    assert received.count(b"HTTP/1.1 200 OK") == asked == len(stage.upstream.requests)
+    assert received.endswith(b"x" * 50_000)
+
+
 async def test_a_tunnel_is_read_on_after_what_was_sent_ahead_of_it(stage: Stage) -> None:
     """Bytes sent ahead of the answer that makes the tunnel, more than may wait, are the tunnel's, and not its last."""
     gate = asyncio.Event()

@@ -186,6 +186,23 @@ async def test_no_connection_in_time_is_504(stage: Stage) -> None:
         assert (await client.answer()).error_code == "upstream_timeout"
 
 
+async def test_a_client_that_was_full_before_its_answer_holds_up_the_upstream(stage: Stage) -> None:
+    """It is told to wait once, when what is written reaches the bound, and that may be before there is an answer."""
+    gate = asyncio.Event()
+    stage.upstream.play(Answer((gate, *whole(b"x" * 1_500_000).steps)))
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    await client.send(request())
+    await stage.upstream.request(0)
+    (downstream,) = gateway.gateway.downstreams
+    downstream.writable = False
+    gate.set()
+    await asyncio.sleep(0.3)
+    assert gateway.gateway.telling.ring.appended == 0
+    downstream.resume_writing()
+    assert len((await client.answer()).raw_body) == 1_500_000
+
+
 async def test_a_client_that_reads_slowly_holds_up_the_upstream(stage: Stage) -> None:
     """100 MB towards a client that reads nothing for a while: memory stays flat, and every byte arrives."""
     size = 100 << 20
