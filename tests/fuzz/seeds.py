@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.conftest import CORPUS
 from tests.core.test_http1_differential import BASES
 from tests.fuzz.targets import LONGEST
+from tests.inject.cases import CASES, Called, Said, Text, dumped
 from tests.laws.all_kinds import KINDS
 from tests.laws.conversations import TEXTS
 from tests.raw_client import chat, rows, tool_turn
@@ -21,7 +22,14 @@ _STREAM = (
 
 def seeds(target: str) -> Iterator[bytes]:
     """What the target is given first, in the same order on every machine."""
-    made = {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner, "compressors": _compressors}
+    made = {
+        "http1": _http1,
+        "jsonscan": _jsonscan,
+        "sse": _sse,
+        "planner": _planner,
+        "compressors": _compressors,
+        "offered": _offered,
+    }
     yield from (seed[: LONGEST[target]] for seed in made[target]())
 
 
@@ -49,6 +57,18 @@ def _planner() -> Iterator[bytes]:
     yield b"\x40" + chat(*tool_turn("list", rows(12)))
     yield from (b"\x44" + body for body in _corpus("bodies", "*.json"))
     yield from (b"\x04" + text for text in _outputs())
+
+
+def _offered() -> Iterator[bytes]:
+    said: list[Said] = [Text("a"), Called("theirs", {"n": 1}, "c"), Called("own", {}, "d")]
+    for number, case in enumerate(CASES):
+        copy = case.read(case.stream([Text("ab"), Called("own", {}, "d")], 1, None))["message"]
+        history = [case.user, copy, *case.answered([Called("own", {}, "d")])]
+        yield bytes([number]) + dumped(case.asked([case.user]))
+        yield from (
+            bytes([number + 3]) + write(said[:many], 1, None) for write in (case.stream, case.whole) for many in (2, 3)
+        )
+        yield bytes([number + 6]) + dumped({case.key: history})
 
 
 def _compressors() -> Iterator[bytes]:

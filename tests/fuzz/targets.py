@@ -20,15 +20,23 @@ MODULES = {
     "sse": ("narrows.core",),
     "planner": ("narrows",),
     "compressors": ("narrows",),
+    "offered": ("narrows.inject", "narrows.core"),
 }
 """The targets, and the packages in which each looks for new ways."""
-LONGEST = {"http1": 2048, "jsonscan": 2048, "sse": 512, "planner": 2048, "compressors": 3072}
+LONGEST = {"http1": 2048, "jsonscan": 2048, "sse": 512, "planner": 2048, "compressors": 3072, "offered": 1024}
 """Bytes of an input. Longer ones teach a fuzzer little and cost it much."""
 
 
 def make_target(name: str) -> Target:
     """The target of this name; it may remember what it has seen."""
-    made = {"http1": _http1, "jsonscan": _jsonscan, "sse": _sse, "planner": _planner, "compressors": _compressors}
+    made = {
+        "http1": _http1,
+        "jsonscan": _jsonscan,
+        "sse": _sse,
+        "planner": _planner,
+        "compressors": _compressors,
+        "offered": _offered,
+    }
     return made[name]()
 
 
@@ -161,6 +169,28 @@ def _compressors() -> Target:
         assert expanded is None or kind.same(source, expanded)
 
     return compressors
+
+
+def _offered() -> Target:
+    """Requests, answers and histories of an agent that is offered a client's tools. The first byte chooses which, and
+    the wire."""
+    from tests.inject.cases import CASES
+    from tests.inject.checks import check_answer, check_history, check_request, exchanges_of
+
+    known = [(case, exchanges_of(case)) for case in CASES]
+
+    def offered(data: bytes) -> None:
+        choice, rest = (data[0], data[1:]) if data else (0, data)
+        case, exchanges = known[choice % len(known)]
+        match choice // len(known) % 3:
+            case 0:
+                check_request(case, rest)
+            case 1:
+                check_answer(case, rest)
+            case _:
+                check_history(case, rest, exchanges)
+
+    return offered
 
 
 def said_by_a_tool(text: str) -> bytes:

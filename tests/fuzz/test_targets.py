@@ -7,6 +7,7 @@ import pytest
 from narrows.compressors import marks
 from narrows.core import jsonscan, sse
 from narrows.core.http1 import ChunkDecoder
+from narrows.inject.events import EventCutter
 from narrows.plan import DecisionCache
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import LONGEST, MODULES, make_target
@@ -17,6 +18,7 @@ BROKEN = {
     "sse": (sse.EventStreamDecoder, "receive_data", lambda decoder, data: []),
     "planner": (DecisionCache, "__init__", lambda cache, size: 1 / 0),
     "compressors": (marks, "is_mark", lambda line: False),
+    "offered": (EventCutter, "receive_eof", lambda cutter: b"lost"),
 }
 
 

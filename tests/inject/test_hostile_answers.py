@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrows.agents.tools import CallOutput, ClientTool
-from narrows.core.edits import apply_edits
-from narrows.inject.types import Passed, Withheld
-from tests.core.event_streams import single_bytes
-from tests.inject.answers import through
-from tests.inject.cases import CASES, Called, Case, Text, dumped
+from tests.inject.cases import CASES, Case, dumped
+from tests.inject.checks import check_answer, check_history, exchanges_of
 
 OF_EACH_WIRE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.injector.name)
 WORDS = {
@@ -64,25 +60,7 @@ def test_anything_is_taken(case: Case, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         written = [one.replace(b"own", b"\xff").replace(b"-1", b"9" * 5000) for one in written]
     stream = b"".join(b"data: %b\n\n" % one for one in written) if data.draw(st.booleans()) else b"".join(written[:1])
-    found = []
-    for pieces in ([stream], single_bytes(stream)):
-        answer = case.injector.filter(case.injector.declare([ClientTool("theirs")]))
-        found.append((through(answer, pieces), answer.outcome))
-    assert found[0] == found[1]
-    shown, outcome = found[0]
-    if isinstance(outcome, Passed):
-        assert shown == stream
-    elif isinstance(outcome, Withheld) and not outcome.mixed:
-        body = dumped(case.asked([case.user]))
-        place = case.injector.place(body)
-        assert place is not None
-        outputs = [CallOutput(call.id, call.name, call.arguments, "out") for call in outcome.calls]
-        exchange = case.injector.exchange(place, outcome, outputs)
-        sent = apply_edits(body, [case.injector.follow_up(body, exchange)])
-        if b"\xff" not in sent:
-            assert len(json.loads(sent)[case.key]) > len(json.loads(body)[case.key])
-        answer.go_on()
-        through(answer, [stream])
+    check_answer(case, stream)
 
 
 @OF_EACH_WIRE
@@ -90,19 +68,6 @@ def test_anything_is_taken(case: Case, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_any_history_is_spliced_or_left(case: Case, data: st.DataObject) -> None:
     """A message that looks like the answer, but is anything, is cut into valid JSON or stays."""
-    place = case.injector.place(dumped(case.asked([case.user])))
-    assert place is not None
-    said: list[Any] = [Called("theirs", {}, "c")]
-    if data.draw(st.booleans()):
-        said.append(Called("own", {}, "d"))
-    if data.draw(st.booleans()):
-        said.insert(0, Text(data.draw(st.sampled_from(["a", "a\ud83d".encode("utf-8", "ignore").decode(), "own"]))))
-    answer = case.injector.filter(case.injector.declare([ClientTool("theirs")]))
-    through(answer, [case.stream(said, 1, None)])
-    outcome = answer.outcome
-    assert isinstance(outcome, Withheld)
-    outputs = [CallOutput(call.id, call.name, call.arguments, "out") for call in outcome.calls]
-    exchange = case.injector.exchange(place, outcome, outputs)
     values = st.sampled_from(["a", "own", "theirs", "aown", "", None, 1, "text", "tool_use", "model", "assistant"])
     keys = st.sampled_from(["role", "content", "parts", "text", "type", "tool_calls", "functionCall", "thought", "id"])
     anything: st.SearchStrategy[Any] = st.recursive(
@@ -115,8 +80,4 @@ def test_any_history_is_spliced_or_left(case: Case, data: st.DataObject) -> None
     message: dict[str, Any] = {"role": "model" if case.key == "contents" else "assistant"}
     message |= data.draw(st.dictionaries(keys, blocks | anything, max_size=3))
     body = dumped(case.asked([case.user, message, data.draw(anything), data.draw(anything)]))
-    found = case.injector.splice(body, [exchange])
-    read = json.loads(apply_edits(body, found.edits))
-    assert (found.edits == ()) == (found.missing == (exchange,))
-    if found.edits == ():
-        assert read == json.loads(body)
+    check_history(case, body, exchanges_of(case))
