@@ -154,6 +154,19 @@ async def test_a_tunnel_is_read_on_after_what_was_sent_ahead_of_it(stage: Stage)
     client.close()
 
 
+async def test_answers_of_our_own_are_framed_like_any_others(stage: Stage) -> None:
+    """HEAD has no body, and one that leaves a body unread is its connection's last."""
+    client = await stage.client(await stage.gateway(max_body_bytes=10))
+    await client.send(request("HEAD", "/healthz") + request(target="/healthz"))
+    assert (await client.answer(b"HEAD")).values(b"content-length") == [b"16"]
+    answer = await client.answer()
+    assert (answer.head[:13], answer.json) == (b"HTTP/1.1 200 ", {"status": "ok"})
+    await client.send(request("POST", "/v1/chat/completions", body=b"x" * 1000)[:-500])
+    answer = await client.answer()
+    assert (answer.status, answer.values(b"connection")) == (413, [b"close"])
+    assert await client.rest() == b""
+
+
 MALFORMED = {
     "no request": b"hello\r\n\r\n",
     "both lengths": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

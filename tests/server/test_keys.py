@@ -42,6 +42,17 @@ def name_of(entry: Entry) -> str | None:
     return None if entry.holder is None else entry.holder.name
 
 
+@pytest.mark.parametrize(("host", "lends"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_what_is_lent_on_this_machine_is_not_lent_to_web_pages(host: str, lends: bool) -> None:
+    """Beyond it something else decides who may come in, and under which name."""
+    ring = keyring(keys=(), upstream_key="sk-up", host=host, allow_open=True)
+    if lends:
+        with pytest.raises(InvalidKey):
+            enter(ring, "Origin: https://site.example")
+    else:
+        assert enter(ring, "Origin: https://site.example").holder is None
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_key_is_known_wherever_clients_put_it(field: str) -> None:
     ring = keyring()
