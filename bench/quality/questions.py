@@ -29,6 +29,11 @@ QUESTIONS = 6
 PIECES = 6
 """Of one recorded text."""
 
+VIEW_LINES = 30
+"""Of a piece of a file."""
+
+_WINDOW_LINE = re.compile(r"(?m)^([1-9][0-9]*):(.*)$")
+_NUMBERED = re.compile(r"(?m)^( *[0-9]+)[\t\u2192](.*)$")
 _COLUMN = re.compile(r"[0-9]+:")
 _RESULT = re.compile(r"([^:\n]+):([0-9]+):(.*)")
 
@@ -52,6 +57,7 @@ def of_corpus() -> dict[str, Iterator[Asked]]:
         "json": _in_turn(corpus.api_answers(), _json_pieces, _of_rows),
         "search": _in_turn([one for one in corpus.searches() if one.group == "matches"], _pieces, _of_matches),
         "diff": _in_turn(corpus.diffs(), _diff_pieces, _of_diff),
+        "view": _in_turn(_views(), lambda text, _: [text.text], _of_view),
         "conversations": _of_conversations(),
     }
 
@@ -239,6 +245,40 @@ def _of_diff(text: Text, chance: random.Random) -> list[Question]:
     if is_named:
         found.append(Question("file", asked("Which file does this diff change?"), f" {name}"))
     return chance.sample(found, min(QUESTIONS, len(found)))
+
+
+def _views() -> list[Text]:
+    """Pieces of the files that coding agents looked at, as a shell and as an agent's own tool number their lines."""
+    found: list[Text] = []
+    taken: set[str] = set()
+    for one in conversations.coding(as_tools=True):
+        for index in sorted(one.outputs):
+            lines = _WINDOW_LINE.findall(text_of(one.messages[index]))
+            for start in range(0, len(lines) - VIEW_LINES, 4 * VIEW_LINES):
+                piece = lines[start : start + VIEW_LINES]
+                if piece[0][1] + piece[-1][1] not in taken:
+                    taken.add(piece[0][1] + piece[-1][1])
+                    by_shell = len(found) % 2 == 0
+                    gutter = "{:>6}\t" if by_shell else "{:>6}\u2192"
+                    call = ToolCall("bash", '{"command": "nl -ba file"}') if by_shell else ToolCall("Read", "{}")
+                    text = "\n".join(gutter.format(number) + line for number, line in piece)
+                    name = f"{one.name}, message {index}, line {piece[0][0]}"
+                    found.append(Text("view", name, call.name, text, call))
+    return found
+
+
+def _of_view(text: Text, chance: random.Random) -> list[Question]:
+    """On which line something stands, and what stands on a line."""
+    lines = [(number.strip(), line.strip()) for number, line in _NUMBERED.findall(text.text)]
+    contents = Counter(line for _, line in lines)
+    single = [one for one in lines if contents[one[1]] == 1 and 12 <= len(one[1]) <= MOST_ANSWER_CHARACTERS - 1]
+    chosen = chance.sample(single, min(QUESTIONS, len(single)))
+    return [
+        Question("line", asked(f"On which line is: {line} ?"), f" {number}")
+        if place % 3
+        else Question("content", asked(f"What stands on line {number} ?"), f" {line}")
+        for place, (number, line) in enumerate(chosen)
+    ]
 
 
 def _of_conversations() -> Iterator[Asked]:

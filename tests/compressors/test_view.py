@@ -10,7 +10,7 @@ from narrows.api import compress_text as library_compress
 from narrows.api import expand as library_expand
 from narrows.compressors.registry import compress_text, expand
 from narrows.compressors.types import Compressed, Decision, Kept, Reason
-from narrows.compressors.view import COMPRESSOR, SPACING, form
+from narrows.compressors.view import COMPRESSOR, form
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
@@ -46,10 +46,7 @@ def test_from_a_shell_only_the_blanks_go() -> None:
     assert isinstance(result, Compressed)
     assert (result.kind, result.lossless) == (Kind.VIEW, True)
     head, first, second, *_ = result.text.split("\n")
-    assert head == (
-        "[narrows: lines numbered 95-154: the blanks before the numbers left out (right-aligned in 6 columns);"
-        " nothing else left out]"
-    )
+    assert head == ("[narrows: lines 95-154, lossless; numbers not padded to 6 columns]")
     assert (first, second) == ("95\t        x95 = f(95)", "96\t")
     assert numbers_in(result.text) == list(range(95, 155))
     assert expand(result.text) == text
@@ -60,37 +57,37 @@ def test_where_edits_go_by_text_every_other_number_goes() -> None:
     result = decide(text, READ).result
     assert isinstance(result, Compressed)
     assert result.text.startswith(
-        "[narrows: lines numbered 93-152: the numbers left out but for the first and multiples of 2, and the blanks"
-        " before them (right-aligned in 6 columns); nothing else left out]\n93\tx93 = f(93)\n"
+        "[narrows: lines 93-152, lossless; numbers on the first and even lines only, not padded to 6 columns]\n"
+        "93\tx93 = f(93)\n"
     )
-    assert numbers_in(result.text) == [93, *range(94, 153, SPACING)]
+    assert numbers_in(result.text) == [93, *range(94, 153, 2)]
     assert expand(result.text) == text
 
 
 @pytest.mark.parametrize(
-    ("tool_call", "text", "every"),
+    ("tool_call", "text", "even_only"),
     [
-        (NL, CODEX + view(1, 60), SPACING),
-        (shell("cat -n a.py"), view(1, 60), 1),
-        (shell("cat -An a.py"), view(1, 60), 1),
-        (shell("awk '{printf \"%6d\\t%s\\n\", NR, $0}' a.py"), view(1, 60), 1),
+        (NL, CODEX + view(1, 60), True),
+        (shell("cat -n a.py"), view(1, 60), False),
+        (shell("cat -An a.py"), view(1, 60), False),
+        (shell("awk '{printf \"%6d\\t%s\\n\", NR, $0}' a.py"), view(1, 60), False),
         (
             ToolCall("str_replace_editor", '{"command": "view", "path": "a.py"}'),
             "Here's a.py:\n" + view(1, 60),
-            SPACING,
+            True,
         ),
-        (ToolCall("mcp__x", "{}"), view(1, 60), 1),
-        (ToolCall("mcp__x", "{}"), view(1, 60, ARROWS), SPACING),
-        (None, view(1, 60), 1),
-        (READ, view(1, 300, "{}\u2192"), SPACING),
-        (READ, view(1, 30) + "\n" + view(200, 40) + "\n[60 lines more]", SPACING),
+        (ToolCall("mcp__x", "{}"), view(1, 60), False),
+        (ToolCall("mcp__x", "{}"), view(1, 60, ARROWS), True),
+        (None, view(1, 60), False),
+        (READ, view(1, 300, "{}\u2192"), True),
+        (READ, view(1, 30) + "\n" + view(200, 40) + "\n[60 lines more]", True),
     ],
 )
-def test_what_is_a_view(tool_call: ToolCall | None, text: str, every: int) -> None:
+def test_what_is_a_view(tool_call: ToolCall | None, text: str, even_only: bool) -> None:
     loose = Policy(min_saved_share=0.0)
     result = decide(text, tool_call, loose).result
     assert isinstance(result, Compressed)
-    assert form.spacing(result.text) == every
+    assert form.even_only(result.text) is even_only
     check_view(text, result.text)
     assert expand(result.text) == text
 
@@ -147,8 +144,8 @@ def test_a_persons_words_keep_their_numbers_and_a_sure_frame_is_a_tool() -> None
 TAMPERED = (
     ("93-152", "93-153"),
     ("93-152", "152-93"),
-    ("multiples of 2", "multiples of 4"),
-    ("in 6 columns", "in 0 columns"),
+    ("first and even", "first and odd"),
+    ("to 6 columns", "to 0 columns"),
     ("\n96\t", "\n95\t"),
     ("\n96\t", "\n96 "),
     ("\n93\t", "\n92\t"),
@@ -200,7 +197,7 @@ def test_a_view_with_repeats_in_it_is_reduced_below_two_head_lines() -> None:
     decisions = decisions_of([first, "", first + "\n     1\t", second], Policy())
     texts = forwarded_texts([first, "", first, second], decisions)
     view_head, repeats_head, line, *_ = texts[3].split("\n")
-    assert view_head.startswith("[narrows: lines numbered 1-3")
+    assert view_head.startswith("[narrows: lines 1-3")
     assert repeats_head.startswith("[narrows: 80 lines, ")
     assert line == "1\tother_1 = 1"
     arguments = '{"command": "nl -ba src/main.py"}'

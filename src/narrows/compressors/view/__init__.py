@@ -1,13 +1,13 @@
 """Views of files: the line numbers in front of a file's lines, as `nl -ba`, `cat -n` and agents' own tools print them.
 
-    [narrows: lines numbered 118-154: the blanks before the numbers left out (right-aligned in 6 columns); ...]
+    [narrows: lines 118-154, lossless; numbers not padded to 6 columns]
     118<TAB>    def total(self) -> int:
 
 What a tool read from a file is never altered, and this alters none of it: what stands after a number stays to the byte.
 The numbers are no part of the file. Aligned ones cost a quarter of such a view, of which their blanks are more than
 half. Who edits by number needs each of them, so from a shell's output only the blanks go. Where the agent is known to
 edit by what lines say (its harness's frame, or a tool that reads files for it), every other number goes too: a line
-without one stands between two that have theirs, and nobody has to count.
+without one stands between two that have theirs, and nobody has to count (docs/decisions/0010).
 
 Only the separators that nothing but such views has are known, a tab after aligned numbers and the arrow of Claude
 Code's tool; `12:` and `12|` may be a file's own text, and those who print them edit by number. Of a shell's command it
@@ -28,10 +28,6 @@ from narrows.core.frames import framed
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level
 
-SPACING = 2
-"""Where numbers go, they stay on multiples of this. A small model finds lines by their numbers as before with 2, hardly
-with 5 (docs/decisions/0010)."""
-
 _ARROW = "\u2192"
 
 
@@ -41,17 +37,17 @@ class ViewCompressor:
     kind = Kind.VIEW
 
     def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        return Verdict.YES if _spacing(text, tool_call) else Verdict.NO
+        return Verdict.NO if _even_only(text, tool_call) is None else Verdict.YES
 
     def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:  # noqa: ARG002 - the same at every level
         if marks.has_mark(text):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.VIEW)
-        every = _spacing(text, tool_call)
-        return (_reduced(text, every) if every else None) or Kept(Reason.GRAMMAR, Kind.VIEW)
+        even_only = _even_only(text, tool_call)
+        return (None if even_only is None else _reduced(text, even_only=even_only)) or Kept(Reason.GRAMMAR, Kind.VIEW)
 
     def is_output(self, text: str) -> bool:
         source = self.expand(text)
-        return source is not None and form.write(source, form.spacing(text) or 1) == text
+        return source is not None and form.write(source, even_only=bool(form.even_only(text))) == text
 
     def expand(self, text: str) -> str | None:
         return form.read(text)
@@ -63,7 +59,7 @@ COMPRESSOR = ViewCompressor()
 def reduced_as(folded: Compressed, like: Compressed) -> Compressed:
     """A text whose repeats are folded, with the gutters of what it shows reduced as in `like`, which was made of the
     same text; as it is where nothing is left to reduce."""
-    reduced = _reduced(folded.text, form.spacing(like.text) or 1)
+    reduced = _reduced(folded.text, even_only=bool(form.even_only(like.text)))
     return replace(folded, text=reduced.text) if reduced and len(reduced.text) < len(folded.text) else folded
 
 
@@ -73,16 +69,16 @@ def with_gutters(text: str) -> str | None:
     return None if source is None else f"{text.partition(chr(10))[0]}\n{source}"
 
 
-def _reduced(text: str, every: int) -> Compressed | None:
-    written = form.write(text, every)
+def _reduced(text: str, *, even_only: bool) -> Compressed | None:
+    written = form.write(text, even_only=even_only)
     if written is None:
         return None
-    summary = "line numbers without their blanks" if every == 1 else f"line numbers on multiples of {every}"
+    summary = "line numbers on even lines" if even_only else "line numbers not padded"
     return Compressed(Kind.VIEW, written, lossless=True, summary=summary)
 
 
-def _spacing(text: str, tool_call: ToolCall | None) -> int | None:
-    """Numbers stay on multiples of this; None where the text is not known to be a view."""
+def _even_only(text: str, tool_call: ToolCall | None) -> bool | None:
+    """Whether only even lines keep their numbers; None where the text is not known to be a view."""
     if not form.could_be(text):
         return None
     lines = text.split("\n")
@@ -96,8 +92,8 @@ def _spacing(text: str, tool_call: ToolCall | None) -> int | None:
     frame = framed(text)
     by_text = frame is not None and frame.edits_by_text
     if tool_call is not None and is_shell(tool_call):
-        return (SPACING if by_text else 1) if numbers_lines(tool_call) else None
+        return by_text if numbers_lines(tool_call) else None
     if 2 * sum(view.stop - view.start for view in views) < len(lines):
         return None
     reads = tool_call is not None and reads_file(tool_call)
-    return SPACING if arrows or by_text or reads else 1
+    return arrows or by_text or reads

@@ -19,15 +19,10 @@ LEAST_LINES = 8
 _NUMBER = r"[1-9][0-9]{0,8}"
 _GUTTER = re.compile(rf"( *)({_NUMBER})([\t\u2192])")
 _ANY_GUTTER = re.compile(rf"^ *{_NUMBER}[\t\u2192]", re.MULTILINE)
-_RANGES = rf"(?P<ranges>{_NUMBER}-{_NUMBER}(?:, {_NUMBER}-{_NUMBER})*)"
-_ALIGNED = r"\(right-aligned in (?P<width>[1-9][0-9]?) columns\)"
-_HEADS = tuple(
-    re.compile(rf"\[narrows: lines numbered {_RANGES}: {what}; nothing else left out\]")
-    for what in (
-        rf"the blanks before the numbers left out {_ALIGNED}",
-        rf"the numbers left out but for the first and multiples of (?P<every>[1-9][0-9]?)"
-        rf"(?:, and the blanks before them {_ALIGNED})?",
-    )
+_EVEN = " on the first and even lines only"
+_HEAD = re.compile(
+    rf"\[narrows: lines (?P<ranges>{_NUMBER}-{_NUMBER}(?:, {_NUMBER}-{_NUMBER})*), lossless; numbers"
+    rf"(?P<even>{_EVEN}(?=[,\]]))?(?:(?(even),) not padded to (?P<width>[1-9][0-9]?) columns)?\]"
 )
 
 
@@ -85,52 +80,50 @@ def _view(lines: Sequence[str], start: int, first: int, gutter: Gutter) -> View:
     return View(start, first, number - 1)
 
 
-def write(text: str, every: int) -> str | None:
-    """The text with the gutters of its views reduced: numbers stand on the first line of each and on multiples of
-    `every`. None where there is no view, or where a reader could mistake a line for another."""
+def write(text: str, *, even_only: bool) -> str | None:
+    """The text with the gutters of its views reduced: numbers are not padded, and with `even_only` stand on the first
+    line of each view and on even ones. None where there is no view, or where a reader could mistake a line for
+    another."""
     lines = text.split("\n")
     found = views(lines)
-    if found is None or (every == 1 and not found[0].width):
+    if found is None or not (even_only or found[0].width):
         return None
     gutter, seen = found
     for view in seen:
         for number, index in enumerate(range(view.start, view.stop), view.first):
             content = lines[index][len(gutter.of(number)) :]
-            if number == view.first or not number % every:
+            if number == view.first or not (even_only and number % 2):
                 lines[index] = f"{number}{gutter.separator}{content}"
             elif _GUTTER.match(content) or marks.has_mark(content):
                 return None
             else:
                 lines[index] = content
-    written = "\n".join([_head(gutter, seen, every), *lines])
+    written = "\n".join([_head(gutter, seen, even_only=even_only), *lines])
     return written if read(written) == text else None
 
 
-def _head(gutter: Gutter, seen: Sequence[View], every: int) -> str:
+def _head(gutter: Gutter, seen: Sequence[View], *, even_only: bool) -> str:
     ranges = ", ".join(f"{view.first}-{view.last}" for view in seen)
-    aligned = f"(right-aligned in {gutter.width} columns)" if gutter.width else ""
-    if every == 1:
-        what = f"the blanks before the numbers left out {aligned}"
-    else:
-        blanks = f", and the blanks before them {aligned}" if gutter.width else ""
-        what = f"the numbers left out but for the first and multiples of {every}{blanks}"
-    return marks.mark(f"lines numbered {ranges}: {what}; nothing else left out")
+    padding = f"not padded to {gutter.width} columns" if gutter.width else ""
+    numbers = ", ".join(filter(None, (f"numbers{_EVEN if even_only else ''}", padding)))
+    if not even_only:
+        numbers = f"numbers {padding}"
+    return marks.mark(f"lines {ranges}, lossless; {numbers}")
 
 
-def spacing(text: str) -> int | None:
-    """What the head line says: numbers stand on multiples of this; None where it is no head line of ours."""
-    head = text.partition("\n")[0]
-    said = next((said for said in (one.fullmatch(head) for one in _HEADS) if said), None)
-    return None if said is None else int(said.groupdict().get("every") or 1)
+def even_only(text: str) -> bool | None:
+    """Whether the head line says that only even lines have their numbers; None where it is none of ours."""
+    said = _HEAD.fullmatch(text.partition("\n")[0])
+    return None if said is None else said["even"] is not None
 
 
 def read(text: str) -> str | None:
     """The text that `write` was given; None where this is not what it wrote."""
     head, *lines = text.split("\n")
-    said = next((said for said in (one.fullmatch(head) for one in _HEADS) if said), None)
-    if said is None:
+    said = _HEAD.fullmatch(head)
+    if said is None or not (said["even"] or said["width"]):
         return None
-    width, every = int(said["width"] or 0), int(said.groupdict().get("every") or 1)
+    width, even = int(said["width"] or 0), said["even"] is not None
     position = 0
     for first, last in _ranges(said["ranges"]):
         start = next((at for at in range(position, len(lines)) if _begins(lines[at], first)), None)
@@ -139,7 +132,7 @@ def read(text: str) -> str | None:
         gutter = Gutter(lines[start][len(str(first))], width)
         for number in range(first, last + 1):
             index = start + number - first
-            shown = f"{number}{gutter.separator}" if number == first or not number % every else ""
+            shown = f"{number}{gutter.separator}" if number == first or not (even and number % 2) else ""
             if not lines[index].startswith(shown):
                 return None
             lines[index] = gutter.of(number) + lines[index][len(shown) :]
