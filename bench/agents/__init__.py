@@ -1,0 +1,1 @@
+"""What a gateway makes of many runs of an agent at once: `make bench-agents`."""
