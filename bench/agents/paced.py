@@ -115,6 +115,7 @@ class PacedBackend:
     """Runs of one pace. `holds`: it holds questions until there is news."""
 
     pauses = False
+    takes_images = False
 
     def __init__(self, pace: Pace, *, holds: bool) -> None:
         self._pace = pace
