@@ -122,6 +122,12 @@ def test_calls_that_do_not_count(last: list[dict[str, Any]], outcome: Any) -> No
     assert filtering.outcome == outcome
 
 
+def test_a_call_without_an_id_cannot_be_answered() -> None:
+    filtering = INJECTOR.filter(OFFER)
+    through(filtering, events(START, *block(0, {"type": "tool_use", "name": "theirs", "input": {}}), *END))
+    assert filtering.outcome == Broken("a call of `theirs` has no id")
+
+
 def exchange(said: list[Said]) -> Exchange:
     filtering = INJECTOR.filter(OFFER)
     through(filtering, [ANTHROPIC.stream([*said, Called("theirs", {"n": 1}, "c1")], 1, None)])

@@ -105,6 +105,17 @@ def test_open_reasoning_goes_back_beside_calls() -> None:
     assert json.loads(outcome.answer)["reasoning_content"] == "hm"
 
 
+def test_details_of_reasoning_go_back_in_whole_pieces() -> None:
+    """As OpenRouter sends them, and wants them back beside calls."""
+    texts = [{"type": "reasoning.text", "text": one, "index": 0, "signature": None} for one in ("a", "b")]
+    signed = {"type": "reasoning.text", "text": "", "index": 0, "signature": "s"}
+    sealed = {"type": "reasoning.encrypted", "data": "x", "index": 1}
+    chunks = [chunk({"reasoning_details": one}) for one in ([texts[0]], [texts[1], signed], [sealed], [sealed], None)]
+    _, outcome = answer(*chunks, chunk({"tool_calls": [{**CALL, "index": 0}]}), chunk({}, "tool_calls"))
+    assert isinstance(outcome, Withheld)
+    assert json.loads(outcome.answer)["reasoning_details"] == [{**signed, "text": "ab"}, sealed, sealed]
+
+
 @pytest.mark.parametrize(
     ("chunks", "outcome"),
     [

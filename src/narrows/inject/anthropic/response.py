@@ -220,6 +220,8 @@ class MessagesAnswer:
             return Dropped(self._stop)
         calls = [block for block in self._blocks.values() if block.number is None]
         for block in calls:
+            if not block.id:
+                return Broken(f"a call of `{block.name}` has no id")
             if not jsonscan.is_value(json_bytes(block.arguments)):
                 return Broken(f"the input of `{block.name}` is not JSON")
         others = [block for block in self._blocks.values() if block.number is not None]

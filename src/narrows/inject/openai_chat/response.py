@@ -83,6 +83,7 @@ class ChatAnswer:
         self._calls: dict[int, _Call] = {}
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._details: list[dict[str, bytes]] = []
         self._finish = ""
         self._failed = False
 
@@ -152,6 +153,8 @@ class ChatAnswer:
                 self._text.append(text_of(value) or "")
             elif key == "reasoning_content":
                 self._reasoning.append(text_of(value) or "")
+            elif key == "reasoning_details":
+                self._add_details(value)
             if key == "role" and value not in _NOTHING:
                 if self._has_role and not self._is_first:
                     continue
@@ -159,6 +162,17 @@ class ChatAnswer:
             if key != "tool_calls":
                 found.append((key, value))
         return found
+
+    def _add_details(self, value: bytes) -> None:
+        """Reasoning in pieces: texts that follow each other are one, with the last signature; all else stays apart."""
+        for place in elements_at(value, (0, len(value))):
+            piece = dict(members_at(value, place))
+            last = self._details[-1] if self._details else {}
+            if piece.get("type") == last.get("type") == b'"reasoning.text"':
+                said = joined(text_of(one.get("text", b"")) or "" for one in (last, piece))
+                last.update({key: one for key, one in piece.items() if one != b"null"}, text=text_literal(said))
+            else:
+                self._details.append(piece)
 
     def _read_calls(self, data: bytes, place: Place | None) -> tuple[list[bytes], bool]:
         """The agent's own pieces of calls, numbered as it gets them, and whether there are others."""
@@ -257,4 +271,6 @@ class ChatAnswer:
         members = [("role", b'"assistant"'), ("content", text_literal(text) if text else b"null")]
         if reasoning := joined(self._reasoning):
             members.append(("reasoning_content", text_literal(reasoning)))
+        if self._details:
+            members.append(("reasoning_details", array_of(object_of([*one.items()]) for one in self._details)))
         return object_of([*members, ("tool_calls", array_of(elements))])
