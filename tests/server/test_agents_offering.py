@@ -324,6 +324,33 @@ async def test_a_model_that_refuses_the_follow_up_is_an_error_for_the_agent(stag
         assert (answer.status, answer.error_code) == (502, "upstream_malformed")
 
 
+async def test_an_answer_that_failed_leaves_no_exchange(stage: Stage) -> None:
+    """The agent asks again, and the model makes the call again: what stands in later requests is the second alone."""
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(
+        whole_call(CALL), error(500), whole_call(CALL), whole(completion({"content": " End."})), saying()
+    )
+    start: Json = {"role": "user", "content": "x"}
+    await agent.calls(start, stream=False)
+    first = await asking
+    asking = asyncio.create_task(ask(stage, one, body := with_outputs(body, first, "cold")))
+    assert (await agent.answer()).status == 502
+    again = Agent(await stage.client(one.gateway), agent.path)
+    await again.calls(start, stream=False)
+    second = await asking
+    asking = asyncio.create_task(ask(stage, one, with_outputs(body, second, "warm")))
+    text, _, _ = text_and_finish(await again.answer())
+    await again.calls(start, {"role": "assistant", "content": text}, start)
+    await again.answer()
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+    asked = [[message.get("content") for message in seen.json["messages"]] for seen in stage.upstream.requests]
+    assert asked[2] == ["x"], "asked for again as if nothing had been"
+    assert asked[4] == ["x", "Let me see.", "warm", " End.", "x"]
+
+
 async def test_what_is_no_answer_goes_on_as_it_came(stage: Stage) -> None:
     one = await offered(stage)
     asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))

@@ -10,7 +10,8 @@ so:
    error, the others leave the body as it is, and then nothing is filtered either.
    `injector.splice(body, exchanges)` -> `Spliced(edits, missing)`; `missing` have no place in this request, which its
    record tells.
-   `place = injector.place(body)`: where this request's answer will stand.
+   `place = injector.place(body)`: where this request's answer will stand. Exchanges of the same place are of an answer
+   that the agent does not have, since it asks for it again; they are forgotten.
    `sent = apply_edits(body, [*inserted.edits, *spliced.edits])`; all edits are of the same body, and may be joined with
    those of a plan, or the plan is made of what `sent` is.
 3. `answer = injector.filter(offer)`: give it the answer's decoded bytes, and the agent what it returns.

@@ -45,6 +45,8 @@ class Offering:
             return None
         if place is None:
             return None
+        # Those of this very place stood in an answer that the agent does not have, as it asks for it: it failed.
+        self.exchanges[:] = [one for one in self.exchanges if one.place != place]
         spliced = self.injector.splice(body, self.exchanges)
         edits = [*inserted.edits, *spliced.edits]
         used = len(self.exchanges) - len(spliced.missing)
