@@ -194,3 +194,21 @@ def test_a_file_that_cannot_be_written_costs_no_request(life: Life) -> None:
     assert life.faults
     assert isinstance(life.faults[0], sqlite3.ProgrammingError)
     assert life.lease(ask(FIRST, ANSWER, SECOND)).use is SessionUse.REUSED
+
+
+def test_the_arguments_of_a_call_are_in_the_file_while_it_waits_and_its_output_never(life: Life) -> None:
+    def written() -> bytes:
+        life.store.close()
+        found = b"".join(path.read_bytes() for path in life.path.parent.iterdir())
+        life.store = SessionStore(str(life.path), life.faults.append)
+        life.sessions = Sessions(10, 100.0, life.store, life.store.of("coder"))
+        return found
+
+    lease = life.lease(ask(FIRST))
+    lease.session.conversation = "c1"
+    call = PendingCall("call_1", AgentCall("n1", "f", '"a very particular argument"'))
+    life.sessions.pause(lease, (call,), 2.0, held=False)
+    assert b"particular argument" in written()
+    lease = life.lease(ask(Message("tool", "a very particular output", (), "call_1")))
+    life.sessions.complete(lease, b"key", 3.0)
+    assert b"particular" not in written()

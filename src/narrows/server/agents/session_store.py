@@ -51,6 +51,7 @@ class SessionStore:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second gateway would share our sessions
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute("PRAGMA secure_delete = ON")  # what a call said goes when it is answered
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
                 raise SettingsError((f"agent_sessions_file {path}: it was written by another version of the gateway",))
