@@ -306,7 +306,7 @@ async def test_a_worker_without_a_supervisor_ends() -> None:
 # Workers that end at the worst moment
 
 _ODD_WORKER = """
-import json, os, signal, socket, sys
+import json, os, signal, socket, sys, time
 channel = socket.socket(fileno=int(sys.argv[-1])).makefile("rwb", buffering=0)
 def say(**message): channel.write(json.dumps(message).encode() + b"\\n")
 with open(sys.argv[1], "a+") as runs:
@@ -315,7 +315,10 @@ with open(sys.argv[1], "a+") as runs:
 for line in channel:
     told = json.loads(line)
     if told["type"] == "begin":
+        time.sleep(0.1 * told["worker"])
         say(type="prepared", policy_version="1")
+        if run <= told["workers"] and "prepared %d" % told["worker"] in sys.argv[2].split(","):
+            os._exit(7)
     if told["type"] == "accept":
         if str(run) in sys.argv[2].split(","):
             os._exit(7)
@@ -328,7 +331,7 @@ for line in channel:
 @asynccontextmanager
 async def supervisor_of(tmp_path: Path, workers: int, dying: str) -> AsyncIterator[tuple[Supervisor, Lines]]:
     """One whose workers serve nothing; of the processes that it starts, counted from 1, the `dying` end with the status
-    7 when they are told to accept."""
+    7 when they are told to accept, and the first "prepared N" when it has said that it could."""
     settings = settings_for("http://h", workers=workers, drain_timeout_s=0.1)
     listeners, lines = Listeners("127.0.0.1", 0, workers), Lines()
     log = EventLog(lines, lambda: 0.0, text=False)
@@ -354,6 +357,13 @@ async def test_a_worker_that_ends_when_the_gateway_starts_is_replaced(tmp_path: 
         await until_written(lines, b'"event":"worker_replaced"', 3)
         assert sorted(member.number for member in supervisor.members) == [1, 2, 3]
         assert supervisor.lost == 3
+
+
+async def test_a_worker_that_ends_while_another_gets_ready_is_replaced(tmp_path: Path) -> None:
+    async with supervisor_of(tmp_path, 2, dying="prepared 1") as (supervisor, lines):
+        await supervisor.start()
+        await until_written(lines, b'"event":"worker_replaced"')
+        assert sorted((member.number, member.status) for member in supervisor.members) == [(1, None), (2, None)]
 
 
 async def test_a_worker_that_replaces_a_lost_one_and_ends_is_replaced_as_well(tmp_path: Path) -> None:
