@@ -38,6 +38,21 @@ def test_rare_values_troubles_and_outliers_stay() -> None:
     assert 79 in kept(column("amount", ["99999" if i == 79 else str(i % 50) for i in range(COUNT)]))
 
 
+def test_both_sides_of_a_change_stay() -> None:
+    assert {99, 100} <= kept(column("phase", ["before" if i < 100 else "after" for i in range(COUNT)]))
+
+
+def test_the_smallest_and_the_largest_number_stay() -> None:
+    odd = {60: "5", 61: "64"}
+    assert {60, 61} <= kept(column("amount", [odd.get(i, str(10 + i % 50)) for i in range(COUNT)]))
+
+
+def test_a_gap_of_four_rows_is_one_and_smaller_ones_are_shown() -> None:
+    rare = {100: "a", 105: "b", 120: "c", 124: "d"}
+    found = kept(column("kind", [rare.get(i, "uv"[i % 2]) for i in range(COUNT)]))
+    assert found & {*range(98, 128)} == {100, 105, *range(120, 125)}
+
+
 def test_where_most_rows_tell_something_all_stay() -> None:
     assert survivors(LINES, [column("state", [f"failed {i}" for i in range(COUNT)])], (), BULK) is None
 

@@ -223,6 +223,12 @@ def test_binary_data_is_counted_where_it_stood() -> None:
     assert expected in compressed(source + example(1, 3)).text
 
 
+def test_an_index_line_stays_where_more_than_plain_hunks_follow_it() -> None:
+    merged = "diff --cc y.py\nindex 1a,2b..3c\n--- a/y.py\n+++ b/y.py\n@@@ -1,1 -1,1 +1,1 @@@\n- a\n -b\n++c\n"
+    mixed = HEADER + "@@ -1,9 +1,9 @@\n" + numbered(1, 8) + "-a\n+b\n" + merged.split("+++ b/y.py\n")[1]
+    assert HEADER.split("\n")[1] in compressed(mixed).text
+
+
 def test_levels_and_marks() -> None:
     assert COMPRESSOR.compress(example(1, 4), Level.LOSSLESS, None).reason is Reason.NOTHING_TO_SAVE  # type: ignore[union-attr]
     added = example(1, 4).replace("+    new = 2", "+[narrows: new = 2]")

@@ -57,6 +57,22 @@ def test_which_files_no_person_reads(path: str, sort: str) -> None:
     assert generated.sort_of(FileDiff([f"--- {path}", "+++ /dev/null"], [hunk])) == sort
 
 
+def test_a_small_change_of_such_a_file_is_shown() -> None:
+    for more, sort in ((0, "lock file"), (-1, "")):
+        hunk = Hunk("@@ -0,0 +1 @@", 1, 1, "", "", ["+" + "x" * (generated.MIN_CHARACTERS - 1 + more)], "+")
+        assert generated.sort_of(FileDiff(["+++ b/yarn.lock"], [hunk])) == sort
+
+
+@pytest.mark.parametrize(("old", "new"), [("y" * 2100, "y" * 2095), ("y" * 2095, "y" * 2100)])
+def test_the_place_of_a_letter_more_or_less_among_equal_ones_is_told(old: str, new: str) -> None:
+    hunk = Hunk("@@ -7 +7 @@", 7, 7, "", "", ["-" + old, "+" + new], "-+")
+    place = generated.only_place(FileDiff(["+++ b/app.js"], [hunk]))
+    assert place is not None
+    assert place.line == 7
+    start = place.character - 1
+    assert old[:start] + place.new + old[start + len(place.old) :] == new
+
+
 def test_lines_of_minified_length_are_counted() -> None:
     hunk = Hunk("@@ -1 +1 @@", 1, 1, "", "", ["-" + "x" * 3000, "+" + "y" * 3000], "-+")
     assert generated.sort_of(FileDiff(["+++ b/app.js"], [hunk])) == "minified lines"

@@ -79,6 +79,25 @@ def shortened(*compressors: Compressor, text: str = TEXT, policy: Policy = POLIC
     return result.text
 
 
+def test_our_own_output_in_a_file_that_is_read_is_known_for_it() -> None:
+    read = ToolCall("read_file", '{"path": "a"}')
+    registry = Registry((Echo(),))
+    ours, theirs = shortened(Echo()), "[narrows: of somebody else]\n" + TEXT
+    results = [registry.compress_text(text, read, POLICY, O200K).result for text in (ours * 9, theirs, TEXT)]
+    assert [result.reason for result in results if isinstance(result, Kept)] == [
+        Reason.ALREADY_SHORTENED,
+        Reason.LOOKS_LIKE_OURS,
+        Reason.NEVER_SHORTENED,
+    ]
+
+
+def test_what_is_as_long_as_before_saves_nothing() -> None:
+    line = "[narrows: log: left out]\n"
+    for size, expected in ((len(TEXT), Reason.NOTHING_TO_SAVE), (len(TEXT) - 1, Reason.GATE)):
+        answer = Compressed(Kind.LOG, line + TEXT[: size - len(line)], lossless=False, summary="log")
+        assert reason(Broken(answer=answer)) == expected
+
+
 def test_a_shortened_text_comes_with_its_figures() -> None:
     decision = Registry((Echo(),)).compress_text(TEXT, None, POLICY, O200K)
     assert isinstance(decision.result, Compressed)

@@ -8,7 +8,7 @@ from narrows.compressors import repeats
 from narrows.compressors.registry import COMPRESSORS, Registry, compress_text
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown, grammar
 from narrows.compressors.repeats.gutter import first_lines, number_of, renumbered, without_numbers
-from narrows.compressors.repeats.shelf import LEAST_LINES, WINDOW_BYTES, WINDOW_LINES, WINDOW_OUTPUTS
+from narrows.compressors.repeats.shelf import LEAST_CHARACTERS, LEAST_LINES, WINDOW_BYTES, WINDOW_LINES, WINDOW_OUTPUTS
 from narrows.compressors.types import Compressed, Decision, Kept, Reason
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import OutputPlace
@@ -159,6 +159,19 @@ def test_short_runs_stay() -> None:
     assert folded("\n".join(["a", *blank, "b"]), "\n".join(["c", *blank, "d"])) is None
 
 
+def test_a_run_is_named_from_the_least_that_it_must_hide_on() -> None:
+    few = [f"{index}{'x' * (LEAST_CHARACTERS // LEAST_LINES - 1)}" for index in range(LEAST_LINES)]
+    assert folded("\n".join(["a", "(", *few, ")", "b"]), "\n".join(["c", "(", *few, ")", "d"])) is not None
+    few[-1] = few[-1][:-1]
+    assert folded("\n".join(["a", "(", *few, ")", "b"]), "\n".join(["c", "(", *few, ")", "d"])) is None
+
+
+def test_of_equal_runs_one_with_the_same_numbers_is_named() -> None:
+    earlier = (numbered(FILE[:30], 101), numbered(FILE[:30], 201))
+    assert marks_of(folded(numbered(FILE[:30], 101) + "\nend", *earlier))[1].endswith("as in tool output 1]")
+    assert marks_of(folded(numbered(FILE[:30], 201) + "\nend", *earlier))[1].endswith("as in tool output 2]")
+
+
 def test_only_outputs_within_the_window_are_named() -> None:
     text = "\n".join(FILE)
     assert shelf_of(text, *("y" * 600,) * (WINDOW_OUTPUTS - 1)).same(text) is not None
@@ -249,6 +262,7 @@ def test_the_gate_and_the_threshold_hold_for_repeats() -> None:
     assert decide(text, text).result.kind is Kind.REPEAT
     assert decide(text, text, policy=Policy(level=Level.LOSSLESS)).result.kind is Kind.REPEAT
     assert decide(text, text, policy=Policy(level=Level.OFF)).result == Kept(Reason.POLICY_OFF)
+    assert decide(text, text, policy=Policy(repeat_min_bytes=len(text.encode()))).result.kind is Kind.REPEAT
     assert decide(text, text, policy=Policy(repeat_min_bytes=len(text.encode()) + 1)).result == KEPT
     assert decide(text, text, policy=Policy(min_saved_tokens=10_000)).result == KEPT
     assert decide("x y z\n" * 60, "x y z\n" * 60, policy=Policy(repeat_min_bytes=1)).result.kind is not Kind.REPEAT

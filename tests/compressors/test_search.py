@@ -269,6 +269,18 @@ def test_events_of_long_lines_are_counted() -> None:
     assert COMPRESSOR.expand(whole.text) == source
 
 
+def test_a_line_of_just_the_length_is_not_long_and_so_many_numbers_are_listed() -> None:
+    fits = "x" * (1000 - len("1:"))
+    source = f"1:{fits}\n" + "".join(f"{number}:{'y' * 2000}\n" for number in range(2, 14))
+    assert compressed(source, RG).text.split("\n")[1:] == [
+        f"1:{fits}",
+        f"[narrows: left out here: 12 lines over 1000 characters at {', '.join(map(str, range(2, 14)))}]",
+        "",
+    ]
+    more = compressed(source + f"14:{'y' * 2000}\n", RG).text
+    assert more.endswith("[narrows: left out here: 13 lines over 1000 characters from line 2 to 14]\n")
+
+
 def test_long_lines_of_an_unnamed_file_are_counted_where_the_call_says_search() -> None:
     source = "1:/*! license */\n2:" + "x" * 60_000 + "\n9-end\n"
     assert COMPRESSOR.sniff(source, None) is Verdict.NO

@@ -61,6 +61,12 @@ def test_each_layout_has_its_form(text: str, layout: str) -> None:
     assert rows[29].endswith("37,n 29")
 
 
+def test_of_rows_that_are_all_the_same_the_first_column_stays() -> None:
+    head, names, *rows = lossless(made.as_csv(NAMES, [["8", "n", "open"]] * 30))
+    assert "name=value holds for every row" in head
+    assert (names, rows) == ("id,name=n,status=open", [*["8"] * 30, ""])
+
+
 def test_a_markdown_table_keeps_its_rule() -> None:
     head, names, rule, first, *_ = lossless(made.as_markdown(NAMES, ROWS))
     assert head.endswith("source: markdown]")

@@ -33,6 +33,15 @@ def test_it_is_a_list_in_the_order_of_use_cut_at_the_limit(steps: list[tuple[str
         assert memory.size_bytes == sum(size + 1 + ENTRY_BYTES for _, size in model) <= limit
 
 
+def test_what_fills_it_to_the_last_byte_is_held() -> None:
+    memory: BoundedMemory[str] = BoundedMemory(2 * (10 + 1 + ENTRY_BYTES))
+    for key in (b"a", b"b"):
+        memory.put(key, "v", 10)
+    assert (len(memory), memory.size_bytes) == (2, memory.limit_bytes)
+    memory.put(b"c", "v", 10)
+    assert (memory.peek(b"a"), memory.peek(b"b"), memory.peek(b"c")) == (None, "v", "v")
+
+
 def test_it_counts_hits_and_misses() -> None:
     memory: BoundedMemory[str] = BoundedMemory(10_000)
     memory.put(b"k", "v", 1)
