@@ -151,3 +151,10 @@ def test_a_log_of_records_is_a_log_though_it_is_json() -> None:
     assert isinstance(balanced, Compressed)
     assert isinstance(lossless, Compressed)
     assert (balanced.kind, lossless.kind) == (Kind.LOG, Kind.JSON)
+
+
+def test_a_time_that_one_line_lacks_is_the_tools_though_the_line_begins_alike() -> None:
+    lines = [f"2025-03-04T10:00:{number % 60:02d}Z step {number}" for number in range(300)]
+    assert unframed(lines).timed
+    lines[151] = "2025 files were changed"
+    assert unframed(lines).lines is lines
