@@ -63,7 +63,9 @@ def test_a_small_change_of_such_a_file_is_shown() -> None:
         assert generated.sort_of(FileDiff(["+++ b/yarn.lock"], [hunk])) == sort
 
 
-@pytest.mark.parametrize(("old", "new"), [("y" * 2100, "y" * 2095), ("y" * 2095, "y" * 2100)])
+@pytest.mark.parametrize(
+    ("old", "new"), [(sign * size, sign * (4195 - size)) for sign in "y-" for size in (2095, 2100)]
+)
 def test_the_place_of_a_letter_more_or_less_among_equal_ones_is_told(old: str, new: str) -> None:
     hunk = Hunk("@@ -7 +7 @@", 7, 7, "", "", ["-" + old, "+" + new], "-+")
     place = generated.only_place(FileDiff(["+++ b/app.js"], [hunk]))
