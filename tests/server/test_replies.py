@@ -7,7 +7,7 @@ import json
 import pytest
 
 from narrows import errors
-from narrows.errors import GatewayError, Overloaded
+from narrows.errors import AgentFailed, GatewayError, Overloaded
 from narrows.server.replies import Reply, error_reply
 
 ERRORS = [
@@ -46,3 +46,10 @@ def test_the_connection_and_head_are_said_plainly() -> None:
         b"X-Extra: 1\r\nConnection: close\r\n\r\n"
     )
     assert reply.to_bytes("a", keep_alive=True).endswith(b"Connection: keep-alive\r\n\r\nbody")
+
+
+def test_what_an_agent_may_have_done_is_not_to_be_asked_for_again() -> None:
+    """Official SDKs repeat a 502 by themselves, unless they are told not to."""
+    for acted in (False, True):
+        reply = error_reply(AgentFailed("it failed; look at its log", may_have_acted=acted))
+        assert (b"x-should-retry: false\r\n" in reply.extra) is acted
