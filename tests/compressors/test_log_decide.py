@@ -33,6 +33,11 @@ def test_of_lines_alike_the_first_and_last_are_shown() -> None:
     assert kept(lines) == [*lines[:2], *lines[-3:]]
 
 
+def test_blank_lines_are_none_of_the_last() -> None:
+    lines = [*map(info, range(100)), "", "", info(100), "", info(101), ""]
+    assert kept(lines)[2:] == lines[99:]
+
+
 def test_a_few_lines_alike_are_all_shown() -> None:
     odd = [f"2024-05-01T12:00:00Z INFO rotated key number {number}" for number in range(FEW_ALIKE)]
     lines = [info(number) for number in range(40)]

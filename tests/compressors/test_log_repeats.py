@@ -63,3 +63,10 @@ def test_pieces_cover_every_line_once_and_repeats_are_equal(data: st.DataObject)
             case Lines(start, stop):
                 assert all(shown[start:stop])
     assert position == len(lines)
+
+
+def test_a_repeat_never_overlaps_with_what_it_names() -> None:
+    lines = [f"step {number} of the same three that go round and round" for number in range(3)] * 20
+    found = [piece for piece in pieces(lines, b"\x01" * len(lines)) if isinstance(piece, Same)]
+    assert found
+    assert all(piece.source + piece.stop - piece.start <= piece.start for piece in found)
