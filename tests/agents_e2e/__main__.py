@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+import traceback
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -47,6 +48,7 @@ async def tried(kind: Kind, scenarios: list[Scenario] | tuple[Scenario, ...]) ->
         folder = Path(place)
         config = folder / "narrows.toml"
         agent = {"kind": kind.kind, "url": f"http://127.0.0.1:{own_port}", "correlation": kind.correlation}
+        agent["tools"] = kind.tools
         lines = [f'agent_sessions_file = "{folder / "sessions.db"}"', "[agents.coder]"]
         config.write_text("\n".join([*lines, *(f'{name} = "{value}"' for name, value in agent.items())]))
         model_url = f"http://127.0.0.1:{port}{kind.model_path}"
@@ -66,8 +68,8 @@ async def tried(kind: Kind, scenarios: list[Scenario] | tuple[Scenario, ...]) ->
 async def played(setting: Setting, scenario: Scenario) -> bool:
     """Play one, and tell; whether it passed."""
     name = f"{setting.kind.name} {scenario.name}"
-    if scenario.tools and not setting.kind.tools:
-        tell(f"SKIP {name}: the {setting.kind.kind} protocol has no tools of a client")
+    if scenario.own and not setting.kind.own:
+        tell(f"SKIP {name}: the agent has no tools of its own")
         return True
     setting.forget()
     try:
@@ -76,7 +78,8 @@ async def played(setting: Setting, scenario: Scenario) -> bool:
     except NotInstalledError as error:
         tell(f"SKIP {name}: {error}")
     except Exception as error:  # noqa: BLE001 # whatever a client raises is this scenario's result
-        tell(f"FAIL {name}: {type(error).__name__}: {error}")
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        tell(f"FAIL {name}: {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})")
         return False
     else:
         tell(f"PASS {name}")

@@ -2,9 +2,9 @@
 
     python a2a_agent.py PORT
 
-`MODEL_URL` and `MODEL_KEY` say where its model is. `STREAMING=0` leaves streaming out of its card, `BINDING=HTTP+JSON`
-and `VERSION=0.3` have it speak so. It remembers each context in memory. This runs in an environment of its own (see
-`environments`), without anything of the gateway's.
+`MODEL_URL` and `MODEL_KEY` say where its model is. `STREAMING=0` and `EXTENSION=0` leave streaming and a client's tools
+out of its card, `BINDING=HTTP+JSON` and `VERSION=0.3` have it speak so. It remembers each context in memory. This runs
+in an environment of its own (see `environments`), without anything of the gateway's.
 """
 
 from __future__ import annotations
@@ -189,7 +189,9 @@ class Agent(AgentExecutor):
 
 def app(port: int) -> Starlette:
     """The server."""
-    extension = AgentExtension(uri=CLIENT_TOOLS, description="calls tools of the client")
+    extensions = [AgentExtension(uri=CLIENT_TOOLS, description="calls tools of the client")]
+    if os.environ.get("EXTENSION") == "0":
+        extensions = []
     card = AgentCard(
         name="sample",
         description="A sample agent",
@@ -201,7 +203,7 @@ def app(port: int) -> Starlette:
                 protocol_version=os.environ.get("VERSION", "1.0"),
             )
         ],
-        capabilities=AgentCapabilities(streaming=os.environ.get("STREAMING") != "0", extensions=[extension]),
+        capabilities=AgentCapabilities(streaming=os.environ.get("STREAMING") != "0", extensions=extensions),
         default_input_modes=["text/plain"],
         default_output_modes=["text/plain"],
         skills=[AgentSkill(id="talk", name="talk", description="talks", tags=["talk"])],

@@ -18,6 +18,24 @@ from tests.agents_e2e.environments import REPOSITORY, environment
 PAGE = REPOSITORY / "docs" / "agents.md"
 LISTEN_TIMEOUT_S = 60
 
+PLAIN = """
+import os
+from langchain_openai import ChatOpenAI
+from langgraph.prebuilt import create_react_agent
+
+def shout(text: str) -> str:
+    "Say it loudly."
+    return text.upper()
+
+def make_graph(config):
+    thread = str(config["configurable"].get("thread_id"))
+    model = ChatOpenAI(
+        model="scripted", base_url=os.environ["MODEL_URL"], api_key=os.environ["MODEL_KEY"], stream_usage=True,
+        streaming=True, default_headers={"x-session-id": thread},
+    )
+    return create_react_agent(model, [shout])
+"""
+"""A graph that knows nothing of a gateway, but for the session's name on its model calls."""
 
 Command = Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
 """What to run in a folder, on a port, with the model at an address; and what is added to its environment."""
@@ -25,14 +43,17 @@ Command = Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An agent that is tried. `correlation`: how its model calls are known; `tools`: it can be offered a client's,
-    beside its own, `shout`; `after`: how a session is used that its server was started again in."""
+    """An agent that is tried. `correlation`: how its model calls are known; `rests`: it waits at its server for a
+    client's tools, and is not held up in the gateway; `tools`: the setting; `own`: it has a tool of its own, `shout`;
+    `after`: how a session is used that its server was started again in."""
 
     name: str
     kind: str
     command: Command
     correlation: str
-    tools: bool = True
+    rests: bool = True
+    tools: str = "auto"
+    own: bool = True
     after: str = "retold"
 
     @property
@@ -54,19 +75,22 @@ def sample_graph() -> str:
     return str(graph)
 
 
-def _langgraph(folder: Path, port: int, model_url: str) -> tuple[list[str], dict[str, str]]:
-    binaries = environment("langgraph")
-    (folder / "agent.py").write_text(sample_graph())
-    (told,) = re.findall(r"`langgraph\.json`: `(\{.*?\})`", PAGE.read_text())
-    (folder / "langgraph.json").write_text(told)
-    command = [str(binaries / "langgraph"), "dev", "--no-browser", "--no-reload", "--port", str(port)]
-    return [*command, "--n-jobs-per-worker", "16"], {
-        "MODEL_URL": model_url,
-        "MODEL_KEY": "sk-agent",
-        "LANGSMITH_TRACING": "false",
-        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-        "PATH": os.pathsep.join([str(binaries), os.environ["PATH"]]),
-    }
+def _langgraph(graph: str) -> Command:
+    def command(folder: Path, port: int, model_url: str) -> tuple[list[str], dict[str, str]]:
+        binaries = environment("langgraph")
+        (folder / "agent.py").write_text(graph)
+        (told,) = re.findall(r"`langgraph\.json`: `(\{.*?\})`", PAGE.read_text())
+        (folder / "langgraph.json").write_text(told)
+        run = [str(binaries / "langgraph"), "dev", "--no-browser", "--no-reload", "--port", str(port)]
+        return [*run, "--n-jobs-per-worker", "16"], {
+            "MODEL_URL": model_url,
+            "MODEL_KEY": "sk-agent",
+            "LANGSMITH_TRACING": "false",
+            "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+            "PATH": os.pathsep.join([str(binaries), os.environ["PATH"]]),
+        }
+
+    return command
 
 
 def _a2a(**speaks: str) -> Command:
@@ -84,12 +108,14 @@ def _cascade(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, s
 
 
 KINDS = (
-    Kind("langgraph", "langgraph", _langgraph, "endpoint", after="reused"),
+    Kind("langgraph", "langgraph", _langgraph(sample_graph()), "endpoint", after="reused"),
+    Kind("langgraph-plain", "langgraph", _langgraph(PLAIN), "header", rests=False, tools="traffic", after="reused"),
     Kind("a2a", "a2a", _a2a(), "endpoint"),
     Kind("a2a-polling", "a2a", _a2a(STREAMING="0"), "header"),
     Kind("a2a-rest", "a2a", _a2a(BINDING="HTTP+JSON"), "endpoint"),
     Kind("a2a-0.3", "a2a", _a2a(VERSION="0.3"), "endpoint", after="reused"),
-    Kind("cascade", "cascade", _cascade, "header", tools=False),
+    Kind("a2a-plain", "a2a", _a2a(EXTENSION="0"), "endpoint", rests=False),
+    Kind("cascade", "cascade", _cascade, "header", rests=False, own=False),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
-from narrows.agents.tools import ClientTool
+from narrows.agents.tools import ClientTool, ToolPath
 from narrows.server.agents import model_exchange
 from narrows.server.agents.offering import Offerings
 from tests.agent_stage import Json, Scene, chat, scene, tool
@@ -77,6 +77,19 @@ async def offered(stage: Stage, *scripts: Any, **changes: Any) -> Scene:
     one = await scene(stage, *(scripts or ([looks("a")],)), **{"correlation": "endpoint", **changes})
     one.backend.pauses = False
     return one
+
+
+async def test_an_agent_whose_server_could_rest_may_be_offered_tools_on_its_model_calls_all_the_same(
+    stage: Stage,
+) -> None:
+    """Its server is not told of them then."""
+    for policy, path, told in (("traffic", ToolPath.TRAFFIC, 0), ("auto", ToolPath.PAUSE, 1)):
+        one = await scene(stage, [looks("a", over=True)], correlation="endpoint", tools=policy)
+        (agent,) = one.plane._agents
+        assert agent.tool_path is path
+        answer = await ask(stage, one, chat("hi", tools=[WEATHER]))
+        assert answer.status == 200
+        assert len(one.backend.turns[0].message.tools) == told
 
 
 async def begun(stage: Stage, one: Scene, body: Json, *lines: str) -> tuple[asyncio.Task[Answered], Agent]:

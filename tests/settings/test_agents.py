@@ -64,6 +64,7 @@ def test_everything_can_be_set() -> None:
         ({"background_models": "tiny"}, "background_models needs a list"),
         ({"kind": "magic"}, "kind needs one of cascade"),
         ({"assistant": ""}, "assistant needs a name"),
+        ({"tools": "traffic"}, "set correlation to endpoint"),
         ({"models": []}, "models needs a list"),
         ({"models": "coder"}, "models needs a list"),
         ({"token_env": "not a name"}, "token_env needs the name"),

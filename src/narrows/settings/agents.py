@@ -35,9 +35,11 @@ class AgentKind(StrEnum):
 
 
 class ToolPolicy(StrEnum):
-    """Whether a client's tools are offered to the agent."""
+    """Whether a client's tools are offered to the agent, and how: wherever that can be, by its server first; on its own
+    model calls; or not at all."""
 
     AUTO = "auto"
+    TRAFFIC = "traffic"
     OFF = "off"
 
 
@@ -169,6 +171,11 @@ def _check_correlation(agent: AgentSettings) -> None:
         raise ValueError(
             "has a gateway_url, to which its model calls are to come, and no correlation by which they could be known"
             " to be a session's: set correlation to endpoint, header, or (with max_runs = 1) single"
+        )
+    if agent.tools is ToolPolicy.TRAFFIC and agent.correlation is Correlation.NONE:
+        raise ValueError(
+            "offers a client's tools on its model calls (tools = traffic), and has no correlation by which these could"
+            " be known to be a session's: set correlation to endpoint, header, or (with max_runs = 1) single"
         )
     if agent.correlation is Correlation.SINGLE and agent.max_runs > 1:
         raise ValueError(

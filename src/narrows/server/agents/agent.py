@@ -49,7 +49,7 @@ class Agent:
         """How it is offered a client's tools; None where it cannot be, or is not to be."""
         if self.settings.tools is ToolPolicy.OFF:
             return None
-        if self.backend.pauses:
+        if self.backend.pauses and self.settings.tools is not ToolPolicy.TRAFFIC:
             return ToolPath.PAUSE
         return self.held_path or (ToolPath.TRAFFIC if self.traffic.passes else None)
 

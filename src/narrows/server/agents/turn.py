@@ -18,7 +18,7 @@ from narrows.agents.render import Rendering, sayable
 from narrows.agents.request import ChatRequest, Message
 from narrows.agents.run import RESTED, Run, RunState
 from narrows.agents.session import Ask, Fresh, Lease, SessionUse, chained, prefix_digests
-from narrows.agents.tools import tools_digest
+from narrows.agents.tools import ToolPath, tools_digest
 from narrows.backends.types import ConversationLost, Outgoing, Turn
 from narrows.core.headers import field
 from narrows.errors import (
@@ -178,7 +178,8 @@ class AgentTurn:
     def _outgoing(self, text: str) -> Outgoing:
         request = self._request
         steps = self._lease.session.steps
-        return Outgoing(text, token_urlsafe(16), steps, request.max_output_tokens, request.tools)
+        tools = request.tools if self._agent.tool_path is ToolPath.PAUSE else ()
+        return Outgoing(text, token_urlsafe(16), steps, request.max_output_tokens, tools)
 
     async def _resume(self) -> Turn:
         """Give the agent the outputs that it waits for. Where it does not any more, it is told everything anew, if the
