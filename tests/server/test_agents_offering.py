@@ -161,6 +161,19 @@ async def test_a_call_goes_to_the_client_and_the_agent_reads_one_answer(stage: S
     assert b"weather" not in answer.raw_body
 
 
+async def test_an_agent_that_is_held_up_does_not_hold_up_the_gateways_end(stage: Stage) -> None:
+    """Its request is in flight for as long as the client's output is out, and no client can bring it any more."""
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(calling(CALL))
+    await agent.calls(tools=[OWN])
+    assert finish_of(await asking) == "tool_calls"
+    async with asyncio.timeout(30):
+        await one.gateway.close(drain_timeout_s=3600)
+    assert events_of(await agent.answer())[-1]["error"]["code"] == "agent_unavailable"
+    assert one.backend.turns[0].cancelled == 1
+
+
 async def test_records_of_both_requests_to_the_model(stage: Stage) -> None:
     one = await offered(stage)
     body = chat("hi", tools=[WEATHER])

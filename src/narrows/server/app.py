@@ -130,6 +130,8 @@ class RunningGateway:
         if not gateway.draining:
             gateway.life.stopping = True
             self.retire(0.0)
+        if gateway.agents is not None:
+            gateway.agents.let_go()
         log.event(Stopping(in_flight=gateway.in_flight, drain_timeout_s=limit_s))
         gateway.pool.close()
         until_s = gateway.loop.time() + limit_s

@@ -99,6 +99,12 @@ class Parking:
         self._end(parked, GaveUp(asyncio.get_running_loop().time(), error))
         return True
 
+    def let_go(self) -> None:
+        """End those whose clients are not back, as no request will come any more."""
+        for parked in list(self._parked.values()):
+            if not parked.session.leased:
+                self._end(parked, Stopped(asyncio.get_running_loop().time()))
+
     async def close(self) -> None:
         """End all of them, as the gateway ends."""
         for parked in list(self._parked.values()):

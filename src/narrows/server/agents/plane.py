@@ -178,6 +178,11 @@ class AgentPlane:
         for pool in self._pools:
             pool.close_stale(now_s)
 
+    def let_go(self) -> None:
+        """The gateway drains: what waits for a request to come waits in vain, and would hold up the end."""
+        for agent in self._agents:
+            agent.parking.let_go()
+
     async def close(self) -> None:
         """End every run, its agent told, within a limit."""
         running = dict(self._running)
