@@ -73,7 +73,7 @@ class Agent:
         """
         if not request.tools or self.tool_path is not None:
             return
-        why = "its server takes none"
+        why = "its server takes none, and its own model calls do not pass the gateway (see `correlation`)"
         if self.settings.tools is ToolPolicy.OFF:
             why = "its setting `tools` is `off`"
         raise UnsupportedParameter(
