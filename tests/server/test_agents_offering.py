@@ -10,6 +10,7 @@ import pytest
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.tools import ClientTool, ToolPath
+from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
 from narrows.server.agents.offering import Offerings
 from tests.agent_stage import Json, Scene, chat, scene, tool
@@ -537,7 +538,7 @@ async def test_the_other_wires(stage: Stage, wire: str, path: str, asked: Json, 
 
 
 def test_the_same_tools_are_declared_once() -> None:
-    offerings = Offerings()
+    offerings = Offerings([])
     tools = (ClientTool("weather", "", b"{}"),)
     first = offerings.on("openai_chat", tools)
     assert first is not None
@@ -546,3 +547,18 @@ def test_the_same_tools_are_declared_once() -> None:
     other = offerings.on("openai_chat", (ClientTool("time"),))
     assert other is not first
     assert offerings.on("anthropic", tools) is not None
+
+
+def test_exchanges_are_kept_with_their_session() -> None:
+    written: list[bytes] = []
+    tools = (ClientTool("weather", "", b"{}"),)
+    first = Offerings(written).on("openai_chat", tools)
+    assert first is not None
+    exchange = Exchange("openai_chat", Place(1, b"d"), ("said",), False, 0, (b"{}",), (b"[]",), b"{}")
+    first.remember(exchange)
+    again = Offerings(written).on("openai_chat", tools)
+    assert again is not None
+    assert again.exchanges == [exchange]
+    elsewhere = Offerings(written).on("gemini", tools)
+    assert elsewhere is not None
+    assert elsewhere.exchanges == []

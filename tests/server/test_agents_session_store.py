@@ -180,12 +180,13 @@ def test_a_file_of_another_version_is_a_start_error(tmp_path: Path) -> None:
         SessionStore(str(path), print)
 
 
-def test_the_address_of_its_model_calls_is_kept_as_a_digest(life: Life) -> None:
+def test_the_address_of_its_model_calls_and_what_stands_in_them_are_kept(life: Life) -> None:
     session = life.turn(FIRST, name="mine").session
     lease = life.lease(ask(FIRST, name="mine"))
-    lease.session.token = b"digest"
+    lease.session.token, lease.session.exchanges = b"digest", [b"one", b"other"]
     life.sessions.complete(lease, b"key", 2.0)
-    assert [one.token for one in life.again().sessions.listed() if one.name == session.name] == [b"digest"]
+    (kept,) = [one for one in life.again().sessions.listed() if one.name == session.name]
+    assert (kept.token, kept.exchanges) == (b"digest", [b"one", b"other"])
 
 
 def test_a_file_that_cannot_be_written_costs_no_request(life: Life) -> None:

@@ -62,7 +62,8 @@ class Session:
     `conversation`: the backend's name of it, empty where it has none yet; `steps`: how many steps the backend had when
     its last turn ended, if that is known; `id`: see `Fresh`; `tools`: the digest of those that it has; `calls`: those
     that it waits for, and `outputs`: what has come for them; `held`: its agent is held up meanwhile, by a request to
-    this process; `token`: the digest of the token under which its model calls come in, empty where they do not."""
+    this process; `token`: the digest of the token under which its model calls come in, empty where they do not;
+    `exchanges`: what stands in these calls of its client's tools, as whoever puts it there writes it."""
 
     owner: str
     agent: str
@@ -79,6 +80,7 @@ class Session:
     held: bool = False
     leased: bool = False
     token: bytes = b""
+    exchanges: list[bytes] = field(default_factory=list)
 
     @property
     def place(self) -> tuple[str, str, str]:

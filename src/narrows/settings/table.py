@@ -243,8 +243,8 @@ class Settings:
         About(
             Group.AGENTS,
             FILE,
-            "The SQLite file in which agents' sessions outlive the gateway: names, digests, and the tool calls that"
-            " wait for their outputs. Without it they live in memory.",
+            "The SQLite file in which agents' sessions outlive the gateway: names, digests, and calls of"
+            " clients' tools. Without it they live in memory.",
         ),
     ] = ""
 

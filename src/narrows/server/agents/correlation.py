@@ -59,7 +59,8 @@ class AgentTraffic:
     def endpoint_for(self, session: Session) -> ModelEndpoint | None:
         """Where a conversation that is about to begin for this session is to send its model calls; it may at once."""
         chosen = self._settings
-        session.token = b""
+        session.token, session.exchanges = b"", []
+        self._offerings.pop(session, None)
         if chosen.correlation is not Correlation.ENDPOINT:
             return None
         token = token_urlsafe(TOKEN_BYTES)
@@ -115,7 +116,7 @@ class AgentTraffic:
         """What its clients' tools are on its model traffic."""
         found = self._offerings.get(session)
         if found is None:
-            found = self._offerings[session] = Offerings()
+            found = self._offerings[session] = Offerings(session.exchanges)
         return found
 
     def _session_of(self, passage: Passage) -> Session | None:

@@ -236,7 +236,7 @@ class ModelExchange(Exchange):
         assert self._reply is not None
         offering = self._offered.offering
         exchange = offering.injector.exchange(self._offered.place, withheld, got)
-        offering.exchanges.append(exchange)
+        offering.remember(exchange)
         if withheld.mixed:
             self._reply.release()
             self._complete_answer(self._reply)

@@ -2,12 +2,16 @@
 know of.
 
 Both are put down before they are first used, and only added to: a request of the session holds the same bytes for them
-as every request before it (DESIGN section 1). They hang on the session and die with it.
+as every request before it (DESIGN section 1). They hang on the session, are kept where it is kept, and die with it; a
+conversation that is begun anew has none, as it is told everything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from narrows.agents.tools import ClientTool, tools_digest
 from narrows.core.edits import apply_edits
@@ -16,17 +20,25 @@ from narrows.inject.injector import Injector
 from narrows.inject.registry import injector_for
 from narrows.inject.types import Exchange, NotInserted, Obstacle, Offer, Place
 
+_EXCHANGES: Final = msgspec.json.Decoder(Exchange)
+
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Offering:
-    """A session's, on one wire. `made`: of which tools; `has_own_tools`: the agent has shown tools of its own, so what
+    """A session's, on one wire. `made`: of which tools; `written`: where its exchanges are kept; `has_own_tools`: the agent has shown tools of its own, so what
     comes without any is not for the answer."""
 
     injector: Injector
     offer: Offer
     made: bytes
-    exchanges: list[Exchange] = field(default_factory=list)
+    written: list[bytes]
+    exchanges: list[Exchange]
     has_own_tools: bool = False
+
+    def remember(self, exchange: Exchange) -> None:
+        """Put an exchange down, before it is first used."""
+        self.written.append(msgspec.json.encode(exchange))
+        self.exchanges.append(exchange)
 
     def insert(self, body: bytes) -> Offered | None:
         """The request with everything in it; None where nothing can be, and it stays as it is.
@@ -66,9 +78,10 @@ class Offered:
 
 
 class Offerings:
-    """A session's, by wire."""
+    """A session's, by wire. `written`: its exchanges, where they are kept; more are added."""
 
-    def __init__(self) -> None:
+    def __init__(self, written: list[bytes]) -> None:
+        self._written = written
         self._by_wire: dict[str, Offering] = {}
 
     def on(self, wire: str, tools: tuple[ClientTool, ...]) -> Offering | None:
@@ -83,8 +96,8 @@ class Offerings:
         made = tools_digest(tools)
         found = self._by_wire.get(wire)
         if found is None or found.made != made:
-            before = [] if found is None else found.exchanges
-            found = self._by_wire[wire] = Offering(injector, _declared(injector, tools), made, before)
+            before = [one for one in map(_EXCHANGES.decode, self._written) if one.wire == wire]
+            found = self._by_wire[wire] = Offering(injector, _declared(injector, tools), made, self._written, before)
         return found
 
 

@@ -1,7 +1,7 @@
 """Agents' sessions in an SQLite file, so that they outlive the gateway.
 
-A row holds names, digests and numbers, and no text of a conversation but the tool calls that an agent waits for, with
-their arguments, and these for as long as it waits. It says what is true if the gateway dies at this moment: a session
+A row holds names, digests and numbers, and no text of a conversation but calls of a client's tools: those that an agent
+waits for, as long as it waits, and those that stand in its model calls, with their outputs. It says what is true if the gateway dies at this moment: a session
 that is in use has no row, or, where it was named, one that promises nothing about its steps. A file that cannot be
 written any more costs the sessions after the next start, and no request.
 """
@@ -24,20 +24,22 @@ _TABLES = (
     """CREATE TABLE IF NOT EXISTS sessions (
     agent TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, named INTEGER NOT NULL, used_s REAL NOT NULL,
     key BLOB NOT NULL, conversation TEXT NOT NULL, steps INTEGER, id TEXT NOT NULL, tools BLOB NOT NULL,
-    calls BLOB NOT NULL, held INTEGER NOT NULL, token BLOB NOT NULL, PRIMARY KEY (agent, owner, name)
+    calls BLOB NOT NULL, held INTEGER NOT NULL, token BLOB NOT NULL, exchanges BLOB NOT NULL,
+    PRIMARY KEY (agent, owner, name)
 ) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS expired_calls (
     agent TEXT NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL, at_s REAL NOT NULL, PRIMARY KEY (agent, id)
 ) WITHOUT ROWID""",
 )
-_PUT = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM sessions WHERE agent = ? AND owner = ? AND name = ?"
-_COLUMNS = "owner, name, named, used_s, key, conversation, steps, id, tools, calls, held, token"
+_COLUMNS = "owner, name, named, used_s, key, conversation, steps, id, tools, calls, held, token, exchanges"
 _ALL = f"SELECT {_COLUMNS} FROM sessions WHERE agent = ? ORDER BY used_s"
 _EXPIRE = "INSERT OR REPLACE INTO expired_calls VALUES (?, ?, ?, ?)"
 _FORGET = "DELETE FROM expired_calls WHERE agent = ? AND id = ?"
 _ALL_EXPIRED = "SELECT id, owner, at_s FROM expired_calls WHERE agent = ? ORDER BY at_s"
 _CALLS: Final = msgspec.json.Decoder(tuple[PendingCall, ...])
+_EXCHANGES: Final = msgspec.msgpack.Decoder(list[bytes])
 
 
 class SessionStore:
@@ -64,9 +66,10 @@ class SessionStore:
     def of(self, agent: str) -> list[Session]:
         """An agent's sessions, the longest unused first."""
         found = []
-        for owner, name, named, *state, calls, held, token in self._rows(_ALL, agent):
+        for owner, name, named, *state, calls, held, token, exchanges in self._rows(_ALL, agent):
             one = Session(owner, agent, name, bool(named), *state)
             one.calls, one.held, one.token = _CALLS.decode(calls), bool(held), token
+            one.exchanges = _EXCHANGES.decode(exchanges)
             found.append(one)
         return found
 
@@ -77,7 +80,9 @@ class SessionStore:
     def put(self, session: Session) -> None:
         one = session
         names = (one.agent, one.owner, one.name, one.named, one.used_s, one.key, one.conversation, one.steps)
-        self._execute(_PUT, (*names, one.id, one.tools, msgspec.json.encode(one.calls), one.held, one.token))
+        exchanges = msgspec.msgpack.encode(one.exchanges)
+        waits = (one.id, one.tools, msgspec.json.encode(one.calls), one.held)
+        self._execute(_PUT, (*names, *waits, one.token, exchanges))
 
     def expire(self, agent: str, calls: Sequence[ExpiredCall]) -> None:
         for call in calls:
