@@ -20,7 +20,7 @@ from narrows.settings import AgentSettings, ToolPolicy
 
 POLLS_S = (0.1, 0.4)
 """From how long to how long between two looks at an agent."""
-WOKEN_POLLS_S = (0.05, 2.0)
+WOKEN_POLLS_S = (0.06, 2.0)
 """The same for one whose model calls pass here, as they ask for a look themselves."""
 
 

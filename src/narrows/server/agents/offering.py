@@ -25,8 +25,8 @@ _EXCHANGES: Final = msgspec.json.Decoder(Exchange)
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Offering:
-    """A session's, on one wire. `made`: of which tools; `written`: where its exchanges are kept; `has_own_tools`: the agent has shown tools of its own, so what
-    comes without any is not for the answer."""
+    """A session's, on one wire. `made`: of which tools; `written`: where its exchanges are kept; `has_own_tools`: the
+    agent has shown tools of its own, so what comes without any is not for the answer."""
 
     injector: Injector
     offer: Offer

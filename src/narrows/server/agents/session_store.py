@@ -1,9 +1,9 @@
 """Agents' sessions in an SQLite file, so that they outlive the gateway.
 
 A row holds names, digests and numbers, and no text of a conversation but calls of a client's tools: those that an agent
-waits for, as long as it waits, and those that stand in its model calls, with their outputs. It says what is true if the gateway dies at this moment: a session
-that is in use has no row, or, where it was named, one that promises nothing about its steps. A file that cannot be
-written any more costs the sessions after the next start, and no request.
+waits for, as long as it waits, and those that stand in its model calls, with their outputs. It says what is true if the
+gateway dies at this moment: a session that is in use has no row, or, where it was named, one that promises nothing
+about its steps. A file that cannot be written any more costs the sessions after the next start, and no request.
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ from narrows.agents.observation import Usage
 from narrows.agents.session import Session
 from narrows.wire.types import ResponseRecord
 
+SOON_S: Final = 0.01
+"""What an agent is given to read what has passed, before it is looked at."""
 LOOK_GAP_S: Final = 0.05
 """Between two looks that nothing but passing bytes asks for."""
 TOLD_WITHIN_S: Final = 0.25
@@ -160,6 +162,7 @@ class RunTraffic:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + longest_s
         if await _within(self._news, longest_s):
+            await asyncio.sleep(min(SOON_S, longest_s))
             await _within(self._end, min(until_s, self._looked_s + LOOK_GAP_S) - loop.time())
 
     # Usage
