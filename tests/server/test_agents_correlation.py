@@ -96,6 +96,15 @@ def test_a_token_counts_before_the_header() -> None:
     assert made.call(passage(token, "c2"), counts=True).session == "s_1"
 
 
+def test_calls_under_another_key_than_the_agents_are_nobodys() -> None:
+    made, one = traffic(correlation="endpoint", calls_key="robot"), session(conversation="c1")
+    token = given_token(made, one)
+    made.opened(one)
+    for key, found in (("robot", "s_1"), ("alice", None), (None, None)):
+        assert made.call(passage(header="c1"), key, counts=True).session == found
+        assert made.call(passage(token), key, counts=True).session == "s_1"
+
+
 def test_the_one_run_there_is_has_every_call_only_where_the_settings_say_so() -> None:
     for correlation, found in (("single", "s_1"), ("header", None)):
         made, one, other = traffic(correlation=correlation, max_runs=1), session(), session("s_2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from typing import Any
 
@@ -13,6 +14,8 @@ from narrows.agents.tools import ClientTool, ToolPath
 from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
 from narrows.server.agents.offering import Offerings
+from narrows.settings import GatewayKey
+from narrows.settings.keys import key_digest
 from tests.agent_stage import Json, Scene, chat, scene, tool
 from tests.raw_client import Answered, RawClient, request
 from tests.scripted_upstream import DONE, USAGE, Answer, Ending, completion, error, events, frame, whole
@@ -475,6 +478,27 @@ async def test_an_answer_that_breaks_off_is_cut_short(stage: Stage) -> None:
     assert b"Half" in answer.raw_body
     one.backend.turns[0].script.append(looks("done", over=True))
     await asking
+
+
+@pytest.mark.parametrize(("calls_key", "offered_there"), [("", False), ("robot", True)])
+async def test_on_the_shared_address_tools_are_offered_to_the_agents_own_key_alone(
+    stage: Stage, calls_key: str, offered_there: bool
+) -> None:
+    made = {name: "nrw_" + name[0] * 43 for name in ("alice", "robot", "mallory")}
+    digests = {name: key_digest(key.encode()) for name, key in made.items()}
+    keys = tuple(GatewayKey(name, digest) for name, digest in digests.items() if digest is not None)
+    one = await offered(stage, correlation="header", **({"calls_key": calls_key} if calls_key else {}))
+    one.gateway.reload(dataclasses.replace(one.gateway.gateway.settings, keys=keys))
+    shown = {name: f"Authorization: Bearer {key}" for name, key in made.items()}
+    asking = asyncio.create_task(ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"]))
+    await until(lambda: one.backend.turns and one.backend.turns[0].looks)
+    for name in ("mallory", "robot"):
+        agent = Agent(await stage.client(one.gateway), "/narrows/agents/coder" + CHAT)
+        await agent.calls(lines=("x-session-id: conversation-1", shown[name]))
+        assert (await agent.answer()).status == 200
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+    assert ["tools" in seen.json for seen in stage.upstream.requests] == [False, offered_there]
 
 
 def named_events(*said: Json) -> bytes:

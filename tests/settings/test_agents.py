@@ -37,6 +37,7 @@ def test_everything_can_be_set() -> None:
         idle_timeout_s=5, tool_idle_timeout_s="1m", total_timeout_s="2h", queue_timeout_s=0.5, keep_alive_s="5s",
         session_ttl_s="1h", max_sessions=5, max_runs=2, max_queued=0, max_calls=1,
         correlation="endpoint", session_header="x-thread", gateway_url="http://gw:8787/", model_wire="gemini",
+        calls_key="robot",
         background_models=["tiny"],
     )  # fmt: skip
     assert agent.models == ("a", "b")
@@ -135,3 +136,11 @@ def test_agents_change_at_a_start() -> None:
 def test_the_table_knows_them() -> None:
     (setting,) = [setting for setting in SETTINGS if setting.name == "agents"]
     assert (setting.has_flag, setting.has_variable, setting.in_file) == (False, False, True)
+
+
+def test_the_key_of_an_agents_calls_is_one_that_there_is() -> None:
+    agents = {"coder": {"url": URL, "correlation": "header", "calls_key": "robot"}}
+    said = problems({"agents": agents, "upstream": "https://api.openai.com"})
+    assert said == ("agents: coder: calls_key 'robot' is the name of no key; [keys] has none",)
+    keys = {"robot": "sha256:" + "0" * 64}
+    assert parse({}, {}, {"agents": agents, "keys": keys, "upstream": "https://api.openai.com"}).settings.agents

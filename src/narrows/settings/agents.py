@@ -85,6 +85,7 @@ class AgentSettings:
     correlation: Correlation = Correlation.NONE
     session_header: str = "x-session-id"
     gateway_url: str = ""
+    calls_key: str = ""
     model_wire: ModelWire = ModelWire.OPENAI_CHAT
     background_models: tuple[str, ...] = ()
     lenient: bool = False
@@ -273,6 +274,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "correlation": _one_of(Correlation),
     "session_header": _text(_FIELD_NAME, "the name of a header"),
     "gateway_url": _url,
+    "calls_key": _ANY_NAME,
     "model_wire": _one_of(ModelWire),
     "background_models": _models,
     "lenient": _switch,

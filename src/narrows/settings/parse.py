@@ -207,6 +207,14 @@ def _conflicts(settings: Settings, sources: Mapping[str, str], unreadable: set[s
         problems += _upstream_problems(settings, sources["upstream"])
     if not unreadable & {"host", "keys", "upstream_key", "upstream_key_env"}:
         problems += key_problems(settings, sources)
+    names = {key.name for key in settings.keys}
+    if "keys" not in unreadable:
+        problems += [
+            f"agents: {agent.name}: calls_key {agent.calls_key!r} is the name of no key; [keys] has"
+            f" {', '.join(sorted(names)) or 'none'}"
+            for agent in settings.agents
+            if agent.calls_key and agent.calls_key not in names
+        ]
     if settings.max_body_bytes > settings.max_buffered_bytes and not unreadable & {
         "max_body_bytes",
         "max_buffered_bytes",

@@ -2,8 +2,9 @@
 
 In this order: by the token of the path, which the gateway drew for the session and gave the agent's server as the place
 for its model calls; by the header that names the server's own conversation; and, where the settings say so, to the one
-run that there is. A call that none of these settles is nobody's: it goes to the upstream as any request does, and no
-run counts it.
+run that there is. On the shared address nothing but what a request says tells whose it is: where the settings name the
+gateway key of the agent's calls, those under another key are nobody's. A call that is nobody's goes to the upstream as
+any request does, and no run counts it.
 
 A token is 256 random bits. What is kept of it is a digest, by which it is looked up: the time that takes tells nothing
 of a token that is not equal to one. It dies with its session, and with the conversation that it was drawn for; so does
@@ -91,8 +92,9 @@ class AgentTraffic:
         """From now on they are nobody's."""
         self._runs.pop(session, None)
 
-    def call(self, passage: Passage, *, counts: bool) -> ModelCall:
-        """A request begins; `counts`: it asks a model, and for no list or the like.
+    def call(self, passage: Passage, key: str | None = None, *, counts: bool) -> ModelCall:
+        """A request begins; `key`: the name of the gateway key that it shows; `counts`: it asks a model, and for no
+        list or the like.
 
         Raises:
             NoSuchRoute: its token is no session's, or the agent is not set up to send its calls here.
@@ -102,7 +104,7 @@ class AgentTraffic:
                 f"the agent {passage.agent} is not set up to send its model calls through the gateway: set"
                 f" `correlation` under [agents.{passage.agent}]"
             )
-        session = self._session_of(passage)
+        session = self._session_of(passage, key)
         if session is None:
             return ModelCall(None)
         return self.call_of(session) if counts else ModelCall(None, session)
@@ -119,13 +121,15 @@ class AgentTraffic:
             found = self._offerings[session] = Offerings(session.exchanges)
         return found
 
-    def _session_of(self, passage: Passage) -> Session | None:
+    def _session_of(self, passage: Passage, key: str | None) -> Session | None:
         if passage.token:
             digest = token_digest(passage.token)
             session = self._by_token.get(digest)
             if session is None or session.token != digest:
                 raise NoSuchRoute("this address is no session's of the agent, or not any more")
             return session
+        if self._settings.calls_key and key != self._settings.calls_key:
+            return None
         name = passage.session_name(self._settings.session_header)
         named = self._by_conversation.get(name)
         if named is not None and named.conversation == name:

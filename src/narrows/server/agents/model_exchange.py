@@ -83,7 +83,10 @@ class ModelExchange(Exchange):
         self._agent = None if agents is None else agents.named(passage.agent)
         if self._agent is None:
             raise NoSuchRoute(f"there is no agent {passage.agent}; the settings' tables [agents.NAME] name them")
-        return self._agent.traffic.call(passage, counts=admitted.wire is not None)
+        holder = self._prepared.holder
+        return self._agent.traffic.call(
+            passage, None if holder is None else holder.name, counts=admitted.wire is not None
+        )
 
     # The request
 
@@ -140,9 +143,16 @@ class ModelExchange(Exchange):
         agents = self._gateway.agents
         if self._call is None or self._call.whose is None or agents is None or self._agent is None:
             return ()
-        if self._agent.tool_path is not ToolPath.TRAFFIC:
+        if self._agent.tool_path is not ToolPath.TRAFFIC or not self._is_surely_the_agents():
             return ()
         return agents.tools(self._agent.settings.name, self._call.whose.id)
+
+    def _is_surely_the_agents(self) -> bool:
+        """Whether nobody else can have sent this: calls of a client's tools follow from what its model is told."""
+        assert self._agent is not None
+        assert self._prepared.passage is not None
+        among_others = bool(self._gateway.settings.keys) and not self._agent.settings.calls_key
+        return bool(self._prepared.passage.token) or not among_others
 
     def _is_for_the_answer(self, others_have_tools: bool) -> bool:
         assert self._call is not None
