@@ -586,3 +586,18 @@ def test_exchanges_are_kept_with_their_session() -> None:
     elsewhere = Offerings(written).on("gemini", tools)
     assert elsewhere is not None
     assert elsewhere.exchanges == []
+
+
+def test_an_answer_that_is_asked_for_again_is_forgotten_where_it_is_kept() -> None:
+    written: list[bytes] = []
+    offering = Offerings(written).on("openai_chat", (ClientTool("weather", "", b"{}"),))
+    assert offering is not None
+    body = b'{"messages":[{"role":"user","content":"x"}]}'
+    place = offering.injector.place(body)
+    assert place is not None
+    kept = Exchange("openai_chat", Place(1, b"d"), ("said",), False, 0, (b"{}",), (b"[]",), b"{}")
+    offering.remember(kept)
+    offering.remember(Exchange("openai_chat", place, ("said",), False, 0, (b"{}",), (b"[]",), b"{}"))
+    assert offering.insert(body) is not None
+    assert offering.exchanges == [kept]
+    assert len(written) == 1

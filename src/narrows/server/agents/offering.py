@@ -40,6 +40,12 @@ class Offering:
         self.written.append(msgspec.json.encode(exchange))
         self.exchanges.append(exchange)
 
+    def _forget(self, place: Place) -> None:
+        """Drop those of the answer that is being asked for: the agent does not have it, so it has failed."""
+        gone = {msgspec.json.encode(one) for one in self.exchanges if one.place == place}
+        self.exchanges[:] = [one for one in self.exchanges if one.place != place]
+        self.written[:] = [one for one in self.written if one not in gone]
+
     def insert(self, body: bytes) -> Offered | None:
         """The request with everything in it; None where nothing can be, and it stays as it is.
 
@@ -57,8 +63,7 @@ class Offering:
             return None
         if place is None:
             return None
-        # Those of this very place stood in an answer that the agent does not have, as it asks for it: it failed.
-        self.exchanges[:] = [one for one in self.exchanges if one.place != place]
+        self._forget(place)
         spliced = self.injector.splice(body, self.exchanges)
         edits = [*inserted.edits, *spliced.edits]
         used = len(self.exchanges) - len(spliced.missing)
