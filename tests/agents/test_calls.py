@@ -26,11 +26,12 @@ def pending(*ids: str) -> tuple[PendingCall, ...]:
     [
         ((ASKED,), None),
         ((ASKED, CALLED), None),
-        ((ASKED, CALLED, out("a", "1")), Outputs({"a": "1"}, False)),
+        ((ASKED, CALLED, out("a", "1")), Outputs({"a": "1"}, False, {}, True)),
         ((out("a", "1"), out("b", "2")), Outputs({"a": "1", "b": "2"}, False)),
         ((CALLED, out("a"), Message("assistant", "x"), out("b", "2")), Outputs({"b": "2"}, False, {"a": "out"})),
-        ((CALLED, out("a", "1"), ASKED), Outputs({"a": "1"}, True)),
-        ((CALLED, out("a", "1"), Message("system", "x")), Outputs({"a": "1"}, True)),
+        ((CALLED, out("a", "1"), ASKED), Outputs({"a": "1"}, True, {}, True)),
+        ((CALLED, out("a", "1"), Message("system", "x")), Outputs({"a": "1"}, True, {}, True)),
+        ((CALLED, out("a", "1"), out("b", "2"), ASKED), Outputs({"a": "1", "b": "2"}, True)),
         ((CALLED, out("a"), Message("assistant", "x"), ASKED), None),
     ],
 )

@@ -253,11 +253,26 @@ def test_outputs_of_somebody_else_or_for_another_session_are_refused() -> None:
     assert book.checkout(resuming(name=session.name)).session is session
 
 
-def test_what_follows_the_outputs_is_refused_and_not_dropped() -> None:
+@pytest.mark.parametrize("held", [False, True])
+def test_a_client_that_goes_on_after_the_outputs_tells_a_fresh_session_everything(held: bool) -> None:
     book = Book()
-    paused(book)
+    session = paused(book, held=held)
+    lease = book.checkout(resuming(SECOND))
+    assert (lease.use, lease.session is session, lease.known) == (SessionUse.RETOLD, False, 0)
+    assert (session.calls, session.held, len(book.sessions)) == ((), False, 1)
+    book.sessions.expire(session, 0.0)
+    assert book.checkout(resuming()).use is SessionUse.RETOLD
+
+
+@pytest.mark.parametrize(
+    "asked", [ask(OUTPUT, SECOND), ask(OUTPUT, SECOND, name="mine"), resuming(SECOND, name="mine")]
+)
+def test_what_follows_the_outputs_is_refused_and_not_dropped(asked: Ask) -> None:
+    book = Book()
+    session = paused(book, name=asked.name)
     with pytest.raises(UnsupportedParameter, match="when it has answered"):
-        book.checkout(resuming(SECOND))
+        book.checkout(asked)
+    assert session.calls == WAITING
 
 
 def test_a_held_session_keeps_its_tools_and_a_rested_one_takes_others() -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import openai
 import pytest
 from openai import AsyncOpenAI
+from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.agent_stage import tool
 from tests.backends.a2a_server import A2AServer, a2a_server
@@ -138,6 +141,38 @@ async def test_conversations_with_tools_at_once_never_mix(scripted_upstream: Scr
 
         answers = await asyncio.gather(*(conversation(f"tool_{n}") for n in range(8)))
         assert answers == [f"TOOL_{n} {{'N': 1}}" for n in range(8)]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
+async def test_a_framework_drives_the_loop(scripted_upstream: ScriptedUpstream, tmp_path: Path, streamed: bool) -> None:
+    """What pydantic-ai makes of its own messages is known again by the gateway, turn after turn. Where it streams, it
+    takes the text before a call for the answer, and goes on: with the output of a tool that it has not used."""
+    async with a2a_server() as server, gateway(scripted_upstream, server, tmp_path) as (_, url):
+        provider = OpenAIProvider(base_url=url + "/v1", api_key="sk-me")
+        framework: Agent[None, str] = Agent(OpenAIChatModel("helper", provider=provider))
+
+        @framework.tool_plain
+        def weather(n: int) -> str:
+            """What it is like."""
+            return f"cold {n}"
+
+        history: list[Any] = []
+        answers = []
+        for asked_for in ("CALL weather", "so long"):
+            if streamed:
+                async with framework.run_stream(asked_for, message_history=history) as answer:
+                    answers.append(await answer.get_output())
+                    history = answer.all_messages()
+            else:
+                done = await framework.run(asked_for, message_history=history)
+                answers.append(done.output)
+                history = done.all_messages()
+        uses = sorted(record["agent"]["use"] for record in await exchanges(url) if "agent" in record)
+        if streamed:
+            assert (uses, answers[0]) == (["new", "retold"], "Let me see.")
+            assert answers[1].endswith("SO LONG")
+        else:
+            assert (uses, answers) == (["new", "resumed", "reused"], ["COLD 1", "SO LONG"])
 
 
 async def test_what_cannot_be_done_is_an_exception(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:

@@ -349,6 +349,17 @@ async def test_a_client_that_leaves_in_the_next_leg_cancels_the_agent(stage: Sta
     assert (one.backend.turns[0].cancelled, one.backend.turns[0].closed) == (1, True)
 
 
+async def test_a_client_that_goes_on_without_the_agent_holds_it_up_no_longer(stage: Stage) -> None:
+    one = await held_scene(stage, [looks("a")], growing("anew"))
+    first, held = await first_leg(stage, one, turn("hi"), CALL)
+    body = with_outputs(turn("hi"), first, "cold")
+    answer = await ask(stage, one, {**body, "messages": [*body["messages"], {"role": "user", "content": "and?"}]})
+    assert (text_of(answer), session_of(answer)[1]) == ("anew", "retold")
+    assert isinstance(held.error, AgentUnavailable)
+    await until(lambda: one.backend.turns[0].closed)
+    assert (one.backend.turns[0].cancelled, len(one.agent.parking)) == (1, 0)
+
+
 async def test_an_agent_that_breaks_off_its_request_ends_the_run(stage: Stage) -> None:
     one = await held_scene(stage, [looks("a")], [looks("b")])
     first, held = await first_leg(stage, one, turn("hi"), CALL)

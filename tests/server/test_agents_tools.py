@@ -265,10 +265,18 @@ async def test_unknown_ids_with_the_whole_conversation_are_told_anew(stage: Stag
 async def test_what_follows_the_outputs_is_refused_in_clear_words(stage: Stage) -> None:
     one = await scene(stage, pausing("", CALL), growing("done"))
     first = await ask(stage, one, turn("hi"))
-    body = with_outputs(turn("hi"), first, "cold")
-    answer = await ask(stage, one, {**body, "messages": [*body["messages"], {"role": "user", "content": "and?"}]})
+    answer = await ask(stage, one, chat(output(ids_of(first)[0]), {"role": "user", "content": "and?"}))
     assert (answer.status, answer.error_code) == (400, "unsupported_parameter")
-    assert text_of(await ask(stage, one, body)) == "done"
+    assert text_of(await ask(stage, one, with_outputs(turn("hi"), first, "cold"))) == "done"
+
+
+async def test_what_follows_the_outputs_in_a_whole_conversation_is_told_to_another(stage: Stage) -> None:
+    one = await scene(stage, pausing("", CALL), growing("anew"))
+    body = with_outputs(turn("hi"), await ask(stage, one, turn("hi")), "cold")
+    answer = await ask(stage, one, {**body, "messages": [*body["messages"], {"role": "user", "content": "and?"}]})
+    assert (text_of(answer), session_of(answer)[1]) == ("anew", "retold")
+    assert one.backend.turns[1].message.text.endswith("]:\ncold\n\n[User]:\nand?")
+    assert one.backend.resumed == []
 
 
 async def test_the_same_outputs_twice_act_once(stage: Stage) -> None:

@@ -43,11 +43,12 @@ class ExpiredCall:
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """The outputs of tools at the end of a request's messages. `by_id`: each call's; `followed`: there are messages
-    after them; `before`: outputs of other calls that stand further up."""
+    after them; `before`: outputs of other calls that stand further up; `whole`: the calls stand there, too."""
 
     by_id: dict[str, str]
     followed: bool
     before: dict[str, str] = field(default_factory=dict)
+    whole: bool = False
 
 
 def outputs_of(messages: Sequence[Message]) -> Outputs | None:
@@ -70,7 +71,8 @@ def outputs_of(messages: Sequence[Message]) -> Outputs | None:
         twice = sorted({id_ for place, (id_, _) in enumerate(found) if id_ in dict(found[:place])})
         raise MalformedRequest(f"there are two tool messages for {', '.join(twice)}; send one each", param="messages")
     before = {message.call_id: message.text for message in messages[:start] if message.role == "tool"}
-    return Outputs(by_id, stop < len(messages), before)
+    called = {call.id for message in messages[:start] for call in message.calls}
+    return Outputs(by_id, stop < len(messages), before, called.issuperset(by_id))
 
 
 class CallBook:

@@ -128,6 +128,8 @@ class Sessions:
     def expire(self, session: Session, at_s: float) -> None:
         """What a session waits for will not come in time: only one that was named is used again. A request that has the
         session has it still, to give back."""
+        if self._sessions.get(session.place) is not session:
+            return
         expired, dropped = self._book.expire(session.owner, session.calls, at_s)
         if self._shelf is not None:
             self._shelf.expire(session.agent, expired)
@@ -194,6 +196,9 @@ class Sessions:
             raise MissingToolOutputs(
                 f"there is no tool message for {', '.join(missing)}; add one each", param="messages"
             )
+        if outputs.followed and outputs.whole and not session.named:
+            self.give_up(Lease(session, SessionUse.RESUMED), at_s)
+            return None  # its client goes on without it, and tells another everything
         if outputs.followed:
             raise UnsupportedParameter(
                 "the agent waits for the outputs of its tool calls alone; send what follows them when it has answered",

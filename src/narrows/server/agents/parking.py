@@ -105,6 +105,11 @@ class Parking:
             if not parked.session.leased:
                 self._end(parked, Stopped(asyncio.get_running_loop().time()))
 
+    def end_left(self) -> None:
+        """End runs whose clients have gone on without them, so that their sessions are no more."""
+        for parked in [parked for parked in self._parked.values() if not parked.session.held]:
+            self.end(parked.session.id, AgentUnavailable("the client has gone on without the output"))
+
     async def close(self) -> None:
         """End all of them, as the gateway ends."""
         for parked in list(self._parked.values()):

@@ -330,7 +330,9 @@ def checkout(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> 
     digests = prefix_digests(owner, name, request.model, request.messages, tools)
     has_answers = any(message.role == "assistant" for message in request.messages)
     ask = Ask(owner, name, named.decode(), digests, has_answers, tools, outputs_of(request.messages))
-    return agent.sessions.checkout(ask, time(), Fresh("s_" + token_urlsafe(16), token_urlsafe(16)))
+    lease = agent.sessions.checkout(ask, time(), Fresh("s_" + token_urlsafe(16), token_urlsafe(16)))
+    agent.parking.end_left()
+    return lease
 
 
 def _new_id() -> str:
