@@ -99,7 +99,8 @@ class Talker(ScriptedBackend):
         self.given: dict[str, list[str]] = {}
 
     async def send(self, conversation: str, message: Outgoing) -> ScriptedTurn:
-        name = message.tools[0].name
+        name = message.text.partition(" ")[0]
+        assert [tool.name for tool in message.tools] == ([] if self.held else [name])
         self.given[conversation] = [message.text]
         if self.held:
             self.scripts.appendleft([Observation("", working=True)])
