@@ -24,6 +24,7 @@ from narrows.agents.run import (
     CancelBackend,
     Command,
     Complete,
+    Consult,
     Emit,
     Event,
     GaveUp,
@@ -46,6 +47,7 @@ from narrows.agents.run import (
     Tell,
     Ticked,
 )
+from narrows.agents.tools import APPROVAL_TOOL
 from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, GatewayError, ToolCallExpired
 
 RULES = RunRules()
@@ -220,6 +222,25 @@ def test_a_step_that_waits_for_a_person_can_be_an_error() -> None:
     run, told = begun(seen(1.0, waiting=(3,)), rules=RunRules(on_waiting=OnWaiting.ERROR))
     assert run.state is RunState.FAILED
     assert isinstance(told_error(told[0]), AgentWaiting)
+    assert told[0][0] == CancelBackend()
+
+
+def test_a_client_that_can_be_asked_about_such_a_step_is_asked_once() -> None:
+    rules = RunRules(on_waiting=OnWaiting.ASK, tools=frozenset({APPROVAL_TOOL}))
+    waiting = seen(1.0, "a", waiting=(3, 4))
+    run, told = begun(waiting, waiting, rules=rules)
+    assert [[command for command in commands if isinstance(command, Consult | Refuse)] for commands in told] == [
+        [Consult(3), Consult(4)],
+        [],
+    ]
+    assert not run.leg_over
+
+
+def test_a_client_that_cannot_be_asked_is_told_by_which_tool_it_could() -> None:
+    run, told = begun(seen(1.0, waiting=(3,)), rules=RunRules(on_waiting=OnWaiting.ASK, tools=frozenset({"weather"})))
+    assert run.state is RunState.FAILED
+    assert isinstance(told_error(told[0]), AgentWaiting)
+    assert APPROVAL_TOOL in str(told_error(told[0]))
     assert told[0][0] == CancelBackend()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from narrows.agents.request import Image
 from narrows.backends.cascade import CascadeBackend, CascadeOptions, CascadeTurn
 from narrows.backends.cascade.calls import CallFailed, Calls
 from narrows.backends.cascade.steps import NEVER_BEGAN_S, Snapshot, TurnReader, snapshot
+from narrows.backends.cascade.waiting import asked_by, interaction
 from narrows.backends.credentials import NoToken
-from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint, Outgoing, Verdict
 from narrows.cli.cascade_server.listener import Listener
 from narrows.cli.cascade_server.script import Refused
 from narrows.errors import (
@@ -214,17 +216,50 @@ async def test_an_agent_may_recover_from_an_error() -> None:
 
 
 @DIALECTS
-async def test_a_step_that_waits_is_shown_and_can_be_refused(classic: bool) -> None:
-    async with peer({"do": [{"act": "wait"}, TEXT]}, classic=classic) as one:
+@pytest.mark.parametrize(("allow", "status"), [(False, "CANCELED"), (True, "DONE")])
+async def test_a_step_that_waits_is_shown_and_decided(classic: bool, allow: bool, status: str) -> None:
+    async with peer({"do": [{"act": "wait", "message": "rm -r /"}, TEXT]}, classic=classic) as one:
         turn = await one.turn()
         while not (seen := await turn.look(1.0)).waiting:
             await asyncio.sleep(0.005)
         assert seen.outcome is None
-        await turn.refuse(seen.waiting[0])
+        assert turn.question(seen.waiting[0]) == '{"kind":"permission","asked":{"what":"rm -r /"}}'
+        turn.decide(seen.waiting[0], Verdict(allow=allow))
         last = (await looks(turn))[-1]
         steps = one.server.service.conversations["cascade-1"].steps
     assert answer_text(last.texts) == "Hello"
-    assert [step["status"] for step in steps if step["type"].endswith("RUN_COMMAND")] == ["CORTEX_STEP_STATUS_CANCELED"]
+    (waited,) = [step for step in steps if step["type"].endswith("RUN_COMMAND")]
+    assert waited["status"] == f"CORTEX_STEP_STATUS_{status}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "verdict", "said"),
+    [
+        ({"runCommand": {}}, "command", Verdict(allow=True), {"runCommand": {"confirm": True}}),
+        ({"run_command": {"line": "ls"}}, "command", Verdict(allow=False), {"runCommand": {"confirm": False}}),
+        ({"askQuestion": {"q": "?"}}, "question", Verdict(allow=False, answer="A"), {"askQuestion": {"answer": "A"}}),
+        ({"permission": {}}, "permission", Verdict(allow=True), {"permission": {"allow": True}}),
+        (None, "permission", Verdict(allow=False), {"permission": {"allow": False}}),
+    ],
+)
+def test_what_a_step_waits_for_and_how_it_is_told(
+    asked: dict[str, Any] | None, kind: str, verdict: Verdict, said: dict[str, Any]
+) -> None:
+    step = {"requestedInteraction": asked}
+    words = next(iter(asked.values())) if asked else {}
+    assert json.loads(asked_by(step)) == {"kind": kind, "asked": words}
+    assert interaction(step, verdict) == said
+
+
+async def test_a_verdict_that_cannot_be_told_fails_the_run() -> None:
+    refused = {"method": "HandleCascadeUserInteraction", "code": "invalid_argument", "message": "no such step"}
+    async with peer({"do": [{"act": "wait"}, TEXT]}, failures=[refused]) as one:
+        turn = await one.turn()
+        while not (seen := await turn.look(1.0)).waiting:
+            await asyncio.sleep(0.005)
+        turn.decide(seen.waiting[0], Verdict(allow=False))
+        with pytest.raises(AgentFailed, match="no such step"):
+            await looks(turn)
 
 
 @DIALECTS

@@ -6,7 +6,7 @@ import pytest
 
 from narrows.agents.observation import Observation
 from narrows.backends.scripted import ScriptedBackend
-from narrows.backends.types import ConversationLost, LookFailed, Outgoing
+from narrows.backends.types import ConversationLost, LookFailed, Outgoing, Verdict
 from narrows.errors import AgentFailed
 
 HI = Outgoing("hi", "1")
@@ -27,11 +27,11 @@ async def test_each_turn_plays_its_script_and_stays_at_its_end() -> None:
 async def test_what_is_told_is_kept() -> None:
     backend = ScriptedBackend()
     turn = await backend.send(await backend.start(), HI)
-    await turn.refuse(3)
+    turn.decide(3, Verdict(allow=False))
     await turn.cancel()
     await turn.close()
     backend.close()
-    assert (turn.refused, turn.cancelled, turn.closed) == ([3], 1, True)
+    assert (turn.decided, turn.cancelled, turn.closed) == ([(3, Verdict(allow=False))], 1, True)
 
 
 async def test_failures_are_raised_once() -> None:

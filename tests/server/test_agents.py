@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from narrows.agents.observation import Broken, Finish, Observation, StepText, Usage
-from narrows.backends.types import LookFailed
+from narrows.backends.types import LookFailed, Verdict
 from narrows.core.sse import EventStreamDecoder
 from narrows.errors import AgentFailed, AgentRateLimited, AgentUnavailable, SessionDiverged
 from narrows.records.types import Outcome
@@ -400,7 +400,7 @@ async def test_an_agent_that_waits_for_a_person(stage: Stage, stream: bool) -> N
     assert (answer.values(b"x-should-retry"), one.backend.turns[0].cancelled) == ([b"false"], 1)
     other = await scene(stage, [waiting, waiting, *growing("x")])
     assert text_of(await ask(stage, other, chat("hi", stream=stream))) == "x"
-    assert other.backend.turns[0].refused == [2]
+    assert other.backend.turns[0].decided == [(2, Verdict(allow=False))]
 
 
 async def test_more_runs_than_places_wait_and_more_than_that_are_refused(stage: Stage) -> None:

@@ -28,6 +28,7 @@ from narrows.agents.run import (
     CancelBackend,
     Command,
     Complete,
+    Consult,
     Emit,
     Event,
     GaveUp,
@@ -50,6 +51,7 @@ from narrows.agents.run import (
     Tell,
     Ticked,
 )
+from narrows.agents.tools import APPROVAL_TOOL
 from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, DownstreamError, GatewayError
 
 _GROWTH = 1.5
@@ -172,10 +174,12 @@ def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step
 
 def _go_on(run: Run, seen: Observation, rules: RunRules, commands: list[Command], *, changed: bool) -> Step:
     asked = tuple(step for step in seen.waiting if step not in run.refused)
-    if asked and rules.on_waiting is OnWaiting.ERROR:
-        return _ended(run, RunState.FAILED, AgentWaiting("the agent waits for a person's permission or answer"))
+    asks = rules.on_waiting is OnWaiting.ASK and APPROVAL_TOOL in rules.tools
+    if asked and rules.on_waiting is not OnWaiting.DENY and not asks:
+        how = f"; offer the tool {APPROVAL_TOOL} to be asked" if rules.on_waiting is OnWaiting.ASK else ""
+        return _ended(run, RunState.FAILED, AgentWaiting(f"the agent waits for a person's permission or answer{how}"))
     run = replace(run, refused=run.refused.union(asked), waiting_s=_next_wait(run, changed, rules))
-    return run, (*commands, *map(Refuse, asked), Look(run.waiting_s))
+    return run, (*commands, *(Consult(step) if asks else Refuse(step) for step in asked), Look(run.waiting_s))
 
 
 def _asking(run: Run, at_s: float, rules: RunRules, commands: list[Command]) -> Step:

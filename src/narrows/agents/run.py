@@ -55,9 +55,10 @@ class OnDisconnect(StrEnum):
 
 
 class OnWaiting(StrEnum):
-    """What is done about a step that waits for a person. Nothing is ever approved."""
+    """What is done about a step that waits for a person. Nothing is approved but by the client's own word."""
 
     DENY = "deny"
+    ASK = "ask"
     ERROR = "error"
 
 
@@ -91,8 +92,8 @@ class RunRules:
 class Run:
     """A run as it stands. `accepted_s`: when its leg began; `progressed_s`: when something last changed; `begun`: the
     agent has been given what the leg brings; `failing`: looks that failed in a row, since `failing_since_s`;
-    `waiting_s`: what was waited before the next look; `refused`: steps that were denied; `detached`: nobody reads;
-    `read_s`: when somebody last did.
+    `waiting_s`: what was waited before the next look; `refused`: steps that waited for a person, and were denied, or
+    asked about; `detached`: nobody reads; `read_s`: when somebody last did.
 
     `calls`: those of its client's tools that the agent waits for, of which the leg ends with the first `asked`;
     `unasked`: calls that the client is to be asked for before the agent hears of anything; `held`: they hold the agent
@@ -309,6 +310,13 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Consult:
+    """Have the client asked about a step that waits for a person."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class CancelBackend:
     """Stop the agent, and wait until it has."""
 
@@ -320,4 +328,4 @@ class Release:
     completed: bool
 
 
-Command = Begin | Look | Open | Emit | Complete | Ask | Tell | Refuse | CancelBackend | Release
+Command = Begin | Look | Open | Emit | Complete | Ask | Tell | Refuse | Consult | CancelBackend | Release

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from blake3 import blake3
 from msgspec.json import encode
+
+APPROVAL_TOOL: Final = "narrows_approval"
+"""The tool by which a client is asked for its word, where an agent waits for a person's: no agent is offered it."""
 
 
 @dataclass(frozen=True, slots=True)

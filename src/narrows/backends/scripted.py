@@ -1,7 +1,7 @@
 """A backend in memory that does what it is told, for tests and for trying a set-up without an agent.
 
 A script is a list of observations or errors; each look takes the next one, and the last one stays. `gate`, where there
-is one, is waited for by every look. What was started, sent, refused and cancelled is there to be looked at.
+is one, is waited for by every look. What was started, sent, decided and cancelled is there to be looked at.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from narrows.agents.observation import Observation
 from narrows.agents.tools import CallOutput
-from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing, Verdict
 from narrows.errors import GatewayError
 
 Scripted = Observation | LookFailed | GatewayError
@@ -29,7 +29,7 @@ class ScriptedTurn:
     gate: asyncio.Event | None = None
     steps: int | None = None
     looks: int = 0
-    refused: list[int] = field(default_factory=list)
+    decided: list[tuple[int, Verdict]] = field(default_factory=list)
     cancelled: int = 0
     closed: bool = False
 
@@ -42,8 +42,11 @@ class ScriptedTurn:
             return found
         raise found
 
-    async def refuse(self, step: int) -> None:
-        self.refused.append(step)
+    def question(self, step: int) -> str:
+        return f'{{"kind": "permission", "asked": {{"step": {step}}}}}'
+
+    def decide(self, step: int, verdict: Verdict) -> None:
+        self.decided.append((step, verdict))
 
     async def cancel(self) -> None:
         self.cancelled += 1

@@ -47,6 +47,14 @@ class Outgoing:
     images: tuple[Image, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person says to a step that waits for one; `answer`: to a question."""
+
+    allow: bool
+    answer: str = ""
+
+
 class Turn(Protocol):
     """One message and its answer."""
 
@@ -65,12 +73,13 @@ class Turn(Protocol):
         """
         ...
 
-    async def refuse(self, step: int) -> None:
-        """Say no to a step that waits for a person.
+    def question(self, step: int) -> str:
+        """What a step asks that waits for a person, as JSON: `kind`, which is `command`, `question` or `permission`,
+        and `asked`, in the server's own form."""
+        ...
 
-        Raises:
-            GatewayError: it could not be said.
-        """
+    def decide(self, step: int, verdict: Verdict) -> None:
+        """Tell a step that waits for a person what was decided. That it could not be told, a look will raise."""
         ...
 
     async def cancel(self) -> None:

@@ -18,6 +18,7 @@ from narrows.agents.observation import Observation
 from narrows.backends.a2a.failures import READABLE, as_error
 from narrows.backends.a2a.tasks import TaskReader
 from narrows.backends.news import News
+from narrows.backends.types import Verdict
 from narrows.errors import AgentFailed, AgentOverloaded, AgentRateLimited, AgentUnavailable
 
 POLLS_S: Final = (0.1, 2.0)
@@ -65,7 +66,11 @@ class A2ATurn:
             usage=reader.usage if reader.outcome is not None else None,
         )
 
-    async def refuse(self, step: int) -> None:
+    def question(self, step: int) -> str:  # noqa: ARG002 # the protocol's
+        """No step is ever shown as waiting."""
+        return "{}"
+
+    def decide(self, step: int, verdict: Verdict) -> None:
         """No step is ever shown as waiting."""
 
     async def cancel(self) -> None:

@@ -22,7 +22,8 @@ from narrows.agents.observation import Observation
 from narrows.agents.tools import CallOutput
 from narrows.backends.cascade.calls import CallFailed, Calls
 from narrows.backends.cascade.steps import Snapshot, TurnReader, get, snapshot, whole
-from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing
+from narrows.backends.cascade.waiting import asked_by, interaction
+from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing, Verdict
 from narrows.errors import (
     AgentError,
     AgentFailed,
@@ -175,6 +176,7 @@ class CascadeTurn:
         self._clock = clock
         self._version = ""
         self._classic = "clientMessageId" not in request
+        self._deciding: list[asyncio.Task[None]] = []
         self._sending = asyncio.create_task(self._send(request))
 
     @property
@@ -183,6 +185,9 @@ class CascadeTurn:
 
     async def look(self, wait_s: float) -> Observation:
         self._heed_send()
+        for telling in self._deciding:
+            if telling.done():
+                telling.result()
         try:
             seen = await (self._two_calls() if self._classic else self._one_call(wait_s))
         except CallFailed as error:
@@ -194,16 +199,14 @@ class CascadeTurn:
         self._heed_send()
         return self._reader.read(seen, self._clock())
 
-    async def refuse(self, step: int) -> None:
-        interaction = {"trajectoryId": self._conversation, "stepIndex": step, "permission": {"allow": False}}
-        asked = get(self._reader.steps.get(step, {}), "requestedInteraction")
-        if isinstance(asked, Mapping) and get(asked, "runCommand") is not None:
-            interaction = {**interaction, "runCommand": {"confirm": False}}
-            del interaction["permission"]
-        elif isinstance(asked, Mapping) and get(asked, "askQuestion") is not None:
-            interaction = {**interaction, "askQuestion": {"answer": ""}}
-            del interaction["permission"]
-        await self._tell("HandleCascadeUserInteraction", {"interaction": interaction})
+    def question(self, step: int) -> str:
+        return asked_by(self._reader.steps.get(step, {}))
+
+    def decide(self, step: int, verdict: Verdict) -> None:
+        said = interaction(self._reader.steps.get(step, {}), verdict)
+        said |= {"trajectoryId": self._conversation, "stepIndex": step}
+        telling = self._tell("HandleCascadeUserInteraction", {"interaction": said})
+        self._deciding.append(asyncio.create_task(telling))
 
     async def cancel(self) -> None:
         """A message on its way is waited for, or its run would begin after this; one that was refused has no run, and
@@ -214,8 +217,10 @@ class CascadeTurn:
             await self._tell("CancelCascadeInvocation", {})
 
     async def close(self) -> None:
-        self._sending.cancel()
-        await asyncio.gather(self._sending, return_exceptions=True)
+        tasks = (self._sending, *self._deciding)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tell(self, method: str, request: dict[str, Any]) -> None:
         try:

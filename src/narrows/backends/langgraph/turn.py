@@ -36,6 +36,7 @@ from narrows.backends.langgraph.messages import (
     usage_of,
 )
 from narrows.backends.news import News
+from narrows.backends.types import Verdict
 from narrows.errors import AgentFailed, AgentRateLimited, AgentWaiting, GatewayError
 
 TOOLS_NODE: Final = "tools"
@@ -89,7 +90,11 @@ class LangGraphTurn:
             usage=self._usage,
         )
 
-    async def refuse(self, step: int) -> None:
+    def question(self, step: int) -> str:  # noqa: ARG002 # the protocol's
+        """No step is ever shown as waiting."""
+        return "{}"
+
+    def decide(self, step: int, verdict: Verdict) -> None:
         """No step is ever shown as waiting."""
 
     async def cancel(self) -> None:

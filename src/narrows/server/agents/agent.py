@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from narrows.agents.request import ChatRequest
-from narrows.agents.run import RunRules
+from narrows.agents.run import OnWaiting, RunRules
 from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
-from narrows.agents.tools import ClientTool, ToolPath
+from narrows.agents.tools import APPROVAL_TOOL, ClientTool, ToolPath
 from narrows.backends.types import Backend
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
@@ -65,13 +65,18 @@ class Agent:
                 "this agent takes text alone; send its messages without images", param="messages"
             )
 
+    def offered(self, tools: Sequence[ClientTool]) -> tuple[ClientTool, ...]:
+        """Those of a client's tools that the agent is to know of."""
+        asks = self.settings.on_waiting is OnWaiting.ASK
+        return tuple(tool for tool in tools if not (asks and tool.name == APPROVAL_TOOL))
+
     def _check_tools(self, request: ChatRequest) -> None:
         """Refuse tools that cannot be offered.
 
         Raises:
             UnsupportedParameter: there are such.
         """
-        if not request.tools or self.tool_path is not None:
+        if not self.offered(request.tools) or self.tool_path is not None:
             return
         why = "its server takes none, and its own model calls do not pass the gateway (see `correlation`)"
         if self.settings.tools is ToolPolicy.OFF:

@@ -27,6 +27,7 @@ from narrows.agents.run import (
     CancelBackend,
     Command,
     Complete,
+    Consult,
     Emit,
     Event,
     GaveUp,
@@ -79,7 +80,7 @@ class Reader(Protocol):
 class Part:
     """What a leg is made of beside its rules. `begin` gives the agent its message, or what it waits for; `release` lets
     go of the session, with what the client has been told as the answer, and gives the calls that wait now; `streams`:
-    it is told piece by piece; `traffic`: the agent's model calls."""
+    it is told piece by piece; `traffic`: the agent's model calls; `consult` has the client asked about a step."""
 
     places: asyncio.Semaphore
     begin: Callable[[], Awaitable[backends.Turn]]
@@ -87,6 +88,7 @@ class Part:
     release: Callable[[Run, backends.Turn | None, str], tuple[PendingCall, ...]]
     streams: bool
     traffic: RunTraffic
+    consult: Callable[[backends.Turn, int], None]
 
 
 class Performance:
@@ -251,7 +253,11 @@ class Performance:
             case Complete() | Ask() | Tell():
                 self._answer(command)
             case Refuse(step):
-                await self._said(lambda turn: turn.refuse(step))
+                assert self._turn is not None
+                self._turn.decide(step, backends.Verdict(allow=False))
+            case Consult(step):
+                assert self._turn is not None
+                self._part.consult(self._turn, step)
             case CancelBackend():
                 await self._said(lambda turn: turn.cancel())
             case Release():

@@ -113,6 +113,7 @@ class AgentPlane:
                 turn.release,
                 request.stream,
                 turn.traffic,
+                turn.consult,
             ),
             agent.rules(request, turn.tools),
             reader,
@@ -143,11 +144,13 @@ class AgentPlane:
     def tools(self, agent_name: str, session_id: str) -> tuple[ClientTool, ...]:
         """The client's tools that the session's run has; none where there is no run."""
         turn = self._turns.get((agent_name, session_id))
-        if turn is not None and turn.leased:
-            return turn.tools
         agent = self.named(agent_name)
-        parked = None if agent is None else agent.parking.find(session_id)
-        return () if parked is None else parked.tools
+        if agent is None:
+            return ()
+        if turn is not None and turn.leased:
+            return agent.offered(turn.tools)
+        parked = agent.parking.find(session_id)
+        return () if parked is None else agent.offered(parked.tools)
 
     def called(self, agent_name: str, session_id: str, calls: Sequence[AgentCall], deliver: Deliver) -> bool:
         """The agent has called tools of its client, in a request that is held open until `deliver` is given their

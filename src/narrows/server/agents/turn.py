@@ -33,6 +33,7 @@ from narrows.errors import (
 from narrows.records.types import AgentFigures
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import Asking, ClientReader
+from narrows.server.agents.consulting import asking_a_person
 from narrows.server.agents.parking import HeldCalls, Parked, call_outputs, outputs_for
 from narrows.server.agents.performing import Performance
 
@@ -107,6 +108,10 @@ class AgentTurn:
         self._performance.called(held.calls)
         return True
 
+    def consult(self, turn: Turn, step: int) -> None:
+        """The client is asked about a step that waits for a person."""
+        self.called(asking_a_person(turn, step))
+
     def give_up(self, error: GatewayError) -> bool:
         """The run cannot go on. Whether there is one."""
         if not self._leased or self._performance is None:
@@ -178,7 +183,7 @@ class AgentTurn:
     def _outgoing(self, text: str) -> Outgoing:
         request = self._request
         steps = self._lease.session.steps
-        tools = request.tools if self._agent.tool_path is ToolPath.PAUSE else ()
+        tools = self._agent.offered(request.tools) if self._agent.tool_path is ToolPath.PAUSE else ()
         return Outgoing(text, token_urlsafe(16), steps, request.max_output_tokens, tools)
 
     async def _resume(self) -> Turn:
