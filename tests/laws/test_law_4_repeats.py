@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from narrows.plan import DecisionCache, FoldTask, Forwarded, fold_parts, forwarded, plan_body, plan_located, task_of
 from narrows.policy import Kind, Scope
@@ -99,6 +100,6 @@ def test_nothing_is_referred_to_where_earlier_outputs_are_not_all_in_the_body(te
     body, policy = body_with(messages_of(texts)), EAGER
     found = WIRE.locate(body, Scope.STABLE)
     assert isinstance(found, Located)
-    plans = [plan_located(body, replace(found, history_complete=False), policy, None)]
+    plans = [plan_located(body, structs.replace(found, history_complete=False), policy, None)]
     plans.append(plan_body(body, WIRE, replace(policy, scope=Scope.LATEST)))
     assert all(one.outcome.decision.result.kind is not Kind.REPEAT for plan in plans for one in plan.parts)

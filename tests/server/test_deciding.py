@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from narrows.core.tokens import TOKENIZER
-from narrows.plan import DecisionCache, PartOutcome, plan_body
+from narrows.plan import DecisionCache, PartOutcome, assemble, plan_body, replayed_plan
 from narrows.policy import Kind, Policy, Scope
 from narrows.server.deciding import Deciding, Run
 from narrows.server.plan_pool import PlanPool
@@ -57,16 +58,16 @@ async def deciding_with(workers: int = 1, cache: DecisionCache | None = None) ->
 @pytest.mark.parametrize(("workers", "length"), [(1, 1), (2, 300)])
 async def test_outcomes_are_the_plans_own(workers: int, length: int) -> None:
     run = run_of(outputs(7, length))
-    async with deciding_with(workers) as deciding:
-        assert deciding.remembered(run) is None
+    cache = DecisionCache(8 << 20)
+    async with deciding_with(workers, cache) as deciding:
+        assert replayed_plan(run.body, run.located, run.policy, cache) is None
         made = await deciding.decide(run)
         assert made.outcomes == expected(run)
         assert sum(one.decision.result.kind is Kind.REPEAT for one in made.outcomes) == (6 if length == 1 else 0)
         assert made.fresh == set(range(1, 8))
-        again = deciding.remembered(run)
+        again = replayed_plan(run.body, run.located, run.policy, cache)
         assert again is not None
-        assert again.outcomes == made.outcomes
-        assert again.replayed == [False, *[True] * 7]
+        assert again == assemble(run.located, made.outcomes, [False, *[True] * 7])
 
 
 async def test_a_turn_is_decided_from_what_is_remembered_of_those_before() -> None:
@@ -103,11 +104,11 @@ async def test_runs_of_a_body_go_on_from_each_other(size: int) -> None:
     parts = whole.located.parts
     async with deciding_with() as deciding:
         found: list[PartOutcome] = []
-        run = replace(whole, located=replace(whole.located, parts=parts[:size]))
+        run = replace(whole, located=structs.replace(whole.located, parts=parts[:size]))
         while run.located.parts:
             made = await deciding.decide(run)
             found += made.outcomes
-            rest = replace(whole.located, parts=parts[len(found) : len(found) + size])
+            rest = structs.replace(whole.located, parts=parts[len(found) : len(found) + size])
             run = replace(run, located=rest, past=run.past_after(made.outcomes))
         assert found == expected(whole)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from narrows.wire.items import Fields
 from narrows.wire.types import Role
 
 
-@dataclass(slots=True)
 class Notes(ConversationReader):
     def read_item(self, fields: Fields, fault: str | None) -> None:
         if "call" in fields:
@@ -98,7 +96,6 @@ def test_outputs_are_counted_and_chained() -> None:
         assert part.chain == (chain if before else None)
 
 
-@dataclass(slots=True)
 class Words(ConversationReader):
     """Every item is a user's text."""
 
@@ -120,7 +117,9 @@ class Words(ConversationReader):
 )
 def test_user_text_in_a_frame_that_no_person_types_is_an_observation(text: str, role: Role) -> None:
     body = json.dumps([{"said": text}]).encode()
-    (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
+    words = Words(body, None)
+    words.acted = True
+    (part,) = words.read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is role
     assert (part.output is not None) is (role is Role.OBSERVATION and len(text) > 512)
 
@@ -134,7 +133,9 @@ def test_before_the_model_has_spoken_there_is_nothing_to_observe() -> None:
 
 def test_a_literal_that_cannot_be_decoded_is_no_observation() -> None:
     body = b'[{"said": "\\ud800\\n(Current directory: /)\\nbash-$"}]'
-    (part,) = Words(body, None, acted=True).read(jsonscan.elements(body, 0, len(body), None)).parts
+    words = Words(body, None)
+    words.acted = True
+    (part,) = words.read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is Role.USER
 
 

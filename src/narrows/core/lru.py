@@ -30,12 +30,13 @@ class BoundedMemory(Generic[Value]):
 
     def get(self, key: bytes) -> Value | None:
         """The value, which becomes the most recently used; None where it is not held."""
-        value = self.peek(key)
-        if value is None:
+        entry = self._entries.get(key)
+        if entry is None:
             self.misses += 1
-        else:
-            self.hits += 1
-        return value
+            return None
+        self.hits += 1
+        self._entries.move_to_end(key)
+        return entry[0]
 
     def peek(self, key: bytes) -> Value | None:
         """As `get`, without counting."""

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from narrows.compressors.types import Classifier, Kept, Reason
 from narrows.core.digest import call_digest, part_digest
@@ -50,6 +50,7 @@ __all__ = [
     "part_key",
     "plan_body",
     "plan_located",
+    "replayed_plan",
     "task_of",
     "tasks_of",
     "untouched_plan",
@@ -71,8 +72,7 @@ class PlannedPart(Struct, frozen=True, gc=False):
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True, gc=False):
     """Everything that was decided about a body. `untouched` says why, where the whole body stays as it is; otherwise
     `located` and `encoding` are there. `apply_edits(body, plan.edits)` is what goes upstream. `settled` counts parts
     that stay and are not among `parts`, because the body was condensed."""
@@ -136,6 +136,35 @@ def _alone(task: PartTask, key: bytes, classifier: Classifier | None, cache: Dec
     if own != key:
         cache.put(own, outcome)
     return outcome
+
+
+def replayed_plan(
+    body: bytes, located: Located, policy: Policy, cache: DecisionCache, settled: Settled = ()
+) -> Plan | None:
+    """The plan, where the cache knows every outcome that takes work; `settled` as `condensed` gave it.
+
+    One pass over the parts and nothing else: all parts of a conversation but the newest come again on every turn.
+    """
+    encoding, level = encoding_for_model(located.model), policy.level
+    context, smallest = cache.context(policy, encoding), cache.smallest_min_bytes(policy)
+    refers, recall = may_refer(located, policy), cache.get
+    planned: list[PlannedPart] = []
+    edits: list[Edit] = []
+    for part in located.parts:
+        span = part.span
+        size = span.stop - span.start - 2
+        if size < smallest or part.fault is not None or level is Level.OFF:
+            kept = _kept_without_work(part, level, smallest)
+            assert kept is not None
+            planned.append(PlannedPart(part, stays(kept, size), replayed=False))
+            continue
+        outcome = recall(context + ((refers and part.chain) or part.digest or _digest(body, part)))
+        if outcome is None:
+            return None
+        planned.append(PlannedPart(part, outcome, replayed=True))
+        if outcome.replacement is not None:
+            edits.append(Edit(span, outcome.replacement))
+    return Plan(tuple(planned), tuple(edits), located, None, encoding, settled)
 
 
 def untouched_plan(untouched: Untouched) -> Plan:

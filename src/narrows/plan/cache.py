@@ -27,6 +27,11 @@ class DecisionCache:
         self.readings = ReadingMemory(limit_bytes // 4)
         self._contexts: dict[tuple[Policy, Encoding], bytes] = {}
         self._last: tuple[Policy, Encoding, bytes] | None = None
+        self._smallest: tuple[Policy, int] | None = None
+        self.get = self._outcomes.get
+        """The remembered outcome of the task with a key, or None."""
+        self.peek = self._outcomes.peek
+        """The same, counted neither as a hit nor as a miss: for what is needed on the way to an outcome."""
 
     def context(self, policy: Policy, encoding: Encoding) -> bytes:
         """The part of a key that all parts of a body share."""
@@ -41,13 +46,11 @@ class DecisionCache:
         self._last = policy, encoding, known
         return known
 
-    def get(self, key: bytes) -> PartOutcome | None:
-        """The remembered outcome of the task with this key."""
-        return self._outcomes.get(key)
-
-    def peek(self, key: bytes) -> PartOutcome | None:
-        """The same, counted neither as a hit nor as a miss: for what is needed on the way to an outcome."""
-        return self._outcomes.peek(key)
+    def smallest_min_bytes(self, policy: Policy) -> int:
+        """The policy's, which costs as much to find as all the rest for a small part."""
+        if self._smallest is None or self._smallest[0] is not policy:
+            self._smallest = policy, policy.smallest_min_bytes
+        return self._smallest[1]
 
     def put(self, key: bytes, outcome: PartOutcome) -> None:
         """Remember an outcome."""

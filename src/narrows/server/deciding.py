@@ -93,12 +93,6 @@ class Deciding:
         for task in self._in_flight.values():
             task.cancel()
 
-    def remembered(self, run: Run) -> Outcomes | None:
-        """The outcomes of a run, where the cache knows them all."""
-        keys = keys_of(run.body, run.located, run.policy, self._cache)
-        known, complete = self._remembered(keys)
-        return _in_order(keys, known, frozenset()) if complete else None
-
     async def decide(self, run: Run) -> Outcomes:
         """The outcomes of a run."""
         keys = keys_of(run.body, run.located, run.policy, self._cache)

@@ -11,9 +11,11 @@ import gc
 import os
 import signal
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing import connection, parent_process
+
+from msgspec.structs import replace
 
 from narrows.classifiers import load
 from narrows.compressors.types import Classifier

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec.structs import replace
 
 from narrows.core.effort import Effort, OutOfEffortError
 from narrows.errors import Overloaded
@@ -30,6 +31,7 @@ from narrows.plan import (
     Settled,
     assemble,
     condensed,
+    replayed_plan,
     untouched_plan,
 )
 from narrows.policy import Policy
@@ -141,10 +143,8 @@ class Planner:
         if isinstance(located, Untouched):
             return untouched_plan(located)
         located, settled = condensed(located, policy)
-        known = self._deciding.remembered(Run(body, policy, located))
-        if known is not None:
-            return assemble(located, known.outcomes, known.replayed, settled)
-        return Unfinished(body, wire, policy, located, settled)
+        plan = replayed_plan(body, located, policy, self.cache, settled)
+        return Unfinished(body, wire, policy, located, settled) if plan is None else plan
 
     async def finish(self, unfinished: Unfinished) -> Plan:
         """The plan, made with the help of the planning processes.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from sys import getsizeof
 from typing import Self
 
@@ -44,34 +43,50 @@ def called(name: str, arguments: str) -> Called:
     return call, call_digest(call)
 
 
-@dataclass(slots=True)
 class ConversationReader(ABC):
-    """Reads item after item; what it knows at each is a function of the items before."""
+    """Reads item after item; what it knows at each is a function of the items before.
 
-    body: bytes
-    effort: Effort | None
-    parts: list[Part] = field(default_factory=list)
-    calls: dict[str, Called] = field(default_factory=dict)
-    """By id; of two with one id the nearer wins."""
-    calls_bytes: int = 0
-    """About what the calls take in memory."""
-    index: int = -1
-    """Of the item that was read last."""
-    acted: bool = False
-    """The model has spoken: what it did can be observed from here on. A task in a harness's frame stays a person's."""
-    latest_tool: int = -1
-    latest_user: int = -1
-    outputs: int = 0
-    """Tool outputs so far."""
-    answers: dict[tuple[str, bytes], int] = field(default_factory=dict)
-    """The outputs that were the first to say a text for a call, by the call's id and the text's digest. Another one
-    that says the same is the same message again: it goes out as that did, and takes no part in repeats."""
-    identity: str | None = None
-    """Of the call that the present output answers."""
-    output_texts: int = 0
-    """Texts of the latest of them so far."""
-    chain: bytes = b""
-    """`chain_digest` up to the latest one that has a digest."""
+    `calls` are by id; of two with one id the nearer wins. `calls_bytes`: about what they take in memory. `index` is the
+    number of the item that was read last. `acted`: the model has spoken, so what it did can be observed from here on,
+    while a task in a harness's frame stays a person's. `outputs` counts tool outputs so far. `answers` are those that
+    were the first to say a text for a call, by the call's id and the text's digest: another one that says the same is
+    the same message again, goes out as that did, and takes no part in repeats. `identity` names the call that the
+    present output answers, `output_texts` counts its texts so far, and `chain` is the `chain_digest` up to the latest
+    text that has a digest.
+    """
+
+    __slots__ = (
+        "acted",
+        "answers",
+        "body",
+        "calls",
+        "calls_bytes",
+        "chain",
+        "effort",
+        "identity",
+        "index",
+        "latest_tool",
+        "latest_user",
+        "output_texts",
+        "outputs",
+        "parts",
+    )
+
+    def __init__(self, body: bytes, effort: Effort | None) -> None:
+        self.body = body
+        self.effort = effort
+        self.parts: list[Part] = []
+        self.calls: dict[str, Called] = {}
+        self.calls_bytes = 0
+        self.index = -1
+        self.acted = False
+        self.latest_tool = -1
+        self.latest_user = -1
+        self.outputs = 0
+        self.answers: dict[tuple[str, bytes], int] = {}
+        self.identity: str | None = None
+        self.output_texts = 0
+        self.chain = b""
 
     @abstractmethod
     def read_item(self, fields: Fields, fault: str | None) -> None:
@@ -80,8 +95,13 @@ class ConversationReader(ABC):
 
     def copy(self, body: bytes, effort: Effort | None) -> Self:
         """The same knowledge, about to read on in `body`; `b""` where it is only kept."""
-        parts, calls, answers = self.parts.copy(), self.calls.copy(), self.answers.copy()
-        return replace(self, body=body, effort=effort, parts=parts, calls=calls, answers=answers)
+        other = type(self)(body, effort)
+        other.parts, other.calls, other.answers = self.parts.copy(), self.calls.copy(), self.answers.copy()
+        other.calls_bytes, other.index, other.acted = self.calls_bytes, self.index, self.acted
+        other.latest_tool, other.latest_user = self.latest_tool, self.latest_user
+        other.outputs, other.identity = self.outputs, self.identity
+        other.output_texts, other.chain = self.output_texts, self.chain
+        return other
 
     @property
     def size_bytes(self) -> int:
@@ -114,12 +134,12 @@ class ConversationReader(ABC):
         """A part: the string literal at `place`."""
         role, call, fault = of
         tool_call, digest_of_call = call or (None, b"")
-        span = Span(*place)
-        if role is Role.USER and self.acted and _is_observation(span.of(self.body)):
+        start, stop = place
+        if role is Role.USER and self.acted and _is_observation(self.body[start:stop]):
             role = Role.OBSERVATION
             self.begin_output()
-        worth = fault is None and len(span) >= DIGEST_FROM_BYTES
-        digest = part_digest(span.of(self.body), role, digest_of_call) if worth else None
+        worth = fault is None and stop - start >= DIGEST_FROM_BYTES
+        digest = part_digest(self.body[start:stop], role, digest_of_call) if worth else None
         output = chain = None
         if role is not Role.USER:
             self.output_texts += 1
@@ -127,7 +147,7 @@ class ConversationReader(ABC):
                 output = OutputPlace(self.outputs, self.output_texts)
                 before, self.chain = self.chain, chain_digest(self.chain, digest, output)
                 chain = self.chain if before else None
-        self.parts.append(Part(pointer, self.index, role, span, tool_call, fault, digest, output, chain))
+        self.parts.append(Part(pointer, self.index, role, Span(start, stop), tool_call, fault, digest, output, chain))
 
     def _said_again(self, digest: bytes) -> bool:
         if self.identity is None:

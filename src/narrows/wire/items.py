@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
+
+from msgspec import Struct
 
 from narrows.core import jsonscan, jsonstr
 from narrows.core.effort import Effort
@@ -46,8 +47,7 @@ class ItemReader(Protocol):
 Reader = TypeVar("Reader", bound=ItemReader)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True, gc=False):
     """What a memory knows of the array that begins at a body's byte `start`: its marks, which may go on beyond its end,
     and the reading that its items begin with."""
 
@@ -69,7 +69,8 @@ def open_body(
     Raises:
         OutOfEffortError: there is more to read than the effort allows.
     """
-    found = array.search(body, 0, _KEY_WITHIN_BYTES) if memory is not None else None
+    worth = memory is not None and len(body) > STEP_BYTES
+    found = array.search(body, 0, _KEY_WITHIN_BYTES) if worth else None
     known = None
     if memory is not None and found is not None:
         start = found.end() - 1
@@ -191,7 +192,7 @@ def literal_at(body: bytes, place: Place | None) -> bytes:
 
 def text_at(body: bytes, place: Place | None) -> str | None:
     """The text of a string value; None where it is absent, another type, or unreadable."""
-    literal = literal_at(body, place)
+    literal = body[place[0] : place[1]] if place else b""
     if b"\\" not in literal and literal[:1] == b'"':
         return literal[1:-1].decode()
     try:

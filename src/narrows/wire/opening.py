@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
@@ -33,8 +34,7 @@ from narrows.wire.types import Located, Part, Refusal, Untouched
 Reader = TypeVar("Reader", bound=ConversationReader)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True, gc=False):
     """A request whose members are known by their places."""
 
     body: bytes

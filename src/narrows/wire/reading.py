@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from blake3 import blake3
+from msgspec import Struct
 
 from narrows.core.lru import BoundedMemory
 
@@ -28,8 +29,7 @@ ENDS = 8
 """Ends kept behind one mark: conversations that differ only after it, such as by many users of one long prompt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True, gc=False):
     """A prefix of an array: it ends before the body's byte `offset`, and `digest` names its bytes and its place."""
 
     offset: int

@@ -3,12 +3,11 @@
 A wire is one request/response format. Its request side finds the parts of a body that may be edited (`locate`), its
 response side observes the bytes going back (`observer`). Everything here is frozen except the observer.
 
-What a request or an answer has many of is a msgspec struct, which is made several times as fast as a frozen dataclass.
+They are msgspec structs, which are made several times as fast as frozen dataclasses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -72,8 +71,7 @@ class Part(Struct, frozen=True, gc=False):
     """`core.digest.chain_digest` up to this part; None where no `output` stands before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Struct, frozen=True, gc=False):
     """The parts of a body, in the order of its bytes, and what the gateway needs to know of the rest.
 
     `history_complete`: every tool output that the model reads before these parts stands in the body. Where some are
@@ -87,8 +85,7 @@ class Located:
     history_complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Untouched:
+class Untouched(Struct, frozen=True, gc=False):
     """A body that is forwarded as it came, and why. What could still be read of it is here for the record."""
 
     reason: Refusal

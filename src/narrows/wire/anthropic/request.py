@@ -9,8 +9,6 @@ and its pages on prompt caching).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
 from narrows.policy import Scope
@@ -45,9 +43,10 @@ def locate(
     return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
 
 
-@dataclass(slots=True)
 class _Reader(ConversationReader):
     """Reads message after message."""
+
+    __slots__ = ()
 
     def read_item(self, fields: Fields, fault: str | None) -> None:
         """A message."""

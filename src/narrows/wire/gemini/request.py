@@ -11,7 +11,7 @@ latest model content that has no response yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from typing import Self
 
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
@@ -57,16 +57,21 @@ def locate(
     return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
 
 
-@dataclass(slots=True)
 class _Reader(ConversationReader):
-    """Reads content after content."""
+    """Reads content after content. `waiting`: calls of the latest model content without an id, by name, that have no
+    response yet."""
 
-    waiting: dict[str, tuple[Called, ...]] = field(default_factory=dict)
-    """Calls of the latest model content without an id, by name, that have no response yet."""
+    __slots__ = ("waiting",)
 
-    def copy(self, body: bytes, effort: Effort | None) -> _Reader:
+    def __init__(self, body: bytes, effort: Effort | None) -> None:
+        super().__init__(body, effort)
+        self.waiting: dict[str, tuple[Called, ...]] = {}
+
+    def copy(self, body: bytes, effort: Effort | None) -> Self:
         """The same knowledge, about to read on in `body`."""
-        return replace(ConversationReader.copy(self, body, effort), waiting=self.waiting.copy())
+        other = super().copy(body, effort)
+        other.waiting = self.waiting.copy()
+        return other
 
     def read_item(self, fields: Fields, fault: str | None) -> None:
         """A content."""

@@ -11,8 +11,8 @@ that stands twice in a message makes that message's parts unreadable, and nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from sys import getsizeof
+from typing import Self
 
 from narrows.core import jsonscan
 from narrows.core.effort import Effort
@@ -48,16 +48,20 @@ def locate(
     return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
 
 
-@dataclass(slots=True)
 class _Reader(ConversationReader):
-    """Reads message after message."""
+    """Reads message after message. `functions` are the legacy calls, by name."""
 
-    functions: dict[str, Called] = field(default_factory=dict)
-    """Legacy calls, by name."""
+    __slots__ = ("functions",)
 
-    def copy(self, body: bytes, effort: Effort | None) -> _Reader:
+    def __init__(self, body: bytes, effort: Effort | None) -> None:
+        super().__init__(body, effort)
+        self.functions: dict[str, Called] = {}
+
+    def copy(self, body: bytes, effort: Effort | None) -> Self:
         """The same knowledge, about to read on in `body`."""
-        return replace(ConversationReader.copy(self, body, effort), functions=self.functions.copy())
+        other = super().copy(body, effort)
+        other.functions = self.functions.copy()
+        return other
 
     def read_item(self, fields: Fields, fault: str | None) -> None:
         """A message."""

@@ -12,8 +12,6 @@ can be known or changed here, and no part is said to repeat an earlier one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from narrows.core import jsonscan
 from narrows.core.edits import Span
 from narrows.core.effort import Effort
@@ -63,9 +61,10 @@ def locate(
     return _CONVERSATION.locate(opened, _Reader(body, effort), scope, history_complete=complete)
 
 
-@dataclass(slots=True)
 class _Reader(ConversationReader):
     """Reads item after item."""
+
+    __slots__ = ()
 
     def read_item(self, fields: Fields, fault: str | None) -> None:
         """An item. A message may leave out its type."""
