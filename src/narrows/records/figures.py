@@ -6,6 +6,7 @@ from narrows.compressors.types import Compressed, Kept, Reason
 from narrows.plan import Plan, PlannedPart
 from narrows.policy import Kind
 from narrows.records.types import (
+    MAX_NAME_CHARS,
     BodyDecision,
     DecisionRecord,
     PartDecision,
@@ -63,11 +64,8 @@ def plan_figures(plan: Plan) -> PlanFigures:
 
 def first_time_decisions(plan: Plan, request_id: str) -> tuple[DecisionRecord, ...]:
     """A record of each decision that work was done for, and that was not replayed."""
-    return tuple(
-        _decision_record(planned, request_id)
-        for planned in plan.parts
-        if not planned.replayed and _took_work(planned.outcome.decision.result)
-    )
+    fresh = [planned for planned in plan.parts if not planned.replayed and _took_work(planned.outcome.decision.result)]
+    return tuple([_decision_record(planned, request_id) for planned in fresh]) if fresh else ()
 
 
 def _took_work(result: Compressed | Kept) -> bool:
@@ -129,4 +127,4 @@ def response_figures(record: ResponseRecord) -> ResponseFigures:
 
 
 def _name(text: str | None) -> str | None:
-    return None if text is None else short_name(text)
+    return text if text is None or (len(text) <= MAX_NAME_CHARS and text.isascii()) else short_name(text)

@@ -139,11 +139,15 @@ class ResponseTee:
         observer = self._observer
         record = ResponseRecord()
         if observer is not None:
-            if self._dropped is None:
-                self._guarded(observer.receive_eof)
-            found = self._guarded(observer.record)
+            found = self._guarded(self._ended) if self._dropped is None else None
+            found = found or self._guarded(observer.record)
             record = found if isinstance(found, ResponseRecord) else record
         return record if self._dropped is None else msgspec.structs.replace(record, dropped=self._dropped)
+
+    def _ended(self) -> ResponseRecord:
+        assert self._observer is not None
+        self._observer.receive_eof()
+        return self._observer.record()
 
     def _open(self) -> None:
         head = self._head

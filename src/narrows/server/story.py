@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from narrows.plan import Plan
 from narrows.records.figures import plan_figures, response_figures
@@ -20,8 +20,7 @@ from narrows.server.agents.traffic import ModelCall
 from narrows.wire.types import ResponseRecord
 
 
-@dataclass(slots=True)
-class Story:
+class Story(Struct, gc=False):
     """Times are `perf_counter` seconds, or None where that point was not reached. `received_s`: the request's last
     byte had come; `ready_s`: it could go upstream. `locate_s` and `plan_s` are durations. `reason`: why the body was
     not planned, where a wire knows its path. `asked`: model and stream, where an agent was asked. `model_call` is told

@@ -44,7 +44,7 @@ def name_of(value: object) -> str:
 
 def count_of(value: object) -> int | None:
     """A count of tokens, or None where it is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None  # a bool is an int by inheritance
 
 
 class TextBudget:
@@ -91,17 +91,18 @@ class CallParts:
 class Tally:
     """What is counted of any answer. `done`: the wire's own end mark was seen, and nothing after it is read."""
 
+    chunks = 0
+    done = False
+    unparsed = 0
+    skipped = 0
+    dropped: str | None = None
+    id = ""
+    model = ""
+    usage: Usage | None = None
+    usage_seen = 0
+
     def __init__(self) -> None:
-        self.chunks = 0
-        self.done = False
-        self.unparsed = 0
-        self.skipped = 0
-        self.dropped: str | None = None
-        self.id = ""
-        self.model = ""
         self.budget = TextBudget(MAX_TEXT_BYTES)
-        self.usage: Usage | None = None
-        self.usage_seen = 0
         self._errors: list[str] = []
 
     def named(self, answer_id: object, model: object) -> None:
@@ -170,7 +171,7 @@ class AnswerObserver:
     """
 
     def __init__(self, answer: Answer, content_type: str, read_body: Callable[[Answer], Reader] | None = None) -> None:
-        self._is_stream_type = content_type.lstrip().lower().startswith(_STREAM_TYPE)
+        self._content_type = content_type
         self._answer = answer
         self._read_body = read_body or BodyReader
         self._blank = b""
@@ -178,8 +179,8 @@ class AnswerObserver:
 
     def receive_data(self, data: bytes) -> None:
         if self._reader is None:
-            data = self._blank + data
-            blanks = len(data) - len(data.lstrip(_BLANKS))
+            data = self._blank + data if self._blank else data
+            blanks = 0 if data[:1] == b"{" else len(data) - len(data.lstrip(_BLANKS))
             if blanks == len(data) <= MAX_BLANK_BYTES:
                 self._blank = data
                 return
@@ -188,9 +189,10 @@ class AnswerObserver:
         self._reader.receive_data(data)
 
     def _is_stream(self, start: bytes) -> bool:
-        if self._is_stream_type:
-            return start != b"{"
-        return bool(start) and start in _STREAM_STARTS
+        if start == b"{":
+            return False
+        is_stream_type = self._content_type.lstrip().lower().startswith(_STREAM_TYPE)
+        return is_stream_type or (bool(start) and start in _STREAM_STARTS)
 
     def receive_eof(self) -> None:
         if self._reader is not None:
@@ -227,17 +229,19 @@ class BodyReader:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._tally = answer.tally
-        self._body = bytearray()
+        self._pieces: list[bytes] = []
+        self._size = 0
 
     def receive_data(self, data: bytes) -> None:
         if self._tally.dropped is None:
-            self._body += data
-            if len(self._body) > MAX_BODY_BYTES:
-                self._body.clear()
+            self._pieces.append(data)
+            self._size += len(data)
+            if self._size > MAX_BODY_BYTES:
+                self._pieces.clear()
                 self._tally.dropped = BODY_TOO_LARGE
 
     def receive_eof(self) -> None:
         if self._tally.dropped is None:
-            body = bytes(self._body)
-            self._body.clear()
+            body = b"".join(self._pieces)
+            self._pieces.clear()
             self._answer.take_body(body)
