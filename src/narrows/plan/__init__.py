@@ -153,7 +153,7 @@ def replayed_plan(
     for part in located.parts:
         span = part.span
         size = span.stop - span.start - 2
-        if size < smallest or part.fault is not None or level is Level.OFF:
+        if size < smallest or part.fault is not None or level is _OFF:
             kept = _kept_without_work(part, level, smallest)
             assert kept is not None
             planned.append(PlannedPart(part, stays(kept, size), replayed=False))
@@ -226,7 +226,7 @@ def _without_work(part: Part, level: Level, smallest_min_bytes: int) -> PartOutc
 
 
 def _kept_without_work(part: Part, level: Level, smallest_min_bytes: int) -> Kept | None:
-    if level is Level.OFF:
+    if level is _OFF:
         return _POLICY_OFF
     if part.fault is not None:
         return Kept(Reason.UNREADABLE, detail=part.fault)
@@ -241,6 +241,7 @@ def _size_bytes(part: Part) -> int:
     return span.stop - span.start - 2
 
 
+_OFF = Level.OFF
 _POLICY_OFF = Kept(Reason.POLICY_OFF)
 _TOO_SMALL = Kept(Reason.TOO_SMALL)
 

@@ -27,6 +27,8 @@ from narrows.plan.tasks import PartOutcome, PartTask, decide_part
 from narrows.policy import Policy, Scope
 from narrows.wire.types import Located, Part
 
+_STABLE = Scope.STABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
@@ -50,7 +52,7 @@ class FoldTask:
 
 def may_refer(located: Located, policy: Policy) -> bool:
     """Whether tool outputs may refer to earlier ones: where all that stands before them stays as it is forwarded."""
-    return located.history_complete and policy.scope is Scope.STABLE
+    return located.history_complete and policy.scope is _STABLE
 
 
 def forwarded(body: bytes, part: Part, outcome: PartOutcome, policy: Policy) -> Forwarded | None:

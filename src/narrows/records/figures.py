@@ -22,6 +22,7 @@ WITHOUT_WORK = frozenset({Reason.POLICY_OFF, Reason.UNREADABLE, Reason.TOO_SMALL
 MAX_LISTED = 16
 """So many finish reasons and errors of one answer are listed."""
 
+_EDITED, _UNCHANGED = BodyDecision.EDITED, BodyDecision.UNCHANGED
 _NO_USAGE = Usage()
 
 
@@ -49,7 +50,7 @@ def plan_figures(plan: Plan) -> PlanFigures:
     edited = bool(shortened)
     encoding = plan.encoding if counted else None
     return PlanFigures(
-        decision=BodyDecision.EDITED if edited else BodyDecision.UNCHANGED,
+        decision=_EDITED if edited else _UNCHANGED,
         parts=len(plan.parts) + sum(count for _, count in plan.settled),
         shortened=shortened,
         kept=kept,

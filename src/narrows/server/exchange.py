@@ -41,6 +41,8 @@ from narrows.wire.registry import wire_for
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
 
+_ANSWERED = Outcome.ANSWERED
+
 READABLE = frozenset({PassReason.POLICY_OFF, PassReason.NO_TRANSFORM})
 """Bodies that are not planned, and can be read."""
 
@@ -280,7 +282,7 @@ class Exchange(Forwarding):
 
     def answer_ended(self, *, keep_alive: bool) -> None:
         self._release()
-        self._tell(Outcome.ANSWERED)
+        self._tell(_ANSWERED)
         self._client.exchange_ended(keep_alive=keep_alive)
 
     def answer_cut(self) -> None:

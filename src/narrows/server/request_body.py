@@ -43,14 +43,11 @@ class HeldBody:
         self._taken = 0
         self.size = 0
         self.forwarded_bytes = 0
-        match framing:
-            case Sized(size):
-                self._check(size, budget.has_room(size))
-            case Chunked():
-                self._decoder = ChunkDecoder()
-                self._payload = []
-            case _:
-                pass
+        if isinstance(framing, Sized):
+            self._check(framing.size, budget.has_room(framing.size))
+        elif isinstance(framing, Chunked):
+            self._decoder = ChunkDecoder()
+            self._payload = []
 
     def add(self, data: bytes) -> None:
         """Hold more bytes.

@@ -19,6 +19,8 @@ from narrows.records.types import (
 from narrows.server.agents.traffic import ModelCall
 from narrows.wire.types import ResponseRecord
 
+_ANSWERED, _CANCELLED = Outcome.ANSWERED, Outcome.CANCELLED
+
 
 class Story(Struct, gc=False):
     """Times are `perf_counter` seconds, or None where that point was not reached. `received_s`: the request's last
@@ -44,7 +46,7 @@ class Story(Struct, gc=False):
     forwarded_bytes: int = 0
     response_bytes: int = 0
     status: int | None = None
-    outcome: Outcome = Outcome.ANSWERED
+    outcome: Outcome = _ANSWERED
     error_code: str | None = None
     key: str | None = None
     limit: str | None = None
@@ -59,8 +61,8 @@ class Story(Struct, gc=False):
         A client that leaves after it has seen the answer's own end mark has not cancelled anything.
         """
         outcome = self.outcome
-        if outcome is Outcome.CANCELLED and response is not None and response.done:
-            outcome = Outcome.ANSWERED
+        if outcome is _CANCELLED and response is not None and response.done:
+            outcome = _ANSWERED
         model, stream = self._asked()
         return ExchangeRecord(
             request_id=self.request_id,

@@ -22,6 +22,7 @@ from narrows.telemetry.line_writer import LineWriter, Sink
 CLOSE_TIMEOUT_S = 2.0
 
 _SEVERITY = {level: number for number, level in enumerate(LogLevel)}
+_INFO, _ANSWERED = LogLevel.INFO, Outcome.ANSWERED
 _LEVELS = {row.type: row.level for row in EVENTS}
 _JSON = msgspec.json.Encoder()
 _PLAIN = re.compile(r"[!#-:<-~]+")
@@ -64,10 +65,10 @@ class EventLog:
     def exchange(self, record: ExchangeRecord, decisions: Sequence[DecisionRecord] = ()) -> None:
         """Log an exchange that has ended, after the first-time decisions it brought."""
         time = self._time(record.started_at + record.timings.total_s)
-        if decisions and self._floor <= _SEVERITY[LogLevel.INFO]:
+        if decisions and self._floor <= _SEVERITY[_INFO]:
             for decision in decisions:
-                self._writer.write(self._line(time, LogLevel.INFO, decision, self._worker))
-        level = LogLevel.INFO if record.outcome is Outcome.ANSWERED else LogLevel.WARNING
+                self._writer.write(self._line(time, _INFO, decision, self._worker))
+        level = _INFO if record.outcome is _ANSWERED else LogLevel.WARNING
         if _SEVERITY[level] >= self._floor:
             self._writer.write(self._line(time, level, record, self._worker))
 

@@ -32,6 +32,7 @@ ADMITTED = "admitted"
 """A request that was over no limit of its key."""
 
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+_ANSWERED = Outcome.ANSWERED
 _OPERATION = "chat"
 
 
@@ -279,7 +280,7 @@ def _error_type(record: ExchangeRecord) -> str:
     """OpenTelemetry's `error.type`; empty, which Prometheus reads as absent, where the exchange went well."""
     if record.error_code is not None:
         return record.error_code
-    if record.outcome is not Outcome.ANSWERED:
+    if record.outcome is not _ANSWERED:
         return record.outcome
     status = record.status
     return str(status) if status is not None and status >= 400 else ""

@@ -68,6 +68,10 @@ class _Stage(Enum):
     TUNNEL = auto()
 
 
+_IDLE, _HEAD, _BODY, _TUNNEL = _Stage
+"""By names of the module's own, as looking up an enumeration's member costs ten times as much before Python 3.12."""
+
+
 class Connection(asyncio.Protocol):
     """An upstream connection. `used`: it has carried an exchange before, so a server may close it at any time and a
     request that finds it dead may be sent again on another. `reusable` is settled when a response has ended.
@@ -81,7 +85,7 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.idle_since_s = 0.0
         self._receiver: Receiver | None = None
-        self._stage = _Stage.IDLE
+        self._stage = _IDLE
         self._method = b""
         self._heard = False
         self._head_buffer = b""
@@ -112,7 +116,7 @@ class Connection(asyncio.Protocol):
         """Expect one response to a request of `method`, for `receiver`."""
         self._receiver = receiver
         self._method = method
-        self._stage = _Stage.HEAD
+        self._stage = _HEAD
         self._heard = False
         self._head_buffer = b""
         self._interims = 0
@@ -161,17 +165,14 @@ class Connection(asyncio.Protocol):
                 self.abort()
             return
         try:
-            match self._stage:
-                case _Stage.BODY:
-                    self._body(data)
-                case _Stage.HEAD:
-                    self._head(data)
-                case _Stage.TUNNEL:
-                    self._receiver.response_data(data, ended=False)
-                case _Stage.IDLE:
-                    self.abort()
-                case _:
-                    assert_never(self._stage)
+            if self._stage is _BODY:
+                self._body(data)
+            elif self._stage is _HEAD:
+                self._head(data)
+            elif self._stage is _TUNNEL:
+                self._receiver.response_data(data, ended=False)
+            else:
+                self.abort()
         except FramingError as error:
             self._fail(
                 UpstreamMalformed(
@@ -188,7 +189,7 @@ class Connection(asyncio.Protocol):
         receiver = self._receiver
         if receiver is None:
             return
-        if self._clean_eof and exc is None and (self._until_close or self._stage is _Stage.TUNNEL):
+        if self._clean_eof and exc is None and (self._until_close or self._stage is _TUNNEL):
             self._receiver = None
             receiver.response_data(b"", ended=True)
         else:
@@ -223,7 +224,7 @@ class Connection(asyncio.Protocol):
                 self._answer(head, buffer)
                 return
             if head.status == 101:
-                self._stage = _Stage.TUNNEL
+                self._stage = _TUNNEL
                 self._receiver.switched(head, buffer)
                 return
             self._interim(head)
@@ -241,19 +242,19 @@ class Connection(asyncio.Protocol):
             self._receiver.interim(head)
 
     def _answer(self, head: ResponseHead, rest: bytes) -> None:
-        self._stage = _Stage.BODY
+        self._stage = _BODY
         self.reusable = head.keep_alive
-        match head.framing:
-            case NoBody():
-                self._remaining = 0
-            case Sized(size):
-                self._remaining = size
-            case Chunked():
-                self._walker = ChunkWalker()
-            case UntilClose():
-                self._until_close = True
-            case _:
-                assert_never(head.framing)
+        framing = head.framing
+        if isinstance(framing, Sized):
+            self._remaining = framing.size
+        elif isinstance(framing, Chunked):
+            self._walker = ChunkWalker()
+        elif isinstance(framing, UntilClose):
+            self._until_close = True
+        elif isinstance(framing, NoBody):
+            self._remaining = 0
+        else:
+            assert_never(framing)
         data, ended = self._measure(rest)
         receiver = self._receiver
         assert receiver is not None
@@ -288,7 +289,7 @@ class Connection(asyncio.Protocol):
     def _settle(self) -> None:
         """The response has ended: the connection is nobody's until its owner pools or drops it."""
         self._receiver = None
-        self._stage = _Stage.IDLE
+        self._stage = _IDLE
         self.used = True
 
     def _fail(self, error: UpstreamError) -> None:
@@ -299,8 +300,8 @@ class Connection(asyncio.Protocol):
 
 
 _WHERE = {
-    _Stage.IDLE: "while idle",
-    _Stage.HEAD: "before it answered",
-    _Stage.BODY: "in the middle of its answer",
-    _Stage.TUNNEL: "of the tunnel",
+    _IDLE: "while idle",
+    _HEAD: "before it answered",
+    _BODY: "in the middle of its answer",
+    _TUNNEL: "of the tunnel",
 }

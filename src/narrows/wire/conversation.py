@@ -20,6 +20,8 @@ from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, text_at
 from narrows.wire.types import Part, Role
 
+_USER, _TOOL = Role.USER, Role.TOOL
+
 DIGEST_FROM_BYTES = 256
 """A shorter literal is no work for most policies, and is digested anew where it is some."""
 OUTPUT_FROM_BYTES = 512
@@ -135,15 +137,15 @@ class ConversationReader(ABC):
         role, call, fault = of
         tool_call, digest_of_call = call or (None, b"")
         start, stop = place
-        if role is Role.USER and self.acted and _is_observation(self.body[start:stop]):
+        if role is _USER and self.acted and _is_observation(self.body[start:stop]):
             role = Role.OBSERVATION
             self.begin_output()
         worth = fault is None and stop - start >= DIGEST_FROM_BYTES
         digest = part_digest(self.body[start:stop], role, digest_of_call) if worth else None
         output = chain = None
-        if role is not Role.USER:
+        if role is not _USER:
             self.output_texts += 1
-            if digest is not None and len(span) >= OUTPUT_FROM_BYTES and not self._said_again(digest):
+            if digest is not None and stop - start >= OUTPUT_FROM_BYTES and not self._said_again(digest):
                 output = OutputPlace(self.outputs, self.output_texts)
                 before, self.chain = self.chain, chain_digest(self.chain, digest, output)
                 chain = self.chain if before else None
@@ -170,7 +172,7 @@ class ConversationReader(ABC):
     ) -> None:
         """The parts of a content: a string, or an array whose elements of these types carry a `text`. A tool's content
         is an output of its own; `identity` is its call's."""
-        if of[0] is Role.TOOL:
+        if of[0] is _TOOL:
             self.begin_output(identity)
         opening = self.body[place[0]]
         if opening == b'"'[0]:

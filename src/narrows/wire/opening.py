@@ -31,6 +31,8 @@ from narrows.wire.items import (
 from narrows.wire.reading import STEP_BYTES, ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Untouched
 
+_STABLE = Scope.STABLE
+
 Reader = TypeVar("Reader", bound=ConversationReader)
 
 
@@ -104,5 +106,5 @@ class Conversation:
             reader = read_known(fresh, body, place, opened.effort, memory, known)
         else:
             reader = read_items(fresh, body, place, opened.effort, memory, salt=self._salt)
-        parts = reader.parts if scope is Scope.STABLE else reader.latest_parts()
+        parts = reader.parts if scope is _STABLE else reader.latest_parts()
         return opened.located(parts, reader.index + 1, history_complete=history_complete)

@@ -3,11 +3,13 @@
 A wire is one request/response format. Its request side finds the parts of a body that may be edited (`locate`), its
 response side observes the bytes going back (`observer`). Everything here is frozen except the observer.
 
-They are msgspec structs, which are made several times as fast as frozen dataclasses.
+What is made for every request is a msgspec struct, several times as fast to make as a frozen dataclass; `Untouched` is
+none, because to ask whether a value is a struct of another class takes ten times as long.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -85,7 +87,8 @@ class Located(Struct, frozen=True, gc=False):
     history_complete: bool = True
 
 
-class Untouched(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Untouched:
     """A body that is forwarded as it came, and why. What could still be read of it is here for the record."""
 
     reason: Refusal

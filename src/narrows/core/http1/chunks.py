@@ -30,6 +30,8 @@ class _Stage(Enum):
     DONE = auto()
 
 
+_SIZE, _DATA, _DATA_END, _TRAILER, _DONE = _Stage
+
 _QUOTED = rb'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
 _EXTENSION = rb";" + TOKEN + rb"++(?:=(?:" + TOKEN + rb"++|" + _QUOTED + rb"))?"
 # Not possessive: before Python 3.11.5 (gh-106052) the failed last round of a possessive group keeps what it consumed,
@@ -52,7 +54,7 @@ class _ChunkScan:
     __slots__ = ("_left", "_part", "_trailer_bytes", "stage")
 
     def __init__(self) -> None:
-        self.stage = _Stage.SIZE
+        self.stage = _SIZE
         self._left = 0
         self._part = b""
         self._trailer_bytes = 0
@@ -61,20 +63,20 @@ class _ChunkScan:
         """Walk on; returns the bytes of `data` that belong to the body, and collects their payload if asked to."""
         position = 0
         size = len(data)
-        while position < size and self.stage is not _Stage.DONE:
-            if self.stage is _Stage.SIZE and not self._part:
+        while position < size and self.stage is not _DONE:
+            if self.stage is _SIZE and not self._part:
                 end = _whole_chunks(data, position, payload)
                 if end > position:
                     position = end
                     continue
-            if self.stage is _Stage.DATA:
+            if self.stage is _DATA:
                 step = min(self._left, size - position)
                 if payload is not None:
                     payload.append(data[position : position + step])
                 self._left -= step
                 position += step
                 if not self._left:
-                    self.stage = _Stage.DATA_END
+                    self.stage = _DATA_END
                 continue
             end = data.find(b"\n", position) + 1
             if not end:
@@ -86,7 +88,7 @@ class _ChunkScan:
 
     def _line(self, piece: bytes, *, whole: bool) -> None:
         line = self._part + piece if self._part else piece
-        if self.stage is _Stage.TRAILER:
+        if self.stage is _TRAILER:
             if self._trailer_bytes + len(line) > MAX_TRAILER_BYTES:
                 raise FramingError(Fault.LINE_TOO_LONG, f"the trailer is longer than {MAX_TRAILER_BYTES} bytes")
         elif len(line) > MAX_CHUNK_LINE_BYTES:
@@ -95,33 +97,33 @@ class _ChunkScan:
             self._unfinished(line)
             return
         self._part = b""
-        if self.stage is _Stage.DATA_END:
+        if self.stage is _DATA_END:
             if line != b"\r\n":
                 raise FramingError(Fault.CHUNK_END, _NO_CHUNK_END)
-            self.stage = _Stage.SIZE
-        elif self.stage is _Stage.SIZE:
+            self.stage = _SIZE
+        elif self.stage is _SIZE:
             match = _CHUNK_LINE.fullmatch(line)
             if match is None:
                 raise FramingError(Fault.CHUNK_SIZE, _NO_CHUNK_SIZE)
             self._left = int(match.group(1), 16)
-            self.stage = _Stage.DATA if self._left else _Stage.TRAILER
+            self.stage = _DATA if self._left else _TRAILER
         else:
             self._trailer_line(line)
 
     def _unfinished(self, line: bytes) -> None:
         """Keep a line for its rest; refuse at once what no rest can save, as it may already be on its way."""
-        if self.stage is _Stage.DATA_END and line != b"\r":
+        if self.stage is _DATA_END and line != b"\r":
             raise FramingError(Fault.CHUNK_END, _NO_CHUNK_END)
-        if self.stage is _Stage.SIZE and not _CHUNK_LINE_SO_FAR.fullmatch(line):
+        if self.stage is _SIZE and not _CHUNK_LINE_SO_FAR.fullmatch(line):
             raise FramingError(Fault.CHUNK_SIZE, _NO_CHUNK_SIZE)
-        if self.stage is _Stage.TRAILER and not _TRAILER_LINE_SO_FAR.fullmatch(line):
+        if self.stage is _TRAILER and not _TRAILER_LINE_SO_FAR.fullmatch(line):
             raise FramingError(Fault.TRAILER, _NO_TRAILER)
         self._part = line
 
     def _trailer_line(self, line: bytes) -> None:
         self._trailer_bytes += len(line)
         if line == b"\r\n":
-            self.stage = _Stage.DONE
+            self.stage = _DONE
             return
         match = _TRAILER_LINE.fullmatch(line)
         if match is None or match.group(1).lower() in _NOT_IN_TRAILER:
@@ -153,7 +155,7 @@ class ChunkWalker:
     @property
     def done(self) -> bool:
         """The last chunk and the trailer section have been seen."""
-        return self._scan.stage is _Stage.DONE
+        return self._scan.stage is _DONE
 
     def receive_data(self, data: bytes) -> int:
         """How many bytes of `data` belong to the body; fewer than all of them only when it is done.
@@ -175,7 +177,7 @@ class ChunkDecoder:
     @property
     def done(self) -> bool:
         """The last chunk and the trailer section have been seen."""
-        return self._scan.stage is _Stage.DONE
+        return self._scan.stage is _DONE
 
     def receive_data(self, data: bytes) -> tuple[int, list[bytes]]:
         """As `ChunkWalker.receive_data`, and the payload in pieces, as they came; trailer fields are left out.

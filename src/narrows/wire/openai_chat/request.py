@@ -25,7 +25,8 @@ from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
-_ROLES = {"tool": Role.TOOL, "function": Role.TOOL, "user": Role.USER}
+_TOOL, _USER = Role.TOOL, Role.USER
+_ROLES = {"tool": _TOOL, "function": _TOOL, "user": _USER}
 _CONVERSATION = Conversation("openai_chat", "messages", "model", "n")
 _ONE_CHOICE = (b"", b"1", b"null")
 
@@ -73,13 +74,13 @@ class _Reader(ConversationReader):
         role = _ROLES.get(name)
         if role is None:
             return
-        if role is Role.USER:
+        if role is _USER:
             self.latest_user = self.index
         elif name == "tool":
             self.latest_tool = self.index
         if "content" in fields:
-            call = self._call_of(name, fields) if role is Role.TOOL else None
-            identity = self.text(fields.get("tool_call_id")) if role is Role.TOOL else None
+            call = self._call_of(name, fields) if role is _TOOL else None
+            identity = self.text(fields.get("tool_call_id")) if role is _TOOL else None
             pointer = f"/messages/{self.index}/content"
             self.add_texts(pointer, fields["content"], (role, call, fault), identity=identity)
 
