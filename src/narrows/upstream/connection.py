@@ -129,6 +129,11 @@ class Connection(asyncio.Protocol):
         if self.transport is not None and not self.closed:
             self.transport.write(data)
 
+    def write_both(self, head: bytes, body: bytes) -> None:
+        """As `write` of one after the other; where the event loop can, they leave in one system call."""
+        if self.transport is not None and not self.closed:
+            self.transport.writelines((head, body))
+
     def set_reading(self, reading: bool) -> None:
         """Back-pressure: whether more of the response may come in."""
         if self.transport is None or self.closed:
