@@ -23,6 +23,9 @@ from narrows.plan import (
     keys_of,
     part_key,
     plan_body,
+    plan_located,
+    replayed_plan,
+    tally_of,
     task_of,
     tasks_of,
 )
@@ -204,3 +207,60 @@ def test_a_text_of_the_smallest_size_is_decided() -> None:
         body = body_of([json.dumps({"role": "tool", "tool_call_id": "c", "content": text[:size]})])
         (task,) = tasks_of(body, located(body), Policy())
         assert isinstance(task, PartTask) == worked_on
+
+
+def turns(count: int, length: int) -> list[bytes]:
+    """A conversation that grows by a tool's output, long or short, with each of its turns."""
+    messages: list[Message] = []
+    bodies = []
+    for turn in range(count):
+        text = rows(length + turn, str(turn)) if turn % 3 else "short"
+        messages.append({"role": "tool", "tool_call_id": "c", "content": text})
+        bodies.append(json.dumps({"model": "gpt-4o", "messages": messages}, separators=(",", ":")).encode())
+    return bodies
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(level=Level.OFF), Policy(scope=Scope.LATEST)])
+def test_a_replayed_plan_is_the_plan(policy: Policy) -> None:
+    cache = DecisionCache(8 << 20)
+    for body in turns(12, 60):
+        expected = plan_body(body, WIRE, policy)
+        found = WIRE.locate(body, policy.scope, cache.readings)
+        assert isinstance(found, Located)
+        assert replayed_plan(body, found, policy, DecisionCache(0)) is None or not expected.tally.made
+        plan_located(body, found, policy, None, cache)
+        for _ in range(2):
+            plan = replayed_plan(body, found, policy, cache)
+            assert plan is not None
+            assert plan.edits == expected.edits
+            assert [one.outcome for one in plan.parts] == [one.outcome for one in expected.parts]
+            assert (plan.located, plan.encoding) == (expected.located, expected.encoding)
+            assert plan.tally == tally_of(plan.parts)
+
+
+def test_what_was_planned_on_the_turn_before_is_not_looked_up_again() -> None:
+    cache, looked_up = DecisionCache(8 << 20), []
+    for body in turns(10, 60):
+        plan_body(body, WIRE, Policy(), cache=cache)
+    for body in turns(10, 60):
+        found = WIRE.locate(body, Scope.STABLE, cache.readings)
+        assert isinstance(found, Located)
+        before = cache.hits
+        assert replayed_plan(body, found, Policy(), cache) is not None
+        looked_up.append(cache.hits - before)
+    assert looked_up[-1] == 0  # the last turn is the furthest reading, and a whole one
+    assert max(looked_up) < 6
+
+
+def test_notes_are_made_under_one_policy_and_counted_in_memory() -> None:
+    cache = DecisionCache(8 << 20)
+    for body in turns(10, 60):
+        for policy in (Policy(), Policy(level=Level.LOSSLESS)):
+            expected = plan_body(body, WIRE, policy, cache=cache)
+            found = WIRE.locate(body, Scope.STABLE, cache.readings)
+            assert isinstance(found, Located)
+            plan = replayed_plan(body, found, policy, cache)
+            assert plan is not None
+            assert plan.edits == expected.edits
+    assert found.notes is not None
+    assert found.notes.own_bytes >= sum(len(edit.replacement) for edit in expected.edits)

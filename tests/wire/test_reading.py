@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.wire.reading import ENDS, LONG_BYTES, STEP_BYTES, ReadingMemory, marks_of
+from narrows.wire.reading import ENDS, LONG_BYTES, STEP_BYTES, Notes, ReadingMemory, marks_of
+from narrows.wire.types import Located
 
 BODY = bytes(range(256)) * 256  # four steps
 SALT = b"reader"
@@ -97,3 +98,21 @@ def test_it_is_bounded_by_bytes() -> None:
         memory.keep(BODY, marks_of(BODY, 0, end, SALT)[-1], end, end, 500)
         assert memory.size_bytes <= 4_000
     assert recalled(memory, BODY) == 59_000
+
+
+def test_who_reads_on_finds_the_notes_of_before_and_makes_new_ones() -> None:
+    notes = Notes()
+    notes.own["key"], notes.own_bytes = "noted", 70
+    further = notes.go_on()
+    assert (further.earlier, further.earlier_bytes) == ({"key": "noted"}, 70)
+    further.own["key"] = "more"
+    assert notes.own == {"key": "noted"}
+    assert further.own_bytes == 0
+
+
+def test_notes_tell_no_values_apart() -> None:
+    notes = Notes()
+    notes.own["key"] = "noted"
+    assert Located((), 0, notes=notes) == Located((), 0, notes=Notes()) == Located((), 0)
+    assert notes != "noted"
+    assert hash(notes) == hash(Notes())

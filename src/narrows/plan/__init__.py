@@ -24,6 +24,7 @@ from narrows.core.edits import Edit
 from narrows.core.tokens import Encoding, encoding_for_model
 from narrows.plan.cache import DecisionCache
 from narrows.plan.past import FoldTask, Forwarded, Past, fold_part, fold_parts, forwarded, may_refer, within_window
+from narrows.plan.tally import NOTHING, PlannedPart, Replayed, Tally, tally_of, took_work
 from narrows.plan.tasks import PartOutcome, PartTask, context_of, decide_part, part_key, stays
 from narrows.policy import Level, Policy
 from narrows.wire.types import Located, Part, Untouched, Wire
@@ -39,6 +40,7 @@ __all__ = [
     "Plan",
     "PlannedPart",
     "Settled",
+    "Tally",
     "assemble",
     "condensed",
     "decide_part",
@@ -51,8 +53,10 @@ __all__ = [
     "plan_body",
     "plan_located",
     "replayed_plan",
+    "tally_of",
     "task_of",
     "tasks_of",
+    "took_work",
     "untouched_plan",
     "within_window",
 ]
@@ -64,18 +68,10 @@ Settled = tuple[tuple[Reason, int], ...]
 """How many parts stay without work, by why."""
 
 
-class PlannedPart(Struct, frozen=True, gc=False):
-    """A part with its outcome. `replayed`: the outcome was remembered, not computed for this body."""
-
-    part: Part
-    outcome: PartOutcome
-    replayed: bool
-
-
 class Plan(Struct, frozen=True, gc=False):
     """Everything that was decided about a body. `untouched` says why, where the whole body stays as it is; otherwise
     `located` and `encoding` are there. `apply_edits(body, plan.edits)` is what goes upstream. `settled` counts parts
-    that stay and are not among `parts`, because the body was condensed."""
+    that stay and are not among `parts`, because the body was condensed. `tally` sums up `parts`."""
 
     parts: tuple[PlannedPart, ...]
     edits: tuple[Edit, ...]
@@ -83,6 +79,7 @@ class Plan(Struct, frozen=True, gc=False):
     untouched: Untouched | None
     encoding: Encoding | None
     settled: Settled = ()
+    tally: Tally = NOTHING
 
 
 def plan_body(
@@ -143,14 +140,35 @@ def replayed_plan(
 ) -> Plan | None:
     """The plan, where the cache knows every outcome that takes work; `settled` as `condensed` gave it.
 
-    One pass over the parts and nothing else: all parts of a conversation but the newest come again on every turn.
+    One pass over the parts and nothing else: all parts of a conversation but the newest come again on every turn. Those
+    that were planned on the turn before are taken from the notes of the reading that knows them.
     """
-    encoding, level = encoding_for_model(located.model), policy.level
-    context, smallest = cache.context(policy, encoding), cache.smallest_min_bytes(policy)
-    refers, recall = may_refer(located, policy), cache.get
+    encoding = encoding_for_model(located.model)
+    context, refers, notes = cache.context(policy, encoding), may_refer(located, policy), located.notes
+    before = None if notes is None else notes.earlier.get((context, refers))
+    if not isinstance(before, Replayed):
+        before = _NOTHING_YET
+    planned = _replayed_parts(body, located.parts[len(before.parts) :], (policy, context, refers), cache)
+    if planned is None:
+        return None
+    new = [Edit(one.part.span, one.outcome.replacement) for one in planned if one.outcome.replacement is not None]
+    size = before.size_bytes + _PLANNED_BYTES * len(planned) + sum([len(edit.replacement) for edit in new])
+    replayed = Replayed((*before.parts, *planned), (*before.edits, *new), tally_of(planned, before.tally), size)
+    if notes is not None:
+        notes.own[context, refers] = replayed
+        notes.own_bytes += size
+    return Plan(replayed.parts, replayed.edits, located, None, encoding, settled, replayed.tally)
+
+
+def _replayed_parts(
+    body: bytes, parts: Sequence[Part], under: tuple[Policy, bytes, bool], cache: DecisionCache
+) -> list[PlannedPart] | None:
+    """The parts with their outcomes `under` a policy, the context that it makes, and whether parts may refer to earlier
+    ones; None where the cache lacks one."""
+    policy, context, refers = under
+    level, smallest, recall = policy.level, cache.smallest_min_bytes(policy), cache.get
     planned: list[PlannedPart] = []
-    edits: list[Edit] = []
-    for part in located.parts:
+    for part in parts:
         span = part.span
         size = span.stop - span.start - 2
         if size < smallest or part.fault is not None or level is _OFF:
@@ -162,9 +180,12 @@ def replayed_plan(
         if outcome is None:
             return None
         planned.append(PlannedPart(part, outcome, replayed=True))
-        if outcome.replacement is not None:
-            edits.append(Edit(span, outcome.replacement))
-    return Plan(tuple(planned), tuple(edits), located, None, encoding, settled)
+    return planned
+
+
+_NOTHING_YET = Replayed()
+_PLANNED_BYTES = 100
+"""About what a planned part takes in memory beside the part and the text of its edit."""
 
 
 def untouched_plan(untouched: Untouched) -> Plan:
@@ -208,7 +229,8 @@ def condensed(located: Located, policy: Policy) -> tuple[Located, Settled]:
     smallest = policy.smallest_min_bytes
     kept = [_kept_without_work(part, policy.level, smallest) for part in located.parts]
     parts = tuple(part for part, kept_so in zip(located.parts, kept, strict=True) if kept_so is None)
-    return replace(located, parts=parts), tuple(Counter(one.reason for one in kept if one is not None).items())
+    settled = Counter(one.reason for one in kept if one is not None)
+    return replace(located, parts=parts, notes=None), tuple(settled.items())
 
 
 def task_of(body: bytes, part: Part, policy: Policy, encoding: Encoding) -> PartTask:
@@ -256,4 +278,4 @@ def assemble(
         for planned in parts
         if planned.outcome.replacement is not None
     )
-    return Plan(parts, edits, located, None, encoding_for_model(located.model), settled)
+    return Plan(parts, edits, located, None, encoding_for_model(located.model), settled, tally_of(parts))

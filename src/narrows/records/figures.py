@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from narrows.compressors.types import Compressed, Kept, Reason
-from narrows.plan import Plan, PlannedPart
-from narrows.policy import Kind
+from narrows.compressors.types import Compressed, Reason
+from narrows.plan import Plan, PlannedPart, Settled, took_work
 from narrows.records.types import (
     MAX_NAME_CHARS,
     BodyDecision,
@@ -15,9 +14,6 @@ from narrows.records.types import (
     short_name,
 )
 from narrows.wire.types import ResponseRecord, Usage
-
-WITHOUT_WORK = frozenset({Reason.POLICY_OFF, Reason.UNREADABLE, Reason.TOO_SMALL})
-"""Decisions that a look at a part's size or fault makes, again on every turn: they are counted, and nothing more."""
 
 MAX_LISTED = 16
 """So many finish reasons and errors of one answer are listed."""
@@ -30,47 +26,36 @@ def plan_figures(plan: Plan) -> PlanFigures:
     """What the plan came to, for the exchange's record."""
     if plan.untouched is not None:
         return PlanFigures(decision=BodyDecision.UNTOUCHED, reason=plan.untouched.reason)
-    shortened: dict[Kind, int] = {}
-    kept: dict[Reason, int] = dict(plan.settled)
-    hits = misses = 0
-    counted: list[tuple[int, int]] = []
-    for planned in plan.parts:
-        decision = planned.outcome.decision
-        result = decision.result
-        if isinstance(result, Compressed):
-            shortened[result.kind] = shortened.get(result.kind, 0) + 1
-            if decision.tokens_before is not None and decision.tokens_after is not None:
-                counted.append((decision.tokens_before, decision.tokens_after))
-        else:
-            kept[result.reason] = kept.get(result.reason, 0) + 1
-        if planned.replayed:
-            hits += 1
-        elif _took_work(result):
-            misses += 1
-    edited = bool(shortened)
-    encoding = plan.encoding if counted else None
+    tally = plan.tally
+    known = tally.counted > 0
+    encoding = plan.encoding if known else None
     return PlanFigures(
-        decision=_EDITED if edited else _UNCHANGED,
-        parts=len(plan.parts) + sum(count for _, count in plan.settled),
-        shortened=shortened,
-        kept=kept,
-        tokens_before=sum(before for before, _ in counted) if counted else None,
-        tokens_after=sum(after for _, after in counted) if counted else None,
+        decision=_EDITED if tally.shortened else _UNCHANGED,
+        parts=tally.parts + sum([count for _, count in plan.settled]),
+        shortened=dict(tally.shortened),
+        kept=_added(plan.settled, tally.kept),
+        tokens_before=tally.tokens_before if known else None,
+        tokens_after=tally.tokens_after if known else None,
         encoding=encoding.name if encoding is not None else None,
         encoding_assumed=encoding.assumed if encoding is not None else None,
-        cache_hits=hits,
-        cache_misses=misses,
+        cache_hits=tally.replayed,
+        cache_misses=tally.made,
     )
+
+
+def _added(settled: Settled, kept: Settled) -> dict[Reason, int]:
+    found = dict(settled)
+    for reason, count in kept:
+        found[reason] = found.get(reason, 0) + count
+    return found
 
 
 def first_time_decisions(plan: Plan, request_id: str) -> tuple[DecisionRecord, ...]:
     """A record of each decision that work was done for, and that was not replayed."""
-    fresh = [planned for planned in plan.parts if not planned.replayed and _took_work(planned.outcome.decision.result)]
-    return tuple([_decision_record(planned, request_id) for planned in fresh]) if fresh else ()
-
-
-def _took_work(result: Compressed | Kept) -> bool:
-    return isinstance(result, Compressed) or result.reason not in WITHOUT_WORK
+    if not plan.tally.made:
+        return ()
+    fresh = [one for one in plan.parts if not one.replayed and took_work(one.outcome.decision.result)]
+    return tuple([_decision_record(one, request_id) for one in fresh])
 
 
 def _decision_record(planned: PlannedPart, request_id: str) -> DecisionRecord:

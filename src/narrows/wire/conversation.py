@@ -18,6 +18,7 @@ from narrows.core.effort import Effort
 from narrows.core.frames import framed
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.wire.items import Fields, Place, fields_of, object_at, repeated, text_at
+from narrows.wire.reading import Notes
 from narrows.wire.types import Part, Role
 
 _USER, _TOOL = Role.USER, Role.TOOL
@@ -54,7 +55,7 @@ class ConversationReader(ABC):
     were the first to say a text for a call, by the call's id and the text's digest: another one that says the same is
     the same message again, goes out as that did, and takes no part in repeats. `identity` names the call that the
     present output answers, `output_texts` counts its texts so far, and `chain` is the `chain_digest` up to the latest
-    text that has a digest.
+    text that has a digest. `notes` are what others keep with all this.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class ConversationReader(ABC):
         "index",
         "latest_tool",
         "latest_user",
+        "notes",
         "output_texts",
         "outputs",
         "parts",
@@ -89,6 +91,7 @@ class ConversationReader(ABC):
         self.identity: str | None = None
         self.output_texts = 0
         self.chain = b""
+        self.notes: Notes | None = None
 
     @abstractmethod
     def read_item(self, fields: Fields, fault: str | None) -> None:
@@ -103,15 +106,18 @@ class ConversationReader(ABC):
         other.latest_tool, other.latest_user = self.latest_tool, self.latest_user
         other.outputs, other.identity = self.outputs, self.identity
         other.output_texts, other.chain = self.output_texts, self.chain
+        other.notes = self.notes
         return other
 
     @property
     def size_bytes(self) -> int:
-        """About what this takes in memory."""
-        return PART_BYTES * len(self.parts) + self.calls_bytes
+        """About what this takes in memory. Notes are made after it is asked for, so those of the turn before count."""
+        noted_bytes = 0 if self.notes is None else self.notes.earlier_bytes
+        return PART_BYTES * len(self.parts) + self.calls_bytes + noted_bytes
 
     def read(self, items: Sequence[jsonscan.Element]) -> Self:
         """Read these items; one that is no object is only counted."""
+        self.notes = Notes() if self.notes is None else self.notes.go_on()
         for start, stop in items:
             self.index += 1
             if self.body[start] == b"{"[0]:

@@ -28,7 +28,7 @@ from narrows.wire.items import (
     repeated_key,
     text_at,
 )
-from narrows.wire.reading import STEP_BYTES, ReadingMemory
+from narrows.wire.reading import STEP_BYTES, Notes, ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Untouched
 
 _STABLE = Scope.STABLE
@@ -55,9 +55,11 @@ class Opened(Struct, frozen=True, gc=False):
         """That the whole body stays, and why."""
         return Untouched(reason, detail, self.model, self.stream)
 
-    def located(self, parts: Sequence[Part], count: int, *, history_complete: bool = True) -> Located:
+    def located(
+        self, parts: Sequence[Part], count: int, notes: Notes | None = None, *, history_complete: bool = True
+    ) -> Located:
         """These parts of a conversation of `count` items."""
-        return Located(tuple(parts), count, self.model, self.stream, history_complete)
+        return Located(tuple(parts), count, self.model, self.stream, history_complete, notes)
 
 
 class Conversation:
@@ -106,5 +108,7 @@ class Conversation:
             reader = read_known(fresh, body, place, opened.effort, memory, known)
         else:
             reader = read_items(fresh, body, place, opened.effort, memory, salt=self._salt)
-        parts = reader.parts if scope is _STABLE else reader.latest_parts()
-        return opened.located(parts, reader.index + 1, history_complete=history_complete)
+        if scope is not _STABLE:
+            return opened.located(reader.latest_parts(), reader.index + 1, history_complete=history_complete)
+        notes = None if memory is None else reader.notes
+        return opened.located(reader.parts, reader.index + 1, notes, history_complete=history_complete)

@@ -66,6 +66,34 @@ class Reading(Generic[Known]):
     known: Known
 
 
+class Notes:
+    """What others keep with a reading, each under a key of its own, and drop with it: `own` with all that was read,
+    `earlier` with the part that was known before; and about how many bytes that takes in memory.
+
+    They say nothing that the reading does not say, only sooner, so they make no difference between two values.
+    """
+
+    __slots__ = ("earlier", "earlier_bytes", "own", "own_bytes")
+
+    def __init__(self) -> None:
+        self.earlier: dict[object, object] = {}
+        self.earlier_bytes = 0
+        self.own: dict[object, object] = {}
+        self.own_bytes = 0
+
+    def go_on(self) -> Notes:
+        """Those of somebody who reads on from here."""
+        notes = Notes()
+        notes.earlier, notes.earlier_bytes = self.own, self.own_bytes
+        return notes
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Notes)
+
+    def __hash__(self) -> int:
+        return hash(Notes)
+
+
 class ReadingMemory:
     """Readings of conversations, bounded by bytes. What is kept must never be changed."""
 

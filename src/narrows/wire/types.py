@@ -20,7 +20,7 @@ from narrows.core.effort import Effort
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.errors import GatewayError
 from narrows.policy import Scope
-from narrows.wire.reading import ReadingMemory
+from narrows.wire.reading import Notes, ReadingMemory
 
 
 class Role(StrEnum):
@@ -77,7 +77,8 @@ class Located(Struct, frozen=True, gc=False):
     """The parts of a body, in the order of its bytes, and what the gateway needs to know of the rest.
 
     `history_complete`: every tool output that the model reads before these parts stands in the body. Where some are
-    stored elsewhere, they cannot be counted, and no part refers to an earlier one.
+    stored elsewhere, they cannot be counted, and no part refers to an earlier one. `notes`, where what was read is
+    kept, are about the first of these parts (`earlier`) and about all of them (`own`).
     """
 
     parts: tuple[Part, ...]
@@ -85,6 +86,7 @@ class Located(Struct, frozen=True, gc=False):
     model: str | None = None
     stream: bool = False
     history_complete: bool = True
+    notes: Notes | None = None
 
 
 @dataclass(frozen=True, slots=True)
