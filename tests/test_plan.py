@@ -227,7 +227,9 @@ def test_a_replayed_plan_is_the_plan(policy: Policy) -> None:
         expected = plan_body(body, WIRE, policy)
         found = WIRE.locate(body, policy.scope, cache.readings)
         assert isinstance(found, Located)
-        assert replayed_plan(body, found, policy, DecisionCache(0)) is None or not expected.tally.made
+        assert (replayed_plan(body, located(body, policy.scope), policy, DecisionCache(0)) is None) == bool(
+            expected.tally.made
+        )
         plan_located(body, found, policy, None, cache)
         for _ in range(2):
             plan = replayed_plan(body, found, policy, cache)
