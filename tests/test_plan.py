@@ -264,5 +264,5 @@ def test_notes_are_made_under_one_policy_and_counted_in_memory() -> None:
             plan = replayed_plan(body, found, policy, cache)
             assert plan is not None
             assert plan.edits == expected.edits
-    assert found.notes is not None
-    assert found.notes.own_bytes >= sum(len(edit.replacement) for edit in expected.edits)
+            assert found.notes is not None
+            assert found.notes.own_bytes >= sum(len(edit.replacement) for edit in expected.edits)

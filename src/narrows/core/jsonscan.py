@@ -88,9 +88,12 @@ def document(body: bytes, effort: Effort | None = None) -> list[Member]:
         WrongTypeError: it is a value, but no object.
         OutOfEffortError: more would have to be done than the effort allows.
     """
-    found = None if _may_exceed_depth(body) else _fast_members(body, 0, len(body), effort)
-    _spend_on_exact(effort, found, len(body))
-    return _exact_members(body, 0, len(body)) if found is None else found
+    size = len(body)
+    found = None if size > 2 * MAX_DEPTH and _may_exceed_depth(body) else _fast_members(body, 0, size, effort)
+    if found is not None:
+        return found
+    _spend_on_exact(effort, found, size)
+    return _exact_members(body, 0, size)
 
 
 def is_value(text: bytes) -> bool:

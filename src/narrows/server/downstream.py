@@ -193,7 +193,7 @@ class Downstream(asyncio.Protocol):
             return
         if unread:
             self._linger()
-        elif keep_alive and self._gateway.idle_grace_s > 0:
+        elif keep_alive and self._gateway.life.idle_grace_s > 0:
             self._between()
         else:
             self.close()
@@ -244,7 +244,8 @@ class Downstream(asyncio.Protocol):
 
     def _between(self) -> None:
         self._stage = _BETWEEN
-        self.deadline_s = self._loop.time() + min(self._limits.keep_alive_s, self._gateway.idle_grace_s)
+        open_s, grace_s = self._limits.keep_alive_s, self._gateway.life.idle_grace_s
+        self.deadline_s = self._loop.time() + min(grace_s, open_s)
         if self._buffer:
             self._stage = _NEXT
             self._loop.call_soon(self._resume)

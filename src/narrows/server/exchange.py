@@ -126,7 +126,10 @@ class Exchange(Forwarding):
         self.story.request_bytes += len(data)
         if self._allowance is not None and isinstance(self._framing, Chunked):
             self._allowance.add(len(data))
-        self._proceed(data)
+        if isinstance(self._incoming, HeldBody):
+            self._hold(self._incoming, data)
+        else:
+            self._proceed(data)
 
     def _proceed(self, data: bytes) -> None:
         """Do what can be done with what has come of the request, `data` last."""

@@ -192,7 +192,8 @@ class Forwarding(ABC):
         if self._connection is not None:
             self._connection.close() if self.tunnelling else self._connection.abort()
             self._connection = None
-        self._hold_client(False)
+        if self._client_held:
+            self._hold_client(False)
 
     # To the upstream
 
@@ -213,7 +214,8 @@ class Forwarding(ABC):
     def _send(self, connection: Connection) -> None:
         """Send what there is of the request; the rest of a passed body follows as it comes."""
         self._connection = connection
-        self._hold_client(False)
+        if self._client_held:
+            self._hold_client(False)
         connection.begin(self, self._prepared.head.method)
         body = self._body.outgoing()
         if len(body) <= _JOINED_BYTES:
@@ -227,7 +229,7 @@ class Forwarding(ABC):
         self.story.forwarded_bytes = self._body.forwarded_bytes
         settings = self._gateway.settings
         self._sent_s = self._gateway.loop.time()
-        if not self.answering:
+        if self._relay.status is None:
             limit_s = settings.first_byte_timeout_s if self._complete else settings.idle_timeout_s
             if self._complete and not self._let_go_of_body():
                 limit_s = min(limit_s, self._gateway.limits.stale_s)
@@ -241,10 +243,10 @@ class Forwarding(ABC):
     def _let_go_of_body(self) -> bool:
         """Hold a body no longer that has left and cannot be sent again; returns whether that is so."""
         connection = self._connection
-        spent = connection is not None and connection.writable and self._complete and not self._may_be_dead(connection)
-        if spent:
-            self._body.release()
-        return spent
+        if connection is None or not (self._complete and connection.writable) or self._may_be_dead(connection):
+            return False
+        self._body.release()
+        return True
 
     # From the upstream
 
@@ -265,7 +267,7 @@ class Forwarding(ABC):
 
     def response_started(self, head: ResponseHead, data: bytes, *, ended: bool) -> None:
         self._answer_begins(head)
-        self._relay.start(head, data, closing=self._gateway.draining or not self._complete)
+        self._relay.start(head, data, closing=self._gateway.life.draining or not self._complete)
         if self._wire is not None:
             self.tee = self._gateway.afterwards.tee(self._wire, head)
         if not self._client.writable:
@@ -287,8 +289,9 @@ class Forwarding(ABC):
 
     def _may_be_dead(self, connection: Connection) -> bool:
         """Whether it was dead when it was taken, if it closes now; never so of a new one, so nothing is sent thrice."""
-        age_s = self._gateway.loop.time() - self._sent_s
-        return connection.used and connection.silent and age_s < self._gateway.limits.stale_s
+        if not (connection.used and connection.silent):
+            return False
+        return self._gateway.loop.time() - self._sent_s < self._gateway.limits.stale_s
 
     def _answer_begins(self, head: ResponseHead) -> None:
         story = self.story
@@ -322,7 +325,8 @@ class Forwarding(ABC):
                 self._gateway.pool.give_back(connection, self._gateway.loop.time())
             else:  # an answer to a request that has not wholly left, whose rest would stand in front of the next one
                 connection.abort()
-        self._hold_client(False)
+        if self._client_held:
+            self._hold_client(False)
         self.answer_ended(keep_alive=self._relay.keep_alive)
 
     def lose(self) -> None:

@@ -17,6 +17,7 @@ from narrows.core.http1 import UNTIL_CLOSE, ChunkDecoder, Chunked, RequestHead, 
 from narrows.server.replies import ERROR_FIELD, REQUEST_ID_FIELD
 
 OURS = frozenset({REQUEST_ID_FIELD, ERROR_FIELD})
+_REQUEST_ID_LINE = b"%b: %%b\r\n" % REQUEST_ID_FIELD
 
 
 class Sink(Protocol):
@@ -32,7 +33,7 @@ class Sink(Protocol):
 class Relay:
     """One answer on its way. `keep_alive`: the connection can carry another exchange after it."""
 
-    __slots__ = ("_by_close", "_decoder", "_request", "_request_id", "_sink", "body_bytes", "keep_alive", "status")
+    __slots__ = ("_by_close", "_decoder", "_request", "_request_id", "_sink", "keep_alive", "status")
 
     def __init__(self, sink: Sink, request: RequestHead, request_id: str) -> None:
         self._sink = sink
@@ -42,7 +43,6 @@ class Relay:
         self._by_close = False
         self.keep_alive = request.keep_alive
         self.status: int | None = None
-        self.body_bytes = 0
 
     def interim(self, head: ResponseHead) -> None:
         """A 1xx head; clients of HTTP/1.0 do not know them, and one that asked for 100 has had ours."""
@@ -72,12 +72,10 @@ class Relay:
         elif self._request.minor == 0:
             own += b"Connection: keep-alive\r\n"
         block = _block(head, forward_response_fields(head, drop=OURS, add=own, dechunked=dechunked))
-        self.body_bytes = len(data)
         self._sink.write(block + (data if self._decoder is None else self._without_chunks(data)))
 
     def data(self, data: bytes) -> None:
         """More of the body."""
-        self.body_bytes += len(data)
         self._sink.write(data if self._decoder is None else self._without_chunks(data))
 
     def cut(self) -> None:
@@ -85,7 +83,7 @@ class Relay:
         self._sink.cut(reset=self._by_close)
 
     def _own_field(self) -> bytes:
-        return b"%b: %b\r\n" % (REQUEST_ID_FIELD, self._request_id.encode())
+        return _REQUEST_ID_LINE % self._request_id.encode()
 
     def _without_chunks(self, data: bytes) -> bytes:
         assert self._decoder is not None

@@ -63,7 +63,8 @@ class HeldBody:
         taken = self._budget.take(share)
         if taken:
             self._taken += share
-        self._check(self.size, taken)
+        if not taken or self.size > self._limit:
+            self._check(self.size, taken)
         self._framed.append(data)
         if self._decoder is not None:
             self._payload.append(b"".join(self._decoder.receive_data(data)[1]))
@@ -105,6 +106,8 @@ class HeldBody:
 
     def release(self) -> None:
         """Hold nothing more."""
+        if self._released:
+            return
         self._budget.give_back(self._taken)
         self._taken = 0
         self._released = True

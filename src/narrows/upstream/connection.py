@@ -260,42 +260,38 @@ class Connection(asyncio.Protocol):
             self._remaining = 0
         else:
             assert_never(framing)
-        data, ended = self._measure(rest)
         receiver = self._receiver
         assert receiver is not None
-        if ended:
-            self._settle()
+        data, ended = self._measure(rest)
         receiver.response_started(head, data, ended=ended)
 
     def _body(self, data: bytes) -> None:
-        data, ended = self._measure(data)
         receiver = self._receiver
         assert receiver is not None
-        if ended:
-            self._settle()
+        data, ended = self._measure(data)
         receiver.response_data(data, ended=ended)
 
     def _measure(self, data: bytes) -> tuple[bytes, bool]:
-        """The bytes of `data` that belong to the body, and whether it ends with them."""
-        if self._until_close:
-            return data, False
+        """The bytes of `data` that belong to the body, and whether it ends with them. Then the connection is nobody's
+        until its owner pools or drops it."""
+        size = len(data)
         if self._walker is not None:
             consumed = self._walker.receive_data(data) if data else 0
             ended = self._walker.done
+        elif self._until_close:
+            return data, False
         else:
-            consumed = min(len(data), self._remaining)
+            consumed = min(self._remaining, size)
             self._remaining -= consumed
             ended = self._remaining == 0
-        if consumed < len(data):
+        if consumed < size:
             self.reusable = False
             data = data[:consumed]
+        if ended:
+            self._receiver = None
+            self._stage = _IDLE
+            self.used = True
         return data, ended
-
-    def _settle(self) -> None:
-        """The response has ended: the connection is nobody's until its owner pools or drops it."""
-        self._receiver = None
-        self._stage = _IDLE
-        self.used = True
 
     def _fail(self, error: UpstreamError) -> None:
         receiver = self._receiver

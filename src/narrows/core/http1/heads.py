@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from narrows.core.http1.explain import FAULTY, explain_request, explain_response, refuse_faulty_byte
 from narrows.core.http1.framing import (
     AUTHORITY,
@@ -55,7 +57,7 @@ class RequestHead(NamedTuple):
         return rest if rest[:1] == b"/" else b"/" + rest
 
 
-class ResponseHead(NamedTuple):
+class ResponseHead(Struct, frozen=True, gc=False):
     """A response's head; the fields as in `RequestHead`. A 1xx head has no body and is not the answer. `end_to_end`: no
     field is one of the connection's, but perhaps the Transfer-Encoding. `content_type` and `content_codings` are in
     lower case, and empty where they are not given; several fields are joined by commas."""
@@ -99,7 +101,7 @@ def head_end(buffer: bytes | bytearray, limit: int, scanned: int = 0) -> int:
     Raises:
         FramingError: the head is longer than `limit` bytes, or faulty as said.
     """
-    end = buffer.find(b"\r\n\r\n", max(scanned - 3, 0), limit)
+    end = buffer.find(b"\r\n\r\n", scanned - 3 if scanned > 3 else 0, limit)
     if end >= 0:
         return end + 4
     if len(buffer) >= limit:
@@ -151,7 +153,7 @@ def parse_response_head(block: bytes, request_method: bytes) -> ResponseHead:
     minor, digits, reason = match.group(1, 2, 3)
     found = _framing_fields(block, _ANSWER_FIELDS)
     is_1_1 = minor == b"1"
-    options = _connection_options(found)
+    options = _connection_options(found) if b"connection" in found else _NO_OPTIONS
     status = int(digits)
     framing = _framing(found, is_1_1) or UNTIL_CLOSE
     if status < 200 or status == 204:
@@ -165,8 +167,8 @@ def parse_response_head(block: bytes, request_method: bytes) -> ResponseHead:
         1 if is_1_1 else 0,
         block[block.index(b"\n") + 1 : -2],
         framing,
-        framing is not UNTIL_CLOSE and _keep_alive(options, is_1_1),
-        b"upgrade" in found and b"upgrade" in options,
+        framing is not UNTIL_CLOSE and (_keep_alive(options, is_1_1) if options else is_1_1),
+        b"upgrade" in options and b"upgrade" in found,
         options - _STANDARD_OPTIONS if options else options,
         found.keys() <= _NOT_OF_THE_CONNECTION,
         found.get(b"content-type", b""),
@@ -176,8 +178,9 @@ def parse_response_head(block: bytes, request_method: bytes) -> ResponseHead:
 
 _STANDARD_OPTIONS = HOP_BY_HOP | {b"close"}
 _NEVER_AN_OPTION = frozenset({b"host", b"content-length"})
+_NO_OPTIONS = frozenset[bytes]()
 _USUAL_OPTIONS = {
-    None: frozenset[bytes](),
+    None: _NO_OPTIONS,
     b"keep-alive": frozenset({b"keep-alive"}),
     b"close": frozenset({b"close"}),
 }
