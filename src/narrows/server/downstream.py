@@ -55,7 +55,6 @@ class _Stage(Enum):
 _BETWEEN, _NEXT, _EXCHANGE, _LEAVING, _LINGERING, _CLOSING = _Stage
 """By names of the module's own, as looking up an enumeration's member costs ten times as much before Python 3.12."""
 _WAITS = (_BETWEEN, _NEXT)
-"""A tuple, because an enumeration's members are hashed in Python."""
 
 
 class Downstream(asyncio.Protocol):
@@ -244,8 +243,7 @@ class Downstream(asyncio.Protocol):
 
     def _between(self) -> None:
         self._stage = _BETWEEN
-        open_s, grace_s = self._limits.keep_alive_s, self._gateway.life.idle_grace_s
-        self.deadline_s = self._loop.time() + min(grace_s, open_s)
+        self.deadline_s = self._loop.time() + min(self._limits.keep_alive_s, self._gateway.life.idle_grace_s)
         if self._buffer:
             self._stage = _NEXT
             self._loop.call_soon(self._resume)
