@@ -255,7 +255,7 @@ def test_what_was_planned_on_the_turn_before_is_not_looked_up_again() -> None:
 
 
 def test_notes_are_made_under_one_policy_and_counted_in_memory() -> None:
-    cache = DecisionCache(8 << 20)
+    cache, noted = DecisionCache(8 << 20), 0
     for body in turns(10, 60):
         for policy in (Policy(), Policy(level=Level.LOSSLESS)):
             expected = plan_body(body, WIRE, policy, cache=cache)
@@ -264,5 +264,7 @@ def test_notes_are_made_under_one_policy_and_counted_in_memory() -> None:
             plan = replayed_plan(body, found, policy, cache)
             assert plan is not None
             assert plan.edits == expected.edits
-            assert found.notes is not None
-            assert found.notes.own_bytes >= sum(len(edit.replacement) for edit in expected.edits)
+            if found.notes is not None:  # a short conversation is not kept
+                assert found.notes.own_bytes >= sum(len(edit.replacement) for edit in expected.edits)
+                noted += 1
+    assert noted > 8

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 from rich.console import Console
 
 from narrows import plan

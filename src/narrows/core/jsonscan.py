@@ -147,11 +147,11 @@ def objects(body: bytes, start: int, stop: int, effort: Effort | None = None) ->
         rows = _RAW_OBJECTS.decode(memoryview(body)[start:stop])
     except _REFUSALS:
         return None
+    if effort is not None:
+        effort.spend(len(rows) + sum(map(len, rows)))
     found: list[dict[str, Element]] = []
     position = start + 1
     for row in rows:
-        if effort is not None:
-            effort.spend(len(row) + 1)
         fields: dict[str, Element] = {}
         position += 1
         for key, raw in row.items():

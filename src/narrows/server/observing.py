@@ -113,16 +113,10 @@ class ResponseTee:
         """Read what is held. Never raises."""
         if self._observer is None and self._dropped is None:
             self._guarded(self._open)
-        if not self._held:
-            return
-        pieces = self._held
-        self._held, self.held_bytes = [], 0
-        if self._feed is None or self._dropped is not None or self._head.framing is NO_BODY:
-            return
-        started_s = self._clock()
-        self._guarded(self._feed, pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if self._clock() - started_s > self._limits.batch_s and self._dropped is None:
-            self._dropped = Dropped.LAGGING
+        if self._dropped is not None:
+            self._held, self.held_bytes = [], 0
+        elif self._held:
+            self._guarded(self._read_held)
 
     def drop(self, reason: Dropped) -> None:
         """Stop observing, because the caller cannot hand over everything."""
@@ -134,20 +128,33 @@ class ResponseTee:
         """What was observed, when the body is over or broken off; None where a response has no body. Never raises."""
         if self._head.framing is NO_BODY:
             return None
-        self.read()
+        found = self._guarded(self._end) if self._dropped is None else None
         self._feed = None  # it leads back to this tee, as a cycle that only the collector could undo
-        observer = self._observer
-        record = ResponseRecord()
-        if observer is not None:
-            found = self._guarded(self._ended) if self._dropped is None else None
-            found = found or self._guarded(observer.record)
-            record = found if isinstance(found, ResponseRecord) else record
+        if found is None and self._observer is not None:
+            found = self._guarded(self._observer.record)
+        record = found if isinstance(found, ResponseRecord) else ResponseRecord()
         return record if self._dropped is None else msgspec.structs.replace(record, dropped=self._dropped)
 
-    def _ended(self) -> ResponseRecord:
-        assert self._observer is not None
+    def _end(self) -> ResponseRecord | None:
+        """Read what is held as the last of the body; None where that is not to be trusted."""
+        if self._observer is None:
+            self._open()
+        if self._held:
+            self._read_held()
+        if self._dropped is not None or self._observer is None:
+            return None
         self._observer.receive_eof()
         return self._observer.record()
+
+    def _read_held(self) -> None:
+        pieces = self._held
+        self._held, self.held_bytes = [], 0
+        if self._feed is None or self._head.framing is NO_BODY:
+            return
+        started_s = self._clock()
+        self._feed(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if self._clock() - started_s > self._limits.batch_s:
+            self._dropped = Dropped.LAGGING
 
     def _open(self) -> None:
         head = self._head

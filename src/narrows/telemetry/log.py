@@ -24,6 +24,7 @@ CLOSE_TIMEOUT_S = 2.0
 _SEVERITY = {level: number for number, level in enumerate(LogLevel)}
 _INFO, _ANSWERED = LogLevel.INFO, Outcome.ANSWERED
 _LEVELS = {row.type: row.level for row in EVENTS}
+_LEVEL_WORDS = {level: b'"level":"%b",' % level.encode() for level in LogLevel}
 _JSON = msgspec.json.Encoder()
 _PLAIN = re.compile(r"[!#-:<-~]+")
 
@@ -93,7 +94,7 @@ class EventLog:
 
 def _json_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
     mark = b"" if worker is None else b'"worker":%d,' % worker
-    return b'{"time":"%b","level":"%b",%b%b\n' % (time.encode(), level.encode(), mark, _JSON.encode(event)[1:])
+    return b'{"time":"%b",%b%b%b\n' % (time.encode(), _LEVEL_WORDS[level], mark, _JSON.encode(event)[1:])
 
 
 def _text_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:

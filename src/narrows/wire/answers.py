@@ -47,6 +47,11 @@ def count_of(value: object) -> int | None:
     return value if type(value) is int and value >= 0 else None  # a bool is an int by inheritance
 
 
+def counts_of(values: Sequence[object]) -> list[int | None]:
+    """`count_of` each of them."""
+    return [value if type(value) is int and value >= 0 else None for value in values]
+
+
 class TextBudget:
     """What may still be kept of an answer's texts, in bytes of memory, a little over-counted."""
 

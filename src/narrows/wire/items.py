@@ -194,7 +194,7 @@ def text_at(body: bytes, place: Place | None) -> str | None:
     """The text of a string value; None where it is absent, another type, or unreadable."""
     literal = body[place[0] : place[1]] if place else b""
     if b"\\" not in literal and literal[:1] == b'"':
-        return literal[1:-1].decode()
+        return str(literal[1:-1], "utf-8")
     try:
         return jsonstr.decode(literal)
     except ValueError:

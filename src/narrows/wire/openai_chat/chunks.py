@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from narrows.wire.answers import count_of
+from narrows.wire.answers import counts_of
 from narrows.wire.types import Usage
 
 
@@ -104,13 +104,14 @@ def read_usage(chunk: Chunk) -> Usage | None:
     prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     cached = prompt.get("cached_tokens") if isinstance(prompt, dict) else None
     reasoning = completion.get("reasoning_tokens") if isinstance(completion, dict) else None
-    return Usage(
-        input_tokens=count_of(usage.get("prompt_tokens")),
-        output_tokens=count_of(usage.get("completion_tokens")),
-        total_tokens=count_of(usage.get("total_tokens")),
-        cached_tokens=count_of(usage.get("prompt_cache_hit_tokens") if cached is None else cached),
-        reasoning_tokens=count_of(usage.get("reasoning_tokens") if reasoning is None else reasoning),
+    said = (
+        usage.get("prompt_tokens"),
+        usage.get("completion_tokens"),
+        usage.get("total_tokens"),
+        usage.get("prompt_cache_hit_tokens") if cached is None else cached,
+        usage.get("reasoning_tokens") if reasoning is None else reasoning,
     )
+    return Usage(*counts_of(said))
 
 
 def error_name(chunk: Chunk) -> str:
