@@ -1,6 +1,9 @@
 """200 runs of an agent at once behind one gateway process: how soon its clients have what it says, that nobody gets
 another's, and what memory it takes.
 
+Delays are the machine's as much as the gateway's: where others use it, `chrt -r 1 python -m bench.agents` shows what a
+machine of its own would. The record says which it was.
+
 Three ways to learn that there is something new: `polled` (the backend is asked again and again), `held` (it holds the
 question until there is news), `traffic` (it is asked again and again, and its model calls, which pass the gateway, ask
 for a look). The clients, and the model, are another process. --quick is for a first impression, and stores nothing.
@@ -20,14 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.agents.load import Seen, model, runs_at_once
-from bench.agents.paced import Pace
+from bench.agents.paced import WARM_UP, Pace
 from bench.agents.serving import HELD, POLLED, TRAFFIC
 from bench.dataplane.figures import percentile
 from bench.dataplane.report import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "agents.json"
 TARGETS_MS = {POLLED: 450.0, HELD: 100.0, TRAFFIC: 100.0}
-GROWTH_MIB = 8.0
+SCHEDULED = {os.SCHED_OTHER: "usual", os.SCHED_FIFO: "real-time", os.SCHED_RR: "real-time"}
+WARM_UPS = 6
+"""Rounds of one piece a run, by which what remembers so many runs and no more is full."""
+GROWTH_MIB = 4.0
 """What the process may have grown between its first round and its last."""
 
 
@@ -64,7 +70,8 @@ async def measured(mode: str, runs: int, rounds: int, pace: Pace) -> dict[str, A
     seen = Seen()
     memory: list[float] = []
     async with model(pace) as port, gateway(mode, f"http://127.0.0.1:{port}", pace) as (entrance, process):
-        await runs_at_once(entrance, runs, pace, "warm-up", Seen())
+        for number in range(WARM_UPS):
+            await runs_at_once(entrance, runs, pace, f"{WARM_UP}-{number}", Seen())
         used_s, began_s = processor_s(process), time.monotonic()
         for number in range(rounds):
             await runs_at_once(entrance, runs, pace, f"round-{number}", seen)
@@ -109,6 +116,7 @@ async def main() -> int:
         kept = {
             "date": time.strftime("%Y-%m-%d"),
             "machine": machine(),
+            "scheduled_as": SCHEDULED[os.sched_getscheduler(0)],
             "load_average": {"before": load_before, "after": os.getloadavg()},
             "modes": found,
         }

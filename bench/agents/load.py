@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bench.agents.paced import PIECE, Pace
+from bench.agents.paced import PIECE, WARM_UP, Pace
 from narrows.core.headers import field as field_of
 
 LIMIT_S = 120.0
@@ -76,9 +76,9 @@ async def model(pace: Pace) -> AsyncIterator[int]:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                await reader.readexactly(int(field_of(head, b"content-length") or 0))
+                body = await reader.readexactly(int(field_of(head, b"content-length") or 0))
                 writer.write(_HEAD)
-                for _ in range(pace.pieces):
+                for _ in range(1 if WARM_UP.encode() in body else pace.pieces):
                     await asyncio.sleep(pace.every_s)
                     writer.write(_chunk(b'{"choices":[{"index":0,"delta":{"content":"x"}}]}'))
                 writer.write(_chunk(b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'))

@@ -22,6 +22,9 @@ from narrows.upstream.target import parse_target
 PIECE = re.compile(r"([\w-]+)\|(\d+)\|([\d.]+);")
 
 
+WARM_UP = "warm-up"
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many pieces a run says, and how many seconds lie between two."""
@@ -36,7 +39,7 @@ def stamped(name: str, number: int) -> str:
 
 
 class PacedTurn:
-    """One run. Its name is its message's text."""
+    """One run. Its name is its message's text; one whose name begins with `WARM_UP` says one piece."""
 
     steps = None
 
@@ -49,6 +52,7 @@ class PacedTurn:
         self._shown = -1
         self._over = False
         self._news = asyncio.Event()
+        self._pieces = 1 if name.startswith(WARM_UP) else pace.pieces
         self._work = asyncio.create_task(self._speak() if endpoint is None else self._repeat(endpoint))
 
     async def look(self, wait_s: float) -> Observation:
@@ -87,7 +91,7 @@ class PacedTurn:
         self._news.set()
 
     async def _speak(self) -> None:
-        for _ in range(self._pace.pieces):
+        for _ in range(self._pieces):
             await asyncio.sleep(self._pace.every_s)
             self._say()
         self._end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.tools import ClientTool, ToolPath
 from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
+from narrows.server.agents.building import served
 from narrows.server.agents.offering import Offerings
+from narrows.server.agents.plane import AgentPlane
+from narrows.server.agents.session_store import SessionStore
 from narrows.settings import GatewayKey
 from narrows.settings.keys import key_digest
 from tests.agent_stage import Json, Scene, chat, scene, tool
@@ -478,6 +482,42 @@ async def test_an_answer_that_breaks_off_is_cut_short(stage: Stage) -> None:
     assert b"Half" in answer.raw_body
     one.backend.turns[0].script.append(looks("done", over=True))
     await asking
+
+
+async def test_what_stands_in_the_calls_outlives_the_gateway(stage: Stage, tmp_path: Path) -> None:
+    """The next gateway has the agent's address, and puts what the agent does not know of where it was."""
+    one = await offered(stage, [looks("a")], [looks("b")])
+    backend, settings = one.backend, one.agent.settings
+
+    def plane() -> AgentPlane:
+        store = SessionStore(str(tmp_path / "sessions.db"), lambda error: one.gateway.gateway.fault(error, None))
+        made = AgentPlane([served(settings, backend, store)], [], print, store)
+        made.reached_at(f"http://127.0.0.1:{one.gateway.port}", lends_key=False)
+        return made
+
+    one.gateway.gateway.agents = plane()
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL), saying(" Cold."))
+    await agent.calls(tools=[OWN])
+    first = await asking
+    backend.turns[0].script.append(looks("a. Cold.", over=True))
+    body = with_outputs(body, first, "minus 3")
+    second = await ask(stage, one, body)
+    said, _, _ = text_and_finish(await agent.answer())
+    await one.plane.close()
+    one.gateway.gateway.agents = plane()
+    body = {**body, "messages": [*body["messages"], message_of(second), {"role": "user", "content": "and now?"}]}
+    asking = asyncio.create_task(ask(stage, one, body))
+    await until(lambda: len(backend.turns) == 2 and backend.turns[1].looks)
+    history: list[Json] = [{"role": "user", "content": "x"}, {"role": "assistant", "content": said}]
+    await agent.calls(*history, {"role": "user", "content": "and now?"}, tools=[OWN])
+    await agent.answer()
+    backend.turns[1].script.append(looks("b", over=True))
+    assert (await asking).values(b"x-narrows-session-use") == [b"reused"]
+    asked = [seen.json["messages"] for seen in stage.upstream.requests]
+    assert [message["role"] for message in asked[2]] == ["user", "assistant", "tool", "assistant", "user"]
+    assert asked[2][: len(asked[1])] == asked[1]
 
 
 @pytest.mark.parametrize(("calls_key", "offered_there"), [("", False), ("robot", True)])
