@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,7 @@ async def test_a_call_goes_to_the_client_and_the_agent_reads_one_answer(stage: S
     assert after["messages"][-1] == {"role": "tool", "tool_call_id": "call_native", "content": "minus 3"}
     assert after["messages"][-2]["tool_calls"][0]["id"] == "call_native"
     assert b'"odd": [1.0, 100.0]' in stage.upstream.requests[1].body
-    assert [seen.values(b"accept-encoding") for seen in stage.upstream.requests] == [[], []]
+    assert [seen.values(b"accept-encoding") for seen in stage.upstream.requests] == [[b"identity"]] * 2
     assert b"weather" not in answer.raw_body
 
 
@@ -468,6 +469,19 @@ async def test_a_request_in_chunks_is_sent_with_its_length(stage: Stage) -> None
     assert seen.values(b"content-length") == [b"%d" % len(seen.body)]
     assert (seen.values(b"transfer-encoding"), seen.values(b"x-after")) == ([], [b"1"])
     assert [one["function"]["name"] for one in seen.json["tools"]] == ["weather"]
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_an_answer_that_cannot_be_read_is_not_passed_on(stage: Stage) -> None:
+    """It could hold a call that is not the agent's."""
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    coded = [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]
+    stage.upstream.play(whole(gzip.compress(completion()), fields=coded))
+    await agent.calls(tools=[OWN])
+    answer = await agent.answer()
+    assert (answer.status, answer.error_code) == (502, "upstream_malformed")
     one.backend.turns[0].script.append(looks("done", over=True))
     await asking
 

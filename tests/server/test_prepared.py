@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from narrows.core.http1 import FramingError, RequestHead, Sized, head_end, parse_request_head
 from narrows.errors import MalformedRequest
 from narrows.server.admission import Passed
-from narrows.server.prepared import MAX_REMEMBERED_BYTES, Prepared, Remembered, prepare, remembered
+from narrows.server.prepared import MAX_REMEMBERED_BYTES, Prepared, Remembered, prepare, remembered, uncoded
 from tests.raw_client import request
 from tests.stage import Stage
 
@@ -39,6 +39,28 @@ def read_anew(buffer: bytes) -> tuple[RequestHead, int] | None:
 
 NUMBERS = st.integers(0, 10**18 - 1).map(lambda number: b"%d" % number)
 PLACES = st.tuples(st.lists(st.sampled_from(LINES), unique=True), st.integers(0, 4))
+
+
+CODINGS = (b"Accept-Encoding: gzip, br", b"accept-encoding:gzip", b"X-Accept-Encoding: y")
+FRAMINGS = (b"Content-Length: 7", b"content-length:\t7", b"Transfer-Encoding: chunked")
+
+
+@given(st.lists(st.sampled_from(LINES + CODINGS), unique=True), st.sampled_from(FRAMINGS), st.integers(0, 9), NUMBERS)
+def test_a_head_for_another_body_whose_answer_can_be_read(
+    lines: list[bytes], framing: bytes, at: int, size: bytes
+) -> None:
+    rest = [b"Host: a.test", *lines]
+    rest.insert(at % (len(rest) + 1), framing)
+    block = b"\r\n".join((b"POST /v1/x HTTP/1.1", *rest)) + b"\r\n\r\n"
+    cut = block.find(b"7\r", block.lower().find(b"\ncontent-length:")) if b"7" in framing else len(block)
+    before, after = block[:cut], block[cut + 1 :]
+    made = Prepared(parse_request_head(block), "POST", "/v1/x", None, PASSED, False, before, after)
+    head = parse_request_head(uncoded(made).upstream_head(int(size)))
+    assert head.framing == Sized(int(size))
+    kept = [line for line in rest if not line.lower().startswith(b"accept-encoding:") and line != framing]
+    found = head.fields.split(b"\r\n")[:-1]
+    assert [line for line in found if not line.lower().startswith((b"accept-encoding:", b"content-length:"))] == kept
+    assert [line for line in found if line.lower().startswith(b"accept-encoding:")] == [b"Accept-Encoding: identity"]
 
 
 @given(PLACES, NUMBERS, NUMBERS, st.binary(max_size=8), st.sampled_from([b"Content-Length: ", b"content-length:\t"]))

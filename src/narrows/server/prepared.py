@@ -64,11 +64,11 @@ class Prepared:
 
 def uncoded(prepared: Prepared) -> Prepared:
     """The same for a body of another length, whose answer is to be readable as it comes: its length is a number, and
-    no coding is accepted."""
+    no coding but identity is accepted."""
     block = prepared.before + prepared.after
     if prepared.after:
         block = prepared.before + b"0" + prepared.after
-    block = _CODING.sub(b"", block)
+    block = _CODING.sub(b"", block)[:-2] + b"Accept-Encoding: identity\r\n\r\n"
     if isinstance(prepared.head.framing, Chunked):
         block = _CHUNKED.sub(b"\r\nContent-Length: 0", block, count=1)
     found = _LENGTH.search(block.lower())

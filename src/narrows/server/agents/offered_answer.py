@@ -49,15 +49,14 @@ class OfferedAnswer(Relay):
         self.streams = False
 
     def start(self, head: ResponseHead, data: bytes, *, closing: bool) -> None:
-        readable = head.status == 200 and not head.content_codings and head.framing is not NO_BODY
-        if not readable and not self._block:
+        is_answer = head.status == 200 and head.framing is not NO_BODY
+        if not is_answer and not self._block:
             self.passes = True
             super().start(head, data, closing=closing)
             return
-        if not readable:
-            self.fault = UpstreamMalformed(
-                f"the model's server answered {head.status} when it was given a tool's output; see its own log"
-            )
+        if not is_answer or head.content_codings:
+            said = "in a coding that it was not asked for" if is_answer else f"{head.status} to a tool's output"
+            self.fault = UpstreamMalformed(f"the model's server answered {said}; see its own log")
             return
         self._chunks = ChunkDecoder() if isinstance(head.framing, Chunked) else None
         if not self._block:
