@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -568,3 +570,20 @@ async def test_an_unavailable_server_may_be_asked_again(stage: Stage) -> None:
     one.backend.refuses = AgentUnavailable("not there")
     answer = await ask(stage, one, chat("hi"))
     assert (answer.status, answer.error_code, answer.values(b"x-should-retry")) == (502, "agent_unavailable", [])
+
+
+async def test_a_run_that_is_over_is_no_work_for_the_collector(stage: Stage) -> None:
+    one = await scene(stage, growing("a"))
+    gc.collect()
+    gc.disable()
+    try:
+        one.backend.gate = asyncio.Event()
+        asking = asyncio.create_task(ask(stage, one, chat("hi")))
+        await until(lambda: one.backend.turns and one.backend.turns[0].looks)
+        (turn,) = map(weakref.ref, one.plane._turns.values())
+        one.backend.gate.set()
+        await asking
+        await idle(one)
+        await until(lambda: turn() is None)
+    finally:
+        gc.enable()

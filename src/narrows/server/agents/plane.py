@@ -211,6 +211,7 @@ class AgentPlane:
             self._fault(error)
             turn.let_go()
             reader.tell(GatewayError("the gateway has a fault; its log names the place", may_have_acted=True))
+        turn.performed_by(None)
 
 
 @dataclass(slots=True)

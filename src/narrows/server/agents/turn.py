@@ -91,8 +91,8 @@ class AgentTurn:
         unasked = tuple(call.call for call in self._lease.session.calls if not call.shown)
         return replace(RESTED if parked is None else parked.run, unasked=unasked)
 
-    def performed_by(self, performance: Performance) -> None:
-        """It begins."""
+    def performed_by(self, performance: Performance | None) -> None:
+        """It begins; or, with None, it is over, and does not refer any more to what refers to it."""
         self._performance = performance
 
     def reader_asked(self) -> None:
