@@ -573,7 +573,7 @@ async def test_an_unavailable_server_may_be_asked_again(stage: Stage) -> None:
 
 
 async def test_a_run_that_is_over_is_no_work_for_the_collector(stage: Stage) -> None:
-    one = await scene(stage, growing("a"))
+    one = await scene(stage, growing("a"), correlation="header")
     gc.collect()
     gc.disable()
     try:
@@ -581,9 +581,14 @@ async def test_a_run_that_is_over_is_no_work_for_the_collector(stage: Stage) -> 
         asking = asyncio.create_task(ask(stage, one, chat("hi")))
         await until(lambda: one.backend.turns and one.backend.turns[0].looks)
         (turn,) = map(weakref.ref, one.plane._turns.values())
+        client = await stage.client(one.gateway)
+        sent = request("POST", "/narrows/agents/coder" + PATH, "x-session-id: conversation-1", body=b'{"model": "m"}')
+        await client.send(sent)
+        await client.answer(b"POST")
+        (traffic,) = map(weakref.ref, one.agent.traffic._runs.values())
         one.backend.gate.set()
         await asking
         await idle(one)
-        await until(lambda: turn() is None)
+        await until(lambda: turn() is None and traffic() is None)
     finally:
         gc.enable()

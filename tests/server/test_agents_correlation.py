@@ -122,10 +122,11 @@ def test_calls_are_the_runs_as_long_as_it_lasts() -> None:
     made.run_begins(one, run)
     call = made.call(passage(header="c1"), counts=True)
     assert (call.run, run.calls) == (run, [call])
+    assert not call.background
     assert made.call(passage(header="c1"), counts=False).run is None, "a list of models is no model call"
     made.run_ends(one)
     assert made.call(passage(header="c1"), counts=True).run is None
-    assert run.calls == [call]
+    assert call.background, "it outlived its run"
 
 
 def test_an_agent_that_is_not_set_up_for_it() -> None:

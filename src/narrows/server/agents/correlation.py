@@ -89,8 +89,10 @@ class AgentTraffic:
         self._runs[session] = run
 
     def run_ends(self, session: Session) -> None:
-        """From now on they are nobody's."""
-        self._runs.pop(session, None)
+        """From now on they are nobody's; the run has noted what those before came to."""
+        run = self._runs.pop(session, None)
+        if run is not None:
+            run.calls.clear()  # they refer to it
 
     def call(self, passage: Passage, key: str | None = None, *, counts: bool) -> ModelCall:
         """A request begins; `key`: the name of the gateway key that it shows; `counts`: it asks a model, and for no

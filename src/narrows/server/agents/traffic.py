@@ -118,7 +118,7 @@ class Figures:
         return Figures(self.calls - told.calls, self.background - told.background, usage, overhead)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class RunTraffic:
     """The calls of one run. `name`: the run's, which is the id of the request that it answers; `last_s`: when something
     last passed, on the event loop's clock; `heard`: whether anything ever did."""
