@@ -9,6 +9,7 @@
     |   |-- NoSuchToolCall       404  a tool call that is somebody else's
     |   |-- ModelNotFound        400  no agent serves the model, and there is no upstream
     |   |-- SessionBusy          409  another request holds the session       (Retry-After)
+    |   |-- RequestRepeated      409  an SDK sent it again by itself, and the agent may have acted
     |   |-- SessionDiverged      409  the session and the history that was sent disagree
     |   |-- MalformedRequest     400  bytes that are not one unambiguous HTTP/1.1 request
     |   |-- InvalidKey           401  no gateway key, or one that the gateway does not know
@@ -209,6 +210,13 @@ class SessionBusy(DownstreamError):
 
     status = 409
     code = "session_busy"
+
+
+class RequestRepeated(DownstreamError):
+    """An SDK sent a request again by itself whose agent may have acted for the first copy."""
+
+    status = 409
+    code = "request_repeated"
 
 
 class SessionDiverged(DownstreamError):

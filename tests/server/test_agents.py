@@ -592,3 +592,19 @@ async def test_a_run_that_is_over_is_no_work_for_the_collector(stage: Stage) -> 
         await until(lambda: turn() is None and traffic() is None)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("lines", "cancelled"), [((), 1), (("X-Narrows-Session: mine",), 0)])
+async def test_a_run_goes_on_without_its_client_where_its_session_was_named(
+    stage: Stage, lines: tuple[str, ...], cancelled: int
+) -> None:
+    one = await scene(stage, growing("one", "one."))
+    one.backend.gate = asyncio.Event()
+    client = await stage.client(one.gateway)
+    await client.send(request("POST", PATH, *lines, body=json.dumps(chat("hi")).encode()))
+    await until(lambda: one.backend.turns and one.backend.turns[0].looks)
+    client.close()
+    await stage.record(one.gateway)
+    one.backend.gate.set()
+    await idle(one)
+    assert one.backend.turns[0].cancelled == cancelled

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from narrows.agents.deltas import OnRevision
-from narrows.agents.run import OnDisconnect, OnWaiting
+from narrows.agents.run import OnWaiting
 from narrows.errors import SettingsError
 from narrows.settings import SETTINGS, Settings, parse, reloaded
-from narrows.settings.agents import AgentSettings, read_agents, show_agents, with_tokens
+from narrows.settings.agents import AgentSettings, DisconnectPolicy, read_agents, show_agents, with_tokens
 
 URL = "http://127.0.0.1:9901"
 
@@ -42,7 +42,7 @@ def test_everything_can_be_set() -> None:
     )  # fmt: skip
     assert agent.models == ("a", "b")
     assert (agent.on_disconnect, agent.on_waiting, agent.on_revision) == (
-        OnDisconnect.DETACH,
+        DisconnectPolicy.DETACH,
         OnWaiting.ERROR,
         OnRevision.ERROR,
     )
@@ -71,7 +71,7 @@ def test_everything_can_be_set() -> None:
         ({"token_env": "not a name"}, "token_env needs the name"),
         ({"token_env": "A", "token_file": "b"}, "leave one"),
         ({"token": "secret"}, "there is no token"),
-        ({"on_disconnect": "panic"}, "on_disconnect needs one of cancel, detach, grace"),
+        ({"on_disconnect": "panic"}, "on_disconnect needs one of auto, cancel, detach, grace"),
         ({"idle_timeout_s": "soon"}, "idle_timeout_s"),
         ({"idle_timeout_s": 0}, "idle_timeout_s needs a duration over 0"),
         ({"idle_timeout_s": True}, "idle_timeout_s needs a duration"),

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.agents.deltas import OnRevision
-from narrows.agents.run import OnDisconnect, OnWaiting
+from narrows.agents.run import OnWaiting
 from narrows.core.units import parse_duration_s
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -41,6 +41,16 @@ class ToolPolicy(StrEnum):
     AUTO = "auto"
     TRAFFIC = "traffic"
     OFF = "off"
+
+
+class DisconnectPolicy(StrEnum):
+    """What becomes of a run whose client has left: it goes on where the client named the session, by which it can ask
+    for the answer, and is stopped elsewhere; or what `OnDisconnect` has."""
+
+    AUTO = "auto"
+    CANCEL = "cancel"
+    DETACH = "detach"
+    GRACE = "grace"
 
 
 class Correlation(StrEnum):
@@ -90,7 +100,7 @@ class AgentSettings:
     background_models: tuple[str, ...] = ()
     lenient: bool = False
     tools: ToolPolicy = ToolPolicy.AUTO
-    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    on_disconnect: DisconnectPolicy = DisconnectPolicy.AUTO
     grace_s: float = 60.0
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
@@ -279,7 +289,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "background_models": _models,
     "lenient": _switch,
     "tools": _one_of(ToolPolicy),
-    "on_disconnect": _one_of(OnDisconnect),
+    "on_disconnect": _one_of(DisconnectPolicy),
     "on_waiting": _one_of(OnWaiting),
     "on_revision": _one_of(OnRevision),
     "max_sessions": _count,

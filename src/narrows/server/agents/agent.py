@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from narrows.agents.request import ChatRequest
-from narrows.agents.run import OnWaiting, RunRules
+from narrows.agents.run import OnDisconnect, OnWaiting, RunRules
 from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
 from narrows.agents.tools import APPROVAL_TOOL, ClientTool, ToolPath
@@ -15,8 +15,10 @@ from narrows.backends.types import Backend
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
 from narrows.server.agents.parking import Parking
+from narrows.server.agents.repeats import LeftRequests
 from narrows.server.agents.unread import Unread
 from narrows.settings import AgentSettings, ToolPolicy
+from narrows.settings.agents import DisconnectPolicy
 
 POLLS_S = (0.1, 0.4)
 """From how long to how long between two looks at an agent."""
@@ -37,6 +39,7 @@ class Agent:
     queued: int = 0
     held_path: ToolPath | None = None
     parking: Parking = field(init=False)
+    left: LeftRequests = field(default_factory=LeftRequests)
     unread: Unread = field(default_factory=Unread)
     traffic: AgentTraffic = field(init=False)
 
@@ -95,10 +98,14 @@ class Agent:
         session.conversation = await self.backend.start(endpoint)
         self.traffic.opened(session)
 
-    def rules(self, request: ChatRequest, tools: Sequence[ClientTool]) -> RunRules:
-        """The rules of a run; the client may ask for less time than the settings give, and never for more."""
+    def rules(self, request: ChatRequest, tools: Sequence[ClientTool], *, named: bool) -> RunRules:
+        """The rules of a run, whose session was `named` by its client or not. The client may ask for less time than the
+        settings give, and never for more."""
         chosen = self.settings
         total_s = chosen.total_timeout_s
+        on_disconnect = OnDisconnect.DETACH if named else OnDisconnect.CANCEL
+        if chosen.on_disconnect is not DisconnectPolicy.AUTO:
+            on_disconnect = OnDisconnect(chosen.on_disconnect.value)
         polls_s = WOKEN_POLLS_S if self.traffic.passes else POLLS_S
         return RunRules(
             polls_s=polls_s,
@@ -111,7 +118,7 @@ class Agent:
             parallel_calls=request.parallel_calls,
             total_s=total_s if request.timeout_s is None else min(total_s, request.timeout_s),
             grace_s=chosen.grace_s,
-            on_disconnect=chosen.on_disconnect,
+            on_disconnect=on_disconnect,
             on_waiting=chosen.on_waiting,
             on_revision=chosen.on_revision,
         )

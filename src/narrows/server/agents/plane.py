@@ -15,7 +15,7 @@ from blake3 import blake3
 from narrows.agents.input import told
 from narrows.agents.observation import AgentCall
 from narrows.agents.request import model_of, read_request
-from narrows.agents.session import SessionUse
+from narrows.agents.session import Ask, SessionUse
 from narrows.agents.tools import ClientTool
 from narrows.core.headers import field
 from narrows.errors import GatewayError, Overloaded
@@ -25,7 +25,7 @@ from narrows.server.agents.parking import Deliver, HeldCalls
 from narrows.server.agents.performing import Part, Performance
 from narrows.server.agents.session_store import SessionStore
 from narrows.server.agents.session_view import Json, described
-from narrows.server.agents.turn import AgentTurn, checkout
+from narrows.server.agents.turn import AgentTurn, checkout, read_ask
 from narrows.upstream.pool import Pool
 
 CLOSE_TIMEOUT_S = 8.0
@@ -90,7 +90,8 @@ class AgentPlane:
             request = replace(request, model=agent.settings.models[0])
         asking.story.asked = (request.model, request.stream)
         agent.check(request)
-        lease = checkout(agent, request, asking, owner)
+        ask = read_ask(agent, request, asking, owner)
+        lease = checkout(agent, ask, asking)
         try:
             if lease.use is not SessionUse.RESUMED:
                 told(request.messages, lease.known)
@@ -115,7 +116,7 @@ class AgentPlane:
                 turn.traffic,
                 turn.consult,
             ),
-            agent.rules(request, turn.tools),
+            agent.rules(request, turn.tools, named=lease.session.named),
             reader,
             turn.before,
         )
@@ -125,7 +126,7 @@ class AgentPlane:
         task = asyncio.get_running_loop().create_task(performance.perform())
         self._running[task] = performance
         task.add_done_callback(lambda done: self._ended(done, reader, turn, place))
-        return RunInProgress(reader, performance, turn)
+        return RunInProgress(reader, performance, turn, ask)
 
     def session(self, owner: str, name: str) -> Json | None:
         """How a session of this owner stands, and its answer where the client had left; None where there is none. A
@@ -221,12 +222,14 @@ class RunInProgress:
     reader: ClientReader
     performance: Performance
     turn: AgentTurn
+    ask: Ask
 
     def leave(self) -> None:
         """The client has left, or the exchange has ended."""
         self.reader.leave()
         if not self.performance.run.leg_over:
             self.turn.note(self.performance.run)
+            self.turn.left(self.ask)
             self.performance.reader_left()
 
 

@@ -36,6 +36,7 @@ from narrows.server.agents.answering import Asking, ClientReader
 from narrows.server.agents.consulting import asking_a_person
 from narrows.server.agents.parking import HeldCalls, Parked, call_outputs, outputs_for
 from narrows.server.agents.performing import Performance
+from narrows.server.agents.repeats import digest_of
 
 SESSION_FIELD = b"x-narrows-session"
 USE_FIELD = b"x-narrows-session-use"
@@ -61,6 +62,7 @@ class AgentTurn:
         self._held: list[HeldCalls] = []
         self._performance: Performance | None = None
         self._is_lost = False
+        self._left = b""
         self._brought: tuple[str, ...] = ()
         parked: Parked | None = None
         if lease.use is SessionUse.RESUMED:
@@ -111,6 +113,11 @@ class AgentTurn:
     def consult(self, turn: Turn, step: int) -> None:
         """The client is asked about a step that waits for a person."""
         self.called(asking_a_person(turn, step))
+
+    def left(self, ask: Ask) -> None:
+        """Its client has left."""
+        self._left = digest_of(ask)
+        self._agent.left.put(self._left, self._lease.session.name, time())
 
     def give_up(self, error: GatewayError) -> bool:
         """The run cannot go on. Whether there is one."""
@@ -240,6 +247,7 @@ class AgentTurn:
             pending = sessions.show(self._lease, run.asked, time())
             self._stay_held()
         elif not run.begun and not self._is_lost:
+            self._agent.left.drop(self._left)
             sessions.put_back(self._lease, time())
             self._stay_held()
         elif run.rests and turn is not None:
@@ -321,11 +329,11 @@ class AgentTurn:
         )
 
 
-def checkout(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> Lease:
-    """The session for a request.
+def read_ask(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> Ask:
+    """What a request says of the session that it wants.
 
     Raises:
-        GatewayError: it cannot be had.
+        MalformedRequest: that cannot be.
     """
     named = field(asking.head.fields, SESSION_FIELD) or b""
     if named and not _NAME.fullmatch(named):
@@ -334,7 +342,16 @@ def checkout(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> 
     tools = tools_digest(request.tools)
     digests = prefix_digests(owner, name, request.model, request.messages, tools)
     has_answers = any(message.role == "assistant" for message in request.messages)
-    ask = Ask(owner, name, named.decode(), digests, has_answers, tools, outputs_of(request.messages))
+    return Ask(owner, name, named.decode(), digests, has_answers, tools, outputs_of(request.messages))
+
+
+def checkout(agent: Agent, ask: Ask, asking: Asking) -> Lease:
+    """The session for a request.
+
+    Raises:
+        GatewayError: it cannot be had.
+    """
+    agent.left.check(digest_of(ask), asking.head.fields, time())
     lease = agent.sessions.checkout(ask, time(), Fresh("s_" + token_urlsafe(16), token_urlsafe(16)))
     agent.parking.end_left()
     return lease
