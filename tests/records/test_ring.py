@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.records.ring import ExchangeRing
-from tests.records.exchanges import exchange
+from narrows.records.ring import ExchangeRing, written
+from tests.records.exchanges import EDITED, exchange, response
 
 
 def filled(capacity: int, count: int) -> ExchangeRing:
     ring = ExchangeRing(capacity)
     for number in range(count):
-        ring.append(exchange(request_id=str(number)))
+        ring.append(written(exchange(request_id=str(number))))
     return ring
 
 
@@ -36,3 +36,10 @@ def test_json() -> None:
 def test_a_ring_holds_something() -> None:
     with pytest.raises(ValueError, match="at least one"):
         ExchangeRing(0)
+
+
+def test_a_record_comes_back_as_it_went_in() -> None:
+    ring = ExchangeRing()
+    for record in (exchange(), exchange(plan=EDITED, response=response()), exchange(status=None)):
+        ring.append(written(record))
+        assert ring.newest(1) == (record,)

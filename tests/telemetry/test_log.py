@@ -7,9 +7,11 @@ import shlex
 from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from narrows.records.ring import written
 from narrows.records.types import DecisionRecord, ExchangeRecord, Outcome, Timings
 from narrows.settings import LogLevel
 from narrows.telemetry.events import InternalError, LoggedEvent, PlanningWorkerLost, Stopping
@@ -137,6 +139,19 @@ def test_nobody_can_forge_a_field_of_a_line_in_text() -> None:
     words = shlex.split(line)
     assert [word for word in words if word.startswith(("status=", "error_code="))] == ["status=200"]
     assert f"gen_ai.request.model={forged}" in words
+
+
+@pytest.mark.parametrize("worker", [None, 3])
+def test_a_record_that_is_written_already_gives_the_same_line(worker: int | None) -> None:
+    lines = []
+    for ready in (None, written(exchange())):
+        sink = io.BytesIO()
+        log = EventLog(sink, lambda: NOW_S, text=False, worker=worker)
+        log.exchange(exchange(), [decision()], ready)
+        assert log.close(20.0)
+        lines.append(sink.getvalue())
+    assert lines[0] == lines[1]
+    assert lines[0].count(b"\n") == 2
 
 
 def test_a_closed_stream_breaks_nothing() -> None:

@@ -1,4 +1,9 @@
-"""The last exchanges, in memory, for `/narrows/exchanges`; bounded by number, and each record by its shape."""
+"""The last exchanges, in memory, for `/narrows/exchanges`; bounded by number, and each record by its shape.
+
+They are held as they are written, in JSON: a record of a dozen objects, let go of when five hundred others have come
+after it, would be the coldest memory that an exchange touches, and cost more than to make it. What is written is the
+log's line as well, and so made once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,12 @@ from narrows.records.types import ExchangeRecord
 DEFAULT_CAPACITY = 512
 
 _ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(ExchangeRecord)
+
+
+def written(record: ExchangeRecord) -> bytes:
+    """A record as it is held, and logged: a JSON object."""
+    return _ENCODER.encode(record)
 
 
 class ExchangeRing:
@@ -19,10 +30,11 @@ class ExchangeRing:
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
         if capacity < 1:
             raise ValueError(f"a ring holds at least one record, not {capacity}")
-        self._records: deque[ExchangeRecord] = deque(maxlen=capacity)
+        self._records: deque[bytes] = deque(maxlen=capacity)
         self.appended = 0
 
-    def append(self, record: ExchangeRecord) -> None:
+    def append(self, record: bytes) -> None:
+        """Hold a record that is `written`."""
         self.appended += 1
         self._records.append(record)
 
@@ -31,9 +43,12 @@ class ExchangeRing:
 
     def newest(self, limit: int | None = None) -> tuple[ExchangeRecord, ...]:
         """The records, newest first; at most `limit`."""
-        records = tuple(reversed(self._records))
-        return records if limit is None else records[: max(limit, 0)]
+        return tuple(map(_DECODER.decode, self._newest(limit)))
 
     def to_json(self, limit: int | None = None) -> bytes:
         """`{"appended": n, "exchanges": [...]}`, newest first."""
-        return _ENCODER.encode({"appended": self.appended, "exchanges": self.newest(limit)})
+        return b'{"appended":%d,"exchanges":[%b]}' % (self.appended, b",".join(self._newest(limit)))
+
+    def _newest(self, limit: int | None) -> list[bytes]:
+        records = list(reversed(self._records))
+        return records if limit is None else records[: max(limit, 0)]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from narrows.errors import GatewayError
 from narrows.records.figures import first_time_decisions
-from narrows.records.ring import ExchangeRing
+from narrows.records.ring import ExchangeRing, written
 from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
@@ -262,10 +262,11 @@ class Gateway:
         record = story.to_record(self._clock_offset_s, response)
         decisions = () if story.plan is None else first_time_decisions(story.plan, story.request_id)
         self.telling.metrics.observe_exchange(record, decisions)
-        self.telling.log.exchange(record, decisions)
+        line = written(record)
+        self.telling.log.exchange(record, decisions, line)
         if response is not None and PREFIX_MISMATCH in response.errors:
             self.telling.log.event(PrefixRefused(request_id=record.request_id, note=AFRESH))
-        self.telling.ring.append(record)
+        self.telling.ring.append(line)
 
     def readings(self) -> Readings:
         """What others count by themselves, now."""

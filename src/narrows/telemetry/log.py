@@ -63,14 +63,21 @@ class EventLog:
         """Lines lost because the stream was slow or closed."""
         return self._writer.dropped
 
-    def exchange(self, record: ExchangeRecord, decisions: Sequence[DecisionRecord] = ()) -> None:
-        """Log an exchange that has ended, after the first-time decisions it brought."""
+    def exchange(
+        self, record: ExchangeRecord, decisions: Sequence[DecisionRecord] = (), written: bytes | None = None
+    ) -> None:
+        """Log an exchange that has ended, after the first-time decisions it brought; `written` is the record in JSON,
+        where somebody has it already."""
         time = self._time(record.started_at + record.timings.total_s)
         if decisions and self._floor <= _SEVERITY[_INFO]:
             for decision in decisions:
                 self._writer.write(self._line(time, _INFO, decision, self._worker))
         level = _INFO if record.outcome is _ANSWERED else LogLevel.WARNING
-        if _SEVERITY[level] >= self._floor:
+        if _SEVERITY[level] < self._floor:
+            return
+        if written is not None and self._line is _json_line:
+            self._writer.write(_framed(time, level, written, self._worker))
+        else:
             self._writer.write(self._line(time, level, record, self._worker))
 
     def event(self, event: LoggedEvent) -> None:
@@ -93,8 +100,13 @@ class EventLog:
 
 
 def _json_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
+    return _framed(time, level, _JSON.encode(event), worker)
+
+
+def _framed(time: str, level: LogLevel, written: bytes, worker: int | None) -> bytes:
+    """A line of an event that is written in JSON."""
     mark = b"" if worker is None else b'"worker":%d,' % worker
-    return b'{"time":"%b",%b%b%b\n' % (time.encode(), _LEVEL_WORDS[level], mark, _JSON.encode(event)[1:])
+    return b'{"time":"%b",%b%b%b\n' % (time.encode(), _LEVEL_WORDS[level], mark, written[1:])
 
 
 def _text_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
