@@ -514,6 +514,16 @@ def test_running_with_all_steps_done_goes_on() -> None:
         assert TurnReader(-1, 0.0).read(state(word, planner(1, "x")), 1.0).outcome is None
 
 
+async def test_a_classic_servers_status_is_asked_for_before_its_steps() -> None:
+    async with peer({"do": [TEXT]}, classic=True) as one:
+        turn = await one.turn()
+        before = len(one.methods())
+        await turn.look(0.0)
+        looked = [method for method in one.methods()[before:] if method != "SendUserCascadeMessage"]
+        await turn.close()
+    assert looked[:2] == ["GetCascadeTrajectory", "GetCascadeTrajectorySteps"]
+
+
 def test_a_classic_server_must_be_idle_twice() -> None:
     reader = TurnReader(-1, 0.0, looks_needed=2)
     idle = state("IDLE", planner(1, "x"))

@@ -158,3 +158,12 @@ async def test_it_runs_as_a_command_and_ends_on_a_signal(tmp_path: Path) -> None
     assert (await ran(port))["steps"][1]["plannerResponse"]["response"] == "Hello"
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def test_one_script_gives_the_same_bytes_again() -> None:
+    do = [{"act": "text", "texts": ["a", "ab"]}, {"act": "tool"}, {"act": "text", "texts": ["c"], "modified": "d"}]
+    seen = []
+    for _ in range(2):
+        async with cascade_server({"turns": [{"do": do, "pace_s": 0.01}] * 2}) as server:
+            seen.append([await ran(server.port), await ran(server.port)])
+    assert json.dumps(seen[0]) == json.dumps(seen[1])

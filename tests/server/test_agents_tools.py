@@ -427,3 +427,18 @@ async def test_a_call_outlives_the_gateway(stage: Stage, tmp_path: Path) -> None
     body = {**body, "messages": [*body["messages"], message_of(second), {"role": "user", "content": "more"}]}
     assert session_of(await ask(stage, one, body))[1] == "reused"
     assert life.backend.turns[0].cancelled == 0
+
+
+async def test_calls_of_one_name_without_ids_are_told_apart(stage: Stage) -> None:
+    calls = [AgentCall("", "weather", f'{{"city": "{city}"}}') for city in ("Oslo", "Rome")]
+    one = await scene(stage, pausing("", *calls), growing("done"))
+    first = await ask(stage, one, turn("hi"))
+    assert len(set(ids_of(first))) == 2
+    body = with_outputs(turn("hi"), first, "cold", "warm")
+    body["messages"][-2:] = reversed(body["messages"][-2:])
+    assert text_of(await ask(stage, one, body)) == "done"
+    ((_, given),) = one.backend.resumed
+    assert [(call.arguments, call.output) for call in given] == [
+        ('{"city": "Oslo"}', "cold"),
+        ('{"city": "Rome"}', "warm"),
+    ]

@@ -193,6 +193,11 @@ class CascadeTurn:
         except CallFailed as error:
             if error.code in _PASSING:
                 raise LookFailed(str(error)) from error
+            if error.code == "not_found":
+                raise AgentFailed(
+                    "the agent's server does not know the conversation any more, as after a restart of it; ask again,"
+                    " and a new one is told everything"
+                ) from error
             raise _as_error(error) from error
         except AgentUnavailable as error:
             raise LookFailed(error.message) from error
