@@ -30,6 +30,12 @@ def test_contexts_of_one_policy_are_told_apart_by_their_encodings() -> None:
     assert len({cache.context(policy, encoding) for encoding in encodings}) == 3
 
 
+def test_the_smallest_size_is_the_one_of_the_policy_asked_about() -> None:
+    cache, policies = DecisionCache(0), (Policy(), Policy(json_min_bytes=7), Policy(log_min_bytes=9), Policy())
+    for policy in (*policies, *policies):
+        assert cache.smallest_min_bytes(policy) == policy.smallest_min_bytes
+
+
 def test_the_cache_is_bounded_and_counts() -> None:
     cache = DecisionCache(40_000)
     for number in range(200):

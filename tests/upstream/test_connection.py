@@ -211,3 +211,14 @@ def test_a_head_has_no_body_for_head() -> None:
     connection, _, heard = connected(b"HEAD")
     connection.data_received(SIZED)
     assert (heard.ended, heard.body, connection.reusable) == (True, b"", True)
+
+
+def test_head_and_body_of_a_request_leave_in_their_order_and_not_after_the_end() -> None:
+    connection, wires = Connection(), Wires()
+    connection.write_both(b"nobody", b" there")
+    connection.connection_made(wires)
+    connection.write_both(b"head", b" and body")
+    assert wires.sent == b"head and body"
+    connection.abort()
+    connection.write_both(b"too", b" late")
+    assert wires.sent == b"head and body"
