@@ -89,6 +89,20 @@ def test_an_answer_in_two_pieces() -> None:
     ]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_reasoning_goes_out_before_the_text_and_only_where_it_was_asked_for(asked: bool) -> None:
+    thoughts = [(StepText(1, text, False),) for text in ("Hm", "Hm, so")]
+    end = seen(0.4, "Hello", over=True, outcome=Finished(Finish.STOP), thoughts=thoughts[1])
+    first = seen(0.2, mark="1", thoughts=thoughts[0])
+    _, told = begun(first, seen(0.3, "Hel", thoughts=thoughts[1]), end, rules=RunRules(reasoning=asked))
+    pieces = [(one.text, one.thought) for commands in told for one in commands if isinstance(one, Emit)]
+    assert [piece for piece in pieces if not piece[1]] == [("Hel", False), ("lo", False)]
+    assert [text for text, thought in pieces if thought] == (["Hm", ", so"] if asked else [])
+    assert not asked or pieces[:3] == [("Hm", True), (", so", True), ("Hel", False)]
+    (whole,) = [one for one in told[-1] if isinstance(one, Complete)]
+    assert (whole.text, whole.reasoning) == ("Hello", "Hm, so" if asked else "")
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     run, told = begun(seen(0.2), seen(0.3, outcome=Finished(Finish.STOP)))
     assert run.state is RunState.COMPLETED

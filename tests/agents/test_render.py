@@ -55,6 +55,14 @@ def test_a_stream_with_usage_has_one_more_chunk_and_null_in_the_others() -> None
     assert found[4:] == ["[DONE]"]
 
 
+def test_reasoning_stands_beside_the_text_and_only_where_there_is_some() -> None:
+    (chunk,) = events(PLAIN.text("Hm.", thought=True))
+    assert chunk["choices"][0]["delta"] == {"reasoning_content": "Hm."}
+    message = json.loads(PLAIN.whole("Hi", Finish.STOP, None, reasoning="Hm."))["choices"][0]["message"]
+    assert (message["content"], message["reasoning_content"]) == ("Hi", "Hm.")
+    assert "reasoning_content" not in json.loads(PLAIN.whole("Hi", Finish.STOP, None))["choices"][0]["message"]
+
+
 def test_usage_that_nobody_counted_is_left_out() -> None:
     for unknown in (None, Usage(), Usage(input_tokens=3)):
         assert usage_object(unknown) is None

@@ -126,6 +126,14 @@ async def test_a_text_that_grows(classic: bool) -> None:
 
 
 @DIALECTS
+async def test_what_is_reasoned_is_no_text(classic: bool) -> None:
+    async with peer({"do": [{**TEXT, "thinking": "Hm."}, {"act": "tool"}, TEXT]}, classic=classic) as one:
+        last = (await one.answer())[-1]
+    assert answer_text(last.texts) == "Hello\n\nHello"
+    assert last.thoughts == (StepText(1, "Hm.", True),)
+
+
+@DIALECTS
 async def test_texts_with_tools_between_them_are_all_the_answer(classic: bool) -> None:
     acts = [TEXT, {"act": "tool"}, {"act": "text", "texts": [""]}, {"act": "tool"}, {"act": "text", "texts": ["Done."]}]
     async with peer({"do": acts}, classic=classic) as one:

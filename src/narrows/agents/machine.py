@@ -143,6 +143,7 @@ def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step
     changed, ended = seen.mark != run.mark, isinstance(seen.outcome, Finished | Paused)
     opens = seen.working or bool(seen.texts) or ended
     sent, piece = advance(run.sent, seen.texts, ended=ended)
+    thought, reason = advance(run.thought, seen.thoughts if rules.reasoning else (), ended=ended)
     run = replace(
         run,
         mark=seen.mark if seen.working or seen.outcome is not None or run.mark else "",
@@ -152,6 +153,8 @@ def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step
         usage=seen.usage if seen.usage is None or run.told is None else seen.usage.beyond(run.told),
         sent=sent,
         said=run.said + piece,
+        thought=thought,
+        reasoned=run.reasoned + reason,
         failing=0,
     )
     commands: list[Command] = [Open()] if opens else []
@@ -159,11 +162,13 @@ def _observed(run: Run, at_s: float, seen: Observation, rules: RunRules) -> Step
         return _ended(run, RunState.FAILED, seen.outcome.error, cancel=False)
     if run.sent.revised and rules.on_revision is OnRevision.ERROR:
         return _ended(run, RunState.FAILED, AgentFailed("the agent changed a text of which a part had been sent"))
+    if reason:
+        commands.append(Emit(reason, thought=True))
     if piece:
         commands.append(Emit(piece))
     if isinstance(seen.outcome, Finished):
         text = run.said if run.continued else answer_text(run.texts)
-        whole = Complete(text, seen.outcome.finish, run.usage, run.sent.revised)
+        whole = Complete(text, seen.outcome.finish, run.usage, run.sent.revised, run.reasoned)
         return _moved(run, RunState.COMPLETED), (*commands, whole, Release(completed=True))
     if isinstance(seen.outcome, Paused):
         return _asking(replace(run, calls=seen.outcome.calls, held=False), at_s, rules, commands)
@@ -191,7 +196,7 @@ def _asking(run: Run, at_s: float, rules: RunRules, commands: list[Command]) -> 
     asked = run.calls if rules.parallel_calls else run.calls[:1]
     run = replace(_moved(run, RunState.REQUIRES_ACTION), progressed_s=at_s, rests=True, asked=len(asked))
     pieces = (command for command in commands if not isinstance(command, Open))  # to ask opens, and may need no text
-    return run, (*pieces, Ask(run.said, asked, run.usage), Release(completed=False))
+    return run, (*pieces, Ask(run.said, asked, run.usage, run.reasoned), Release(completed=False))
 
 
 def _resumed(run: Run, at_s: float) -> Run:
@@ -202,6 +207,7 @@ def _resumed(run: Run, at_s: float) -> Run:
         return new
     told = run.told if run.usage is None else run.usage if run.told is None else run.told.plus(run.usage)
     sent = replace(run.sent, anything=False)  # a message of its own: no blank line stands before its first text
+    new = replace(new, thought=replace(run.thought, anything=False))
     return replace(new, continued=True, mark=run.mark, texts=run.texts, told=told, sent=sent, refused=run.refused)
 
 

@@ -95,7 +95,8 @@ class Paused:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One look at a run. `mark` is equal to the former look's exactly where nothing has changed since. `working`: the
-    agent has begun. `using_tool`: a step that is not text is under way. `waiting`: the steps that wait for a person."""
+    agent has begun. `using_tool`: a step that is not text is under way. `waiting`: the steps that wait for a person.
+    `thoughts`: what the model reasoned, by the steps whose texts it came to."""
 
     mark: str
     texts: tuple[StepText, ...] = ()
@@ -104,3 +105,4 @@ class Observation:
     waiting: tuple[int, ...] = ()
     outcome: Finished | Broken | Paused | None = None
     usage: Usage | None = None
+    thoughts: tuple[StepText, ...] = ()

@@ -20,6 +20,8 @@ from narrows.errors import GatewayError
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
+REASONING = "reasoning_content"
+"""Where clients look for reasoning, which the official service does not show."""
 _Json = dict[str, object]
 
 
@@ -36,9 +38,9 @@ class Rendering:
         """The first chunk; `calls_alone`: there is no text, and will be none."""
         return self._chunk({"role": "assistant", "content": None if calls_alone else "", "refusal": None})
 
-    def text(self, text: str) -> bytes:
-        """A chunk with more text."""
-        return self._chunk({"content": sayable(text)})
+    def text(self, text: str, *, thought: bool = False) -> bytes:
+        """A chunk with more text, or reasoning."""
+        return self._chunk({REASONING if thought else "content": sayable(text)})
 
     def calls(self, calls: Sequence[PendingCall]) -> bytes:
         """Chunks with tool calls."""
@@ -59,9 +61,18 @@ class Rendering:
             last += _frame({**self._head("chat.completion.chunk"), "choices": [], "usage": counted})
         return last + DONE
 
-    def whole(self, text: str, finish: Finish, usage: Usage | None, calls: Sequence[PendingCall] = ()) -> bytes:
+    def whole(
+        self,
+        text: str,
+        finish: Finish,
+        usage: Usage | None,
+        calls: Sequence[PendingCall] = (),
+        reasoning: str = "",
+    ) -> bytes:
         """The answer in one piece."""
         message: _Json = {"role": "assistant", "content": sayable(text), "refusal": None}
+        if reasoning:
+            message[REASONING] = sayable(reasoning)
         if calls:
             message["content"] = sayable(text) or None
             message["tool_calls"] = [call_object(one) for one in calls]

@@ -41,6 +41,7 @@ _HOLDS: Mapping[str, tuple[object, ...]] = {
     "modalities": (["text"],),
     "logit_bias": ({},),
     "stop": ([],),
+    "include_reasoning": (True, False),
 }
 """What holds for every agent's answer, field by field."""
 
@@ -95,7 +96,8 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request to an agent. `timeout_s`: the most that this client gives the run, which no standard field says;
-    `tools`: those that it offers the agent; `parallel_calls`: whether it takes more than one call at a time."""
+    `tools`: those that it offers the agent; `parallel_calls`: whether it takes more than one call at a time;
+    `reasoning`: whether it wants that of the agent's model, which OpenRouter and vLLM have the same field for."""
 
     model: str
     messages: tuple[Message, ...]
@@ -106,6 +108,7 @@ class ChatRequest:
     ignored: tuple[str, ...] = ()
     tools: tuple[ClientTool, ...] = ()
     parallel_calls: bool = True
+    reasoning: bool = False
 
 
 def model_of(body: bytes) -> str:
@@ -147,6 +150,7 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
         ignored=(*unknown, *ignored_of_tools(asked)),
         tools=tools,
         parallel_calls=asked.get("parallel_tool_calls") is not False,
+        reasoning=asked.get("include_reasoning") is True,
     )
 
 

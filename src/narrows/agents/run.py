@@ -68,7 +68,7 @@ class RunRules:
     change, without one while a tool runs, and in all, for each leg; and how long an agent is held up between two.
     `polls_s`: from how long to how long between two looks; `backoff_s`: at most, while looks fail. `failures` looks
     that failed in a row, or `failing_s` of them, end the run. `tools`: the names of those that the client declared;
-    `parallel_calls`: whether it takes more than one call at a time."""
+    `parallel_calls`: whether it takes more than one call at a time; `reasoning`: whether it wants the model's."""
 
     queue_s: float = 30.0
     first_event_s: float = 120.0
@@ -86,6 +86,7 @@ class RunRules:
     on_revision: OnRevision = OnRevision.APPEND
     tools: frozenset[str] = frozenset()
     parallel_calls: bool = True
+    reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class Run:
     `calls`: those of its client's tools that the agent waits for, of which the leg ends with the first `asked`;
     `unasked`: calls that the client is to be asked for before the agent hears of anything; `held`: they hold the agent
     up; `rests`: the leg is over, and the run is not; `resumed`: it has had a leg before this one, and `continued`: in
-    the same turn of its backend, whose texts and usage go on. `said`: what this leg has sent; `told`: the usage that
-    legs before it told of; `usage`: this leg's."""
+    the same turn of its backend, whose texts and usage go on. `said`: what this leg has sent; `reasoned`:
+    the same of reasoning, by `thought`; `told`: the usage that legs before it told of; `usage`: this leg's."""
 
     state: RunState = RunState.QUEUED
     accepted_s: float = 0.0
@@ -112,6 +113,8 @@ class Run:
     told: Usage | None = None
     sent: Sent = field(default_factory=Sent)
     said: str = ""
+    thought: Sent = field(default_factory=Sent)
+    reasoned: str = ""
     waiting_s: float = 0.0
     failing: int = 0
     failing_since_s: float = 0.0
@@ -271,9 +274,10 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """More of the answer."""
+    """More of the answer; `thought`: of the reasoning before it."""
 
     text: str
+    thought: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +288,7 @@ class Complete:
     finish: Finish
     usage: Usage | None
     revised: bool
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +298,7 @@ class Ask:
     text: str
     calls: tuple[AgentCall, ...]
     usage: Usage | None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ class TurnReader:
         self._was_busy = self._was_busy or bool(seen.status and not idle)
         texts = tuple(self._texts())
         ordered = [self.steps[index] for index in sorted(self.steps)]
-        mark = repr((seen.status, texts, [get(step, "status") for step in ordered]))
+        thoughts = tuple(self._thoughts())
+        mark = repr((seen.status, texts, thoughts, [get(step, "status") for step in ordered]))
         if mark != self._mark:
             self._mark, self._changed_s = mark, at_s
         return Observation(
@@ -137,6 +138,7 @@ class TurnReader:
             ),
             outcome=self._outcome(ordered, at_s),
             usage=_usage(ordered),
+            thoughts=thoughts,
         )
 
     def _texts(self) -> list[StepText]:
@@ -148,6 +150,16 @@ class TurnReader:
                 said = inner(step, "plannerResponse")
                 text = str(get(said, "response") or "")
                 found.append(StepText(index, str(get(said, "modifiedResponse") or text) if over else text, over))
+        return found
+
+    def _thoughts(self) -> list[StepText]:
+        """What the answer steps reason."""
+        found = []
+        for index in sorted(self.steps):
+            said = inner(self.steps[index], "plannerResponse")
+            if thinking := str(get(said, "thinking") or ""):
+                over = get(self.steps[index], "status") in TERMINAL
+                found.append(StepText(index, thinking, over))
         return found
 
     def _outcome(self, ordered: Sequence[Json], at_s: float) -> Finished | Broken | None:

@@ -130,10 +130,14 @@ class Conversation:
     async def _say(self, doing: Doing, pace_s: float) -> None:
         step = self._add("PLANNER_RESPONSE", "GENERATING", plannerResponse={})
         for text in doing.texts:
-            step["plannerResponse"] = {"response": text}
+            step["plannerResponse"] = {"response": text, "thinking": doing.thinking}
             self._change()
             await asyncio.sleep(pace_s)
-        said = {"response": doing.texts[-1] if doing.texts else "", "stopReason": doing.stop}
+        said = {
+            "thinking": doing.thinking,
+            "response": doing.texts[-1] if doing.texts else "",
+            "stopReason": doing.stop,
+        }
         step["plannerResponse"] = said | {"modifiedResponse": doing.modified}
         self._set(step, "DONE")
         self._messages.append({"role": "assistant", "content": doing.modified or str(said["response"])})

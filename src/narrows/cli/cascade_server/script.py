@@ -5,7 +5,8 @@ A turn has `do`, a list of acts:
 
     {"act": "model"}                        ask the model; its answer grows in one step
     {"act": "text", "texts": [...]}         a step whose text is each of these in turn; it may shrink, or change.
-                                            "modified": a rewrite, "stop": its stop reason
+                                            "modified": a rewrite, "stop": its stop reason,
+                                            "thinking": what is reasoned before it
     {"act": "tool", "type": "RUN_COMMAND"}  a step of other work
     {"act": "wait", "type": "RUN_COMMAND"}  a step that waits for a person
     {"act": "error", "message": ..., "code": 429}
@@ -58,6 +59,7 @@ class Doing(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     act: Act
     texts: tuple[str, ...] = ()
     modified: str = ""
+    thinking: str = ""
     stop: str = STOP
     type: str = DEFAULT_TYPE
     message: str = ""

@@ -116,6 +116,7 @@ class Agent:
             hold_s=chosen.hold_timeout_s,
             tools=frozenset(tool.name for tool in tools),
             parallel_calls=request.parallel_calls,
+            reasoning=request.reasoning,
             total_s=total_s if request.timeout_s is None else min(total_s, request.timeout_s),
             grace_s=chosen.grace_s,
             on_disconnect=on_disconnect,

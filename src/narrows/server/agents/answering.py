@@ -64,7 +64,7 @@ class ClientReader:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._opened = False
-        self._gathered = ""
+        self._gathered = {True: "", False: ""}
         self._gone = False
         if stream:
             self._timer = self._loop.call_later(HOLD_HEAD_S, self.open)
@@ -81,9 +81,8 @@ class ClientReader:
 
     def writable(self, writable: bool) -> None:
         """Whether the client takes more."""
-        if writable and self._gathered:
-            text, self._gathered = self._gathered, ""
-            self.text(text)
+        if writable and (gathered := self._rest()) and not self._gone:
+            self._send(self._framed(gathered))
 
     def open(self, *, calls_alone: bool = False) -> None:
         if not self._stream or self._opened or self._gone:
@@ -94,30 +93,30 @@ class ClientReader:
         asking.story.first_byte_s = perf_counter()
         self._send(self._head() + self._framed(self._rendering.role(calls_alone=calls_alone)))
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, *, thought: bool = False) -> None:
         if not self._stream or self._gone:
             return
         self.open()
         if not self._asking.client.writable:
-            self._gathered += text
+            self._gathered[thought] += text
             return
         story = self._asking.story
         story.first_chunk_s = story.first_chunk_s or perf_counter()
-        self._send(self._framed(self._rendering.text(text)))
+        self._send(self._framed(self._rendering.text(text, thought=thought)))
 
     def complete(self, answer: Complete) -> None:
         if self._gone:
-            self._unread(self._rendering.whole(answer.text, answer.finish, answer.usage))
+            self._unread(self._rendering.whole(answer.text, answer.finish, answer.usage, reasoning=answer.reasoning))
             return
         if not self._stream:
-            self._whole(self._rendering.whole(answer.text, answer.finish, answer.usage))
+            self._whole(self._rendering.whole(answer.text, answer.finish, answer.usage, reasoning=answer.reasoning))
             return
         self.open()
-        rest = self._rendering.text(self._gathered) if self._gathered else b""
+        rest = self._rest()
         self._end(rest + self._rendering.end(answer.finish, answer.usage), keep=True)
 
     def ask(self, answer: Ask, calls: tuple[PendingCall, ...]) -> None:
-        whole = self._rendering.whole(answer.text, Finish.TOOL_CALLS, answer.usage, calls)
+        whole = self._rendering.whole(answer.text, Finish.TOOL_CALLS, answer.usage, calls, answer.reasoning)
         if self._gone:
             self._unread(whole)
             return
@@ -125,7 +124,7 @@ class ClientReader:
             self._whole(whole)
             return
         self.open(calls_alone=not answer.text)
-        rest = self._rendering.text(self._gathered) if self._gathered else b""
+        rest = self._rest()
         self._end(rest + self._rendering.calls(calls) + self._rendering.end(Finish.TOOL_CALLS, answer.usage), keep=True)
 
     def tell(self, error: GatewayError) -> None:
@@ -135,13 +134,19 @@ class ClientReader:
         story = self._asking.story
         story.error_code = error.code
         if self._opened:
-            rest = self._rendering.text(self._gathered) if self._gathered else b""
+            rest = self._rest()
             self._end(rest + error_frame(error), keep=False)
             return
         self._stop_timer()
         story.status = error.status
         reply = error_reply(error, self._asking.wire)
         self._asking.reply(replace(reply, extra=reply.extra + self._extra()), Outcome.REFUSED)
+
+    def _rest(self) -> bytes:
+        """What was gathered, reasoning first; then nothing is."""
+        chunks = [self._rendering.text(text, thought=thought) for thought, text in self._gathered.items() if text]
+        self._gathered = {True: "", False: ""}
+        return b"".join(chunks)
 
     # On the network
 

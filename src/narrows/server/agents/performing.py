@@ -67,7 +67,7 @@ class Reader(Protocol):
         """The agent has begun."""
         ...
 
-    def text(self, text: str) -> None: ...
+    def text(self, text: str, *, thought: bool = False) -> None: ...
 
     def complete(self, answer: Complete) -> None: ...
 
@@ -248,8 +248,8 @@ class Performance:
                 self._work = self._loop.create_task(self._look(after_s, last=last))
             case Open():
                 self._reader.open()
-            case Emit(text):
-                self._reader.text(text)
+            case Emit(text, thought):
+                self._reader.text(text, thought=thought)
             case Complete() | Ask() | Tell():
                 self._answer(command)
             case Refuse(step):
