@@ -115,7 +115,7 @@ async def test_images_go_as_media(classic: bool) -> None:
 
 @DIALECTS
 async def test_a_text_that_grows(classic: bool) -> None:
-    async with peer({"do": [TEXT]}, classic=classic) as one:
+    async with peer({"do": [TEXT], "pace_s": 0.1}, classic=classic) as one:
         seen = await one.answer()
     assert ended(seen) is Finish.STOP
     assert answer_text(seen[-1].texts) == "Hello"

@@ -9,6 +9,7 @@ import pytest
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.render import KEEP_ALIVE, Rendering
+from narrows.backends.scripted import Scripted
 from narrows.core.http1 import RequestHead, parse_request_head
 from narrows.server.agents.answering import Asking, ClientReader
 from narrows.server.story import Story
@@ -97,7 +98,7 @@ async def test_what_a_client_did_not_take_comes_reasoning_first() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_reasoning_comes_where_it_is_asked_for(stage: Stage, stream: bool, asked: bool | None) -> None:
     texts, thoughts = (StepText(1, "Hi", True),), (StepText(1, "Hm.", True),)
-    looks = [
+    looks: list[Scripted] = [
         Observation("1", (), working=True, thoughts=thoughts),
         Observation("2", texts, working=True, outcome=Finished(Finish.STOP), thoughts=thoughts),
     ]
