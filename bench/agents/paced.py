@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
-from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, Verdict
 from narrows.core.sse import EventStreamDecoder
 from narrows.upstream.calling import Caller
 from narrows.upstream.pool import Pool
@@ -68,8 +68,11 @@ class PacedTurn:
         step = StepText(0, self._text, self._over)
         return Observation(str(self._shown), (step,), working=True, outcome=outcome)
 
-    async def refuse(self, step: int) -> None:
-        """No step waits."""
+    def question(self, step: int) -> str:  # noqa: ARG002 # the protocol's
+        return ""
+
+    def decide(self, step: int, verdict: Verdict) -> None:
+        """Nothing waits for a person."""
 
     async def cancel(self) -> None:
         self._work.cancel()

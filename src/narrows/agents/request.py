@@ -47,9 +47,7 @@ _HOLDS: Mapping[str, tuple[object, ...]] = {
 
 
 IMAGE_LINE: Final = "[Image]"
-_DATA_URL = re.compile(
-    r"data:(image/(?:png|jpeg|gif|webp));base64,((?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?+)"
-)
+_DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/]+={0,2})")
 
 
 class _Named(msgspec.Struct):
@@ -222,7 +220,7 @@ def _image(where: str, image: object) -> Image:
     if not isinstance(url, str):
         raise MalformedRequest(f"`{where}.image_url` needs a `url`", param=where)
     found = _DATA_URL.fullmatch(url)
-    if found is None:
+    if found is None or len(found[2]) % 4:
         raise UnsupportedParameter(
             f"`{where}` needs a data URL (data:image/png;base64,... or jpeg, gif, webp): none is fetched",
             param=where,
