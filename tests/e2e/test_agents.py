@@ -286,6 +286,21 @@ async def test_time_that_runs_out_is_an_exception_and_nothing_is_done_twice(
     assert len(sends) == 2
 
 
+async def test_a_client_that_loses_its_patience_does_not_have_it_done_twice(
+    scripted_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    async with agent(scripted_upstream, tmp_path, script='{"turns": [{"do": [{"act": "hang"}]}]}') as one:
+        hasty = one.client.with_options(timeout=1.0)
+        with pytest.raises(openai.ConflictError) as caught:
+            await hasty.chat.completions.create(model="coder", messages=said("pay the bill"))
+        assert (caught.value.code, caught.value.response.request.headers["x-stainless-retry-count"]) == (
+            "request_repeated",
+            "1",
+        )
+        methods = [method for method, _ in one.service.calls]
+    assert (methods.count("SendUserCascadeMessage"), methods.count("CancelCascadeInvocation")) == (1, 1)
+
+
 async def test_the_agents_own_words_reach_the_client(scripted_upstream: ScriptedUpstream, tmp_path: Path) -> None:
     script = '{"turns": [{"do": [{"act": "error", "message": "quota is gone", "code": 429}]}]}'
     async with agent(scripted_upstream, tmp_path, script=script) as one:

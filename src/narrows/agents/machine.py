@@ -96,13 +96,24 @@ def _clocks(run: Run, rules: RunRules) -> tuple[tuple[float, str], ...]:
     if run.rests:
         hold = run.progressed_s + rules.hold_s, f"waited {rules.hold_s:g} s for the outputs of tools"
         return (hold,) if run.held else ()
-    total = (run.accepted_s + rules.total_s, f"had not ended within {rules.total_s:g} s")
+    total = (
+        run.accepted_s + rules.total_s,
+        f"had not ended within {rules.total_s:g} s (total_timeout_s, or `timeout`)",
+    )
     if run.state is not RunState.IN_PROGRESS:
-        return total, (run.accepted_s + rules.queue_s, f"had no place for another run within {rules.queue_s:g} s")
+        return total, (
+            run.accepted_s + rules.queue_s,
+            f"had no place for another run within {rules.queue_s:g} s (queue_timeout_s)",
+        )
     if not run.mark:
-        return total, (run.progressed_s + rules.first_event_s, f"had not begun within {rules.first_event_s:g} s")
-    idle_s = rules.tool_idle_s if run.using_tool else rules.idle_s
-    return total, (run.progressed_s + idle_s, f"has shown no progress for {idle_s:g} s")
+        return total, (
+            run.progressed_s + rules.first_event_s,
+            f"had not begun within {rules.first_event_s:g} s (first_event_timeout_s)",
+        )
+    idle_s, name = rules.idle_s, "idle_timeout_s"
+    if run.using_tool:
+        idle_s, name = rules.tool_idle_s, "tool_idle_timeout_s"
+    return total, (run.progressed_s + idle_s, f"has shown no progress for {idle_s:g} s ({name})")
 
 
 def _moved(run: Run, state: RunState) -> Run:
