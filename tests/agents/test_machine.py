@@ -329,6 +329,20 @@ def test_a_leg_of_a_run_that_was_held_up_begins_where_the_last_one_ended() -> No
     ]
 
 
+def test_a_leg_has_only_the_reasoning_that_came_in_it() -> None:
+    rules = replace(RULES_F, reasoning=True)
+    before, after = (StepText(1, "Hm", True),), (StepText(1, "Hm", True), StepText(2, "So.", True))
+    run, told = begun(Called(0.3, (CALL,)), seen(0.5, "Hello", over=True, thoughts=before), rules=rules)
+    (ask,) = [one for one in told[-1] if isinstance(one, Ask)]
+    assert ask.reasoning == "Hm"
+    texts = (StepText(1, "Hello", True), StepText(2, "Bye", True))
+    end = Observation("x", texts, outcome=Finished(Finish.STOP), thoughts=after)
+    _, told = played(Resumed(1.0), Admitted(1.0), Begun(1.0), Observed(2.0, end), rules=rules, run=run)
+    assert [one for one in told[-1] if isinstance(one, Emit)] == [Emit("So.", thought=True), Emit("Bye")]
+    (whole,) = [one for one in told[-1] if isinstance(one, Complete)]
+    assert (whole.text, whole.reasoning) == ("Bye", "So.")
+
+
 def test_a_leg_begins_with_no_blank_line() -> None:
     run, _ = begun(Called(0.3, (CALL,)), seen(0.5, "Hello", over=True), rules=RULES_F)
     whole = (StepText(1, "Hello", True), StepText(2, "Bye", False))

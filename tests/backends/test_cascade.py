@@ -343,7 +343,7 @@ async def test_a_conversation_that_is_gone(classic: bool) -> None:
     async with peer({"do": [TEXT, {"act": "restart", "keep": False}, {"act": "hang"}]}, classic=classic) as one:
         conversation = await one.backend.start()
         turn = await one.turn(HI, conversation)
-        with pytest.raises(AgentFailed):
+        with pytest.raises(AgentFailed, match="does not know the conversation any more"):
             await looks(turn)
         with pytest.raises(ConversationLost):
             await one.turn(Outgoing("more", "message-2"), conversation)
@@ -584,4 +584,8 @@ def test_a_look_that_shows_nothing_new_has_the_same_mark() -> None:
     reader = TurnReader(-1, 0.0)
     one = reader.read(state("RUNNING", planner(1, "x", "GENERATING")), 1.0)
     assert reader.read(state("RUNNING"), 2.0).mark == one.mark
-    assert reader.read(state("RUNNING", planner(1, "xy", "GENERATING")), 3.0).mark != one.mark
+    two = reader.read(state("RUNNING", planner(1, "xy", "GENERATING")), 3.0)
+    assert two.mark != one.mark
+    thinks = planner(1, "xy", "GENERATING")
+    thinks = {**thinks, "plannerResponse": {**thinks["plannerResponse"], "thinking": "Hm."}}
+    assert reader.read(state("RUNNING", thinks), 4.0).mark != two.mark
