@@ -160,13 +160,15 @@ class Deciding:
         return found, folds.keys()
 
     async def _elsewhere(self, missing: AbstractSet[bytes]) -> Decided:
-        """What other bodies' jobs decide of the missing. Meanwhile more may have been begun or ended, so it is looked
-        again until nothing that is missing is in flight."""
+        """What other bodies' jobs decide of the missing, or have decided since this body was looked up. Meanwhile more
+        may be begun or ended, so it is looked again until nothing that is missing is in flight."""
         found: Decided = {}
-        while waiting := (missing - found.keys()) & self._in_flight.keys():
-            found |= await self._landed(waiting)
+        while True:
             found |= {key: known for key in missing - found.keys() if (known := self._cache.peek(key)) is not None}
-        return found
+            waiting = (missing - found.keys()) & self._in_flight.keys()
+            if not waiting:
+                return found
+            found |= await self._landed(waiting)
 
     def _worth_sharing_out(self, tasks: dict[bytes, PartTask]) -> bool:
         """Whether these are decided first, by several processes or by whoever has begun, and not where they are held
