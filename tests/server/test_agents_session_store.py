@@ -213,3 +213,12 @@ def test_the_arguments_of_a_call_are_in_the_file_while_it_waits_and_its_output_n
     lease = life.lease(ask(Message("tool", "a very particular output", (), "call_1")))
     life.sessions.complete(lease, b"key", 3.0)
     assert b"particular" not in written()
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    life = Life(tmp_path / "sessions.db")
+    life.turn(FIRST)
+    files = list(tmp_path.iterdir())
+    assert len(files) > 1
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}
+    life.store.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -49,6 +50,7 @@ class SessionStore:
         """Raises SettingsError: it cannot be opened, or is no such file."""
         self._fault = fault
         try:
+            Path(path).touch(mode=0o600)  # its owner's alone, and so are the files that SQLite puts beside it
             self._database = sqlite3.connect(path, isolation_level=None, timeout=_LOCK_TIMEOUT_S)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second gateway would share our sessions
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -60,7 +62,7 @@ class SessionStore:
             for table in _TABLES:
                 self._database.execute(table)
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SettingsError((f"agent_sessions_file {path}: cannot be used ({error})",)) from None
 
     def of(self, agent: str) -> list[Session]:
