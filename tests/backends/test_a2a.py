@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from a2a.types.a2a_pb2 import Artifact, Part, StreamResponse, Task, TaskStatus
 
-from narrows.agents.deltas import Sent, advance, answer_text
-from narrows.agents.observation import AgentCall, Broken, Finish, Finished, Observation, Paused, Usage
+from narrows.agents.deltas import answer_text
+from narrows.agents.observation import AgentCall, Finish, Finished, Observation, Paused, Usage
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends import a2a
 from narrows.backends.a2a import A2ABackend, A2AOptions
@@ -20,7 +20,7 @@ from narrows.backends.a2a.tasks import TaskReader
 from narrows.backends.a2a.turn import A2ATurn
 from narrows.backends.credentials import GivenToken, NoToken
 from narrows.backends.sdk_http import TokenAuth, sdk_client
-from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, Credentials, ModelEndpoint, Outgoing
 from narrows.errors import (
     AgentCredentials,
     AgentFailed,
@@ -30,6 +30,7 @@ from narrows.errors import (
     UnsupportedParameter,
 )
 from tests.backends.a2a_server import NO_METHOD, NOT_FOUND, A2AServer, a2a_server
+from tests.backends.turns import failed, looks, streamed
 
 WEATHER = ClientTool("weather", "What it is like.", b'{"type":"object", "minProperties":1}')
 BOTH = pytest.mark.parametrize("streams", [True, False], ids=["streaming", "polling"])
@@ -69,35 +70,6 @@ async def peer(credentials: Credentials | None = None, *, streams: bool = True, 
             yield Peer(server, backend)
         finally:
             backend.close()
-
-
-async def looks(turn: A2ATurn) -> list[Observation]:
-    """Every look up to the end."""
-    seen: list[Observation] = []
-    async with asyncio.timeout(20):
-        while not seen or seen[-1].outcome is None:
-            try:
-                seen.append(await turn.look(5))
-            except LookFailed:
-                continue
-    await turn.close()
-    return seen
-
-
-def streamed(seen: list[Observation]) -> str:
-    """What a client is sent, piece by piece."""
-    sent, pieces = Sent(), []
-    for one in seen:
-        sent, piece = advance(sent, one.texts, ended=isinstance(one.outcome, Finished))
-        pieces.append(piece)
-    assert not sent.revised
-    return "".join(pieces)
-
-
-def failed(seen: list[Observation]) -> Exception:
-    outcome = seen[-1].outcome
-    assert isinstance(outcome, Broken)
-    return outcome.error
 
 
 def paused(seen: list[Observation]) -> tuple[AgentCall, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from narrows.agents.deltas import Sent, advance, answer_text
+from narrows.agents.deltas import answer_text
 from narrows.agents.observation import AgentCall, Broken, Finish, Finished, Observation, Paused, Usage
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.credentials import GivenToken, NoToken
@@ -29,6 +29,7 @@ from narrows.errors import (
     SessionBusy,
 )
 from tests.backends.langgraph_server import LangGraphServer, langgraph_server
+from tests.backends.turns import failed, looks, streamed
 
 WEATHER = ClientTool("weather", "What it is like.", b'{"type":"object","minProperties":1}')
 OFFERED = (WEATHER,)
@@ -69,35 +70,6 @@ async def peer(credentials: Credentials | None = None, **options: Any) -> AsyncI
             yield Peer(server, backend)
         finally:
             backend.close()
-
-
-async def looks(turn: LangGraphTurn) -> list[Observation]:
-    """Every look up to the end."""
-    seen: list[Observation] = []
-    async with asyncio.timeout(20):
-        while not seen or seen[-1].outcome is None:
-            try:
-                seen.append(await turn.look(5))
-            except LookFailed:
-                continue
-    await turn.close()
-    return seen
-
-
-def streamed(seen: list[Observation]) -> str:
-    """What a client is sent, piece by piece."""
-    sent, pieces = Sent(), []
-    for one in seen:
-        sent, piece = advance(sent, one.texts, ended=isinstance(one.outcome, Finished))
-        pieces.append(piece)
-    assert not sent.revised
-    return "".join(pieces)
-
-
-def failed(seen: list[Observation]) -> Exception:
-    outcome = seen[-1].outcome
-    assert isinstance(outcome, Broken)
-    return outcome.error
 
 
 async def test_a_message_is_a_run_on_a_thread_and_its_text_is_what_was_streamed() -> None:

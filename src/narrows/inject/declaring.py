@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from narrows.agents.tools import ClientTool
@@ -40,6 +40,24 @@ def names_for(tools: Sequence[ClientTool], form: NameForm) -> dict[str, str]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise MalformedRequest(f"two tools are called `{twice}`; a name needs to be one tool's alone", param="tools")
     return wire_names(names, form)
+
+
+def offer_of(
+    wire: str,
+    tools: Sequence[ClientTool],
+    form: NameForm,
+    declaration: Callable[[ClientTool, str], bytes],
+    *,
+    one_at_a_time: bool,
+) -> Offer:
+    """The tools as a wire declares them, one `declaration` of each under its name there.
+
+    Raises:
+        MalformedRequest: two tools with one name, or parameters that are not a JSON object.
+    """
+    names = names_for(tools, form)
+    declarations = tuple(declaration(tool, names[tool.name]) for tool in tools)
+    return Offer(wire, declarations, {names[tool.name]: tool.name for tool in tools}, one_at_a_time)
 
 
 @dataclass(frozen=True, slots=True)

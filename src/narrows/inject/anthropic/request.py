@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from narrows.agents.tools import ClientTool
 from narrows.core.edits import Edit
-from narrows.inject.declaring import Opened, clash, names_for, open_request, parameters_of
+from narrows.inject.declaring import Opened, clash, offer_of, open_request, parameters_of
 from narrows.inject.names import NameForm
 from narrows.inject.places import document_of, object_of, text_literal, with_members
 from narrows.inject.types import Inserted, NotInserted, Obstacle, Offer
@@ -30,9 +30,7 @@ def declare(tools: Sequence[ClientTool], *, one_at_a_time: bool = True) -> Offer
     Raises:
         MalformedRequest: two tools with one name, or parameters that are not a JSON object.
     """
-    names = names_for(tools, _NAMES)
-    declarations = tuple(_declaration(tool, names[tool.name]) for tool in tools)
-    return Offer(NAME, declarations, {names[tool.name]: tool.name for tool in tools}, one_at_a_time)
+    return offer_of(NAME, tools, _NAMES, _declaration, one_at_a_time=one_at_a_time)
 
 
 def _declaration(tool: ClientTool, name: str) -> bytes:

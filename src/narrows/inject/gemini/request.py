@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from narrows.agents.tools import ClientTool
-from narrows.inject.declaring import Opened, clash, names_for, open_request, parameters_of
+from narrows.inject.declaring import Opened, clash, offer_of, open_request, parameters_of
 from narrows.inject.gemini import schema
 from narrows.inject.names import NameForm
 from narrows.inject.places import appended, elements_at, object_of, text_literal
@@ -32,9 +33,8 @@ def declare(tools: Sequence[ClientTool], *, one_at_a_time: bool = True, older: b
     Raises:
         MalformedRequest: two tools with one name, or parameters that are not a JSON object.
     """
-    names = names_for(tools, _NAMES)
-    declarations = tuple(_declaration(tool, names[tool.name], older=older) for tool in tools)
-    return Offer(NAME, declarations, {names[tool.name]: tool.name for tool in tools}, one_at_a_time)
+    declaration = partial(_declaration, older=older)
+    return offer_of(NAME, tools, _NAMES, declaration, one_at_a_time=one_at_a_time)
 
 
 def _declaration(tool: ClientTool, name: str, *, older: bool) -> bytes:
