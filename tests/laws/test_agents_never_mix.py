@@ -22,7 +22,7 @@ from narrows.core.http1 import parse_request_head
 from narrows.errors import GatewayError
 from narrows.records.types import Outcome
 from narrows.server.agents.agent import Agent
-from narrows.server.agents.answering import Asking
+from narrows.server.agents.asking import Asking
 from narrows.server.agents.building import served
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.replies import Reply

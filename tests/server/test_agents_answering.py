@@ -11,7 +11,8 @@ from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.render import KEEP_ALIVE, Rendering
 from narrows.backends.scripted import Scripted
 from narrows.core.http1 import RequestHead, parse_request_head
-from narrows.server.agents.answering import Asking, ClientReader
+from narrows.server.agents.answering import ClientReader
+from narrows.server.agents.asking import Asking
 from narrows.server.story import Story
 from tests.agent_stage import chat, scene
 from tests.server.test_agents import ask, events, text_of

@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from narrows.policy import Level, Policy
 from narrows.records.ring import ExchangeRing
 from narrows.server.admission import POLICY_FIELD, Rules
-from narrows.server.agents.handing_over import Elsewhere
-from narrows.server.agents.turn import SESSION_FIELD
+from narrows.server.agents.asking import SESSION_FIELD
 from narrows.server.allocator import keep_freed_memory
 from narrows.server.announcing import log_as, new_loop_mark, standard_log, started
 from narrows.server.deadlines import Deadlines
@@ -38,6 +37,9 @@ from narrows.upstream.pool import Pool
 from narrows.upstream.proxying import asked_through, proxy_for
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
+
+if TYPE_CHECKING:
+    from narrows.server.agents.handing_over import Elsewhere
 
 BACKLOG = 1024
 """Connections that the system keeps until they are accepted."""

@@ -26,7 +26,6 @@ from narrows.core.http1 import (
     parse_request_head,
 )
 from narrows.errors import ClientTooSlow, GatewayError, HeadTooLarge, MalformedRequest
-from narrows.server.agents.model_exchange import ModelExchange
 from narrows.server.body_end import UNREAD, BodyEnd, body_end
 from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import Exchange
@@ -297,7 +296,7 @@ class Downstream(asyncio.Protocol):
 
     def _begin(self, prepared: Prepared, framing: Framing, rest: bytes) -> None:
         self._stage = _EXCHANGE
-        kind = Exchange if prepared.passage is None else ModelExchange
+        kind = Exchange if prepared.passage is None else self._gateway.model_exchange or Exchange
         self._exchange = exchange = kind(self._gateway, self, prepared, framing)
         if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
             self._buffer = rest[framing.size :]

@@ -20,11 +20,8 @@ from narrows.errors import ClientTooSlow, GatewayError, ModelNotFound
 from narrows.plan import Plan
 from narrows.records.types import Outcome
 from narrows.server.admission import Passed, PassReason, Planned
-from narrows.server.agents.agent import Agent
-from narrows.server.agents.answering import Asking
+from narrows.server.agents.asking import Asking, owner_of
 from narrows.server.agents.listing import is_listing, listing
-from narrows.server.agents.plane import RunInProgress, owner_of
-from narrows.server.agents.session_view import is_session, session_reply
 from narrows.server.deadlines import NEVER_S
 from narrows.server.forwarding import Client, Forwarding
 from narrows.server.keys import Holder
@@ -39,6 +36,8 @@ from narrows.wire.openai_chat import WIRE as CHAT
 from narrows.wire.registry import wire_for
 
 if TYPE_CHECKING:
+    from narrows.server.agents.agent import Agent
+    from narrows.server.agents.plane import RunInProgress
     from narrows.server.gateway import Gateway
 
 _ANSWERED = Outcome.ANSWERED
@@ -81,8 +80,9 @@ class Exchange(Forwarding):
         if served is not None and is_listing(prepared):
             self._answer_ourselves(listing(served, self._gateway, prepared))
             return
-        if self._gateway.agents is not None and is_session(prepared):
-            self._answer_ourselves(session_reply(self._gateway.agents, prepared, self._owner()))
+        told = None if self._gateway.agents is None else self._gateway.agents.told_of(prepared, self._owner)
+        if told is not None:
+            self._answer_ourselves(told)
             return
         try:
             self._admit(admitted)

@@ -23,9 +23,6 @@ from narrows.records.ring import ExchangeRing, written
 from narrows.records.types import Outcome
 from narrows.server.admission import LOOP_FIELD, Rules
 from narrows.server.afterwards import Afterwards
-from narrows.server.agents.building import agent_plane
-from narrows.server.agents.handing_over import Elsewhere
-from narrows.server.agents.plane import AgentPlane
 from narrows.server.departures import departed
 from narrows.server.keys import keyring_for
 from narrows.server.limits import Limits
@@ -41,6 +38,9 @@ from narrows.upstream.pool import Pool
 from narrows.wire.types import PREFIX_MISMATCH, ResponseRecord
 
 if TYPE_CHECKING:
+    from narrows.server.agents.handing_over import Elsewhere
+    from narrows.server.agents.model_exchange import ModelExchange
+    from narrows.server.agents.plane import AgentPlane
     from narrows.server.downstream import Downstream
 
 _OURS = str(Path(__file__).resolve().parent.parent)
@@ -105,6 +105,7 @@ class Gateway:
         self.life = Life()
         self.agents: AgentPlane | None = None
         self.elsewhere: Elsewhere | None = None
+        self.model_exchange: type[ModelExchange] | None = None
         self.together: Together | None = None
         self.own_routes = self._own_routes()
         self._clock_offset_s = time.time() - time.perf_counter()
@@ -131,6 +132,12 @@ class Gateway:
             SettingsError: an agent, or the sessions' file, cannot be used.
         """
         settings = self.settings
+        if not settings.agents:
+            return
+        from narrows.server.agents.building import agent_plane  # not at the top: a gateway without agents loads none
+        from narrows.server.agents.model_exchange import ModelExchange  # likewise
+
+        self.model_exchange = ModelExchange
         self.agents = agent_plane(
             settings.agents,
             ca_bundle=settings.ca_bundle,

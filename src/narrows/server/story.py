@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from narrows.plan import Plan
@@ -16,8 +18,10 @@ from narrows.records.types import (
     PlanFigures,
     Timings,
 )
-from narrows.server.agents.traffic import ModelCall
 from narrows.wire.types import ResponseRecord
+
+if TYPE_CHECKING:
+    from narrows.server.agents.traffic import ModelCall
 
 _ANSWERED, _CANCELLED = Outcome.ANSWERED, Outcome.CANCELLED
 

@@ -9,36 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 
 from narrows.agents.calls import PendingCall
 from narrows.agents.observation import Finish
 from narrows.agents.render import KEEP_ALIVE, Rendering, error_frame
 from narrows.agents.run import Ask, Complete
-from narrows.core.http1 import RequestHead
 from narrows.errors import GatewayError
 from narrows.records.types import Outcome
-from narrows.server.forwarding import Client
+from narrows.server.agents.asking import Asking
 from narrows.server.replies import REQUEST_ID_FIELD, Reply, error_reply
-from narrows.server.story import Story
-from narrows.wire.types import Wire
 
 HOLD_HEAD_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """The exchange that asks, as far as its answer needs it. `reply` gives a whole answer; `ended` is told when a
-    stream is over, and whether the connection can be kept; `closing`: whether it cannot in any case."""
-
-    client: Client
-    head: RequestHead
-    story: Story
-    wire: Wire | None
-    reply: Callable[[Reply, Outcome], None]
-    ended: Callable[[bool], None]
-    closing: Callable[[], bool]
 
 
 class ClientReader:

@@ -15,13 +15,13 @@ import msgspec
 from narrows.core.headers import forward_request_fields
 from narrows.core.http1 import RequestHead
 from narrows.errors import UpstreamError
-from narrows.server.agents.handing_over import Elsewhere
-from narrows.server.agents.plane import AgentPlane
 from narrows.server.prepared import Prepared
 from narrows.server.replies import Reply
 from narrows.upstream.calling import CallAnswer, Caller
 
 if TYPE_CHECKING:
+    from narrows.server.agents.handing_over import Elsewhere
+    from narrows.server.agents.plane import AgentPlane
     from narrows.server.gateway import Gateway
 
 PATHS: Final = frozenset({"/v1/models", "/models"})

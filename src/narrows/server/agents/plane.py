@@ -10,26 +10,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import time
 
-from blake3 import blake3
-
 from narrows.agents.input import told
 from narrows.agents.observation import AgentCall
 from narrows.agents.request import model_of, read_request
 from narrows.agents.session import Ask, SessionUse
 from narrows.agents.tools import ClientTool
-from narrows.core.headers import field
 from narrows.errors import GatewayError, Overloaded
 from narrows.server.agents.agent import Agent
-from narrows.server.agents.answering import Asking, ClientReader
+from narrows.server.agents.answering import ClientReader
+from narrows.server.agents.asking import Asking
 from narrows.server.agents.parking import Deliver, HeldCalls
 from narrows.server.agents.performing import Part, Performance
 from narrows.server.agents.session_store import SessionStore
-from narrows.server.agents.session_view import Json, described
+from narrows.server.agents.session_view import Json, described, is_session, session_reply
 from narrows.server.agents.turn import AgentTurn, checkout, read_ask
+from narrows.server.prepared import Prepared
+from narrows.server.replies import Reply
 from narrows.upstream.pool import Pool
 
 CLOSE_TIMEOUT_S = 8.0
-_KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 _RETRY_AFTER_S = 5
 
 
@@ -127,6 +126,10 @@ class AgentPlane:
         self._running[task] = performance
         task.add_done_callback(lambda done: self._ended(done, reader, turn, place))
         return RunInProgress(reader, performance, turn, ask)
+
+    def told_of(self, prepared: Prepared, owner: Callable[[], str]) -> Reply | None:
+        """The answer to a request about a session, to whoever `owner` says; None where it is about something else."""
+        return session_reply(self, prepared, owner()) if is_session(prepared) else None
 
     def session(self, owner: str, name: str) -> Json | None:
         """How a session of this owner stands, and its answer where the client had left; None where there is none. A
@@ -231,11 +234,3 @@ class RunInProgress:
             self.turn.note(self.performance.run)
             self.turn.left(self.ask)
             self.performance.reader_left()
-
-
-def owner_of(key_name: str | None, fields: bytes) -> str:
-    """Whose request it is: the holder of a gateway key, or whoever shows the same key for the provider."""
-    if key_name is not None:
-        return f"key {key_name}"
-    shown = next((value for name in _KEY_FIELDS if (value := field(fields, name))), b"")
-    return blake3(shown).hexdigest()

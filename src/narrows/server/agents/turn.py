@@ -32,13 +32,13 @@ from narrows.errors import (
 )
 from narrows.records.types import AgentFigures
 from narrows.server.agents.agent import Agent
-from narrows.server.agents.answering import Asking, ClientReader
+from narrows.server.agents.answering import ClientReader
+from narrows.server.agents.asking import SESSION_FIELD, Asking
 from narrows.server.agents.consulting import asking_a_person
 from narrows.server.agents.parking import HeldCalls, Parked, call_outputs, outputs_for
 from narrows.server.agents.performing import Performance
 from narrows.server.agents.repeats import digest_of
 
-SESSION_FIELD = b"x-narrows-session"
 USE_FIELD = b"x-narrows-session-use"
 IGNORED_FIELD = b"x-narrows-ignored"
 _NAME = re.compile(rb"[!-~]{1,128}")
