@@ -29,8 +29,6 @@ class ToolPath(Enum):
 
     PAUSE = auto()
     """Its server offers them, and its run rests while a call waits."""
-    BRIDGE = auto()
-    """By a tool server that the gateway is for its session; the agent is held up while a call waits there."""
     TRAFFIC = auto()
     """In its own model calls, which pass here; one of them is kept open while a call waits."""
 
