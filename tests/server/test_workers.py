@@ -126,7 +126,8 @@ async def member_that(code: str) -> tuple[Member, asyncio.Task[int]]:
 
 async def test_a_worker_that_is_ready_says_so_and_its_end_is_heard() -> None:
     member, end = await member_that(
-        """say('{"type":"prepared","policy_version":"p"}'); say('{"type":"accepting","descriptors":[5]}'); os.read(fd, 1)"""
+        """say('{"type":"prepared","policy_version":"p"}'); say('{"type":"accepting","descriptors":[5]}');"""
+        "os.read(fd, 1)"
     )
     assert (await member.prepared()).policy_version == "p"
     assert await member.accepting((5,), 60)
