@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrows.agents.observation import AgentCall, Finish, Finished, Observation, StepText
-from narrows.agents.tools import CallOutput, ToolPath
+from narrows.agents.tools import CallOutput
 from narrows.backends.scripted import ScriptedBackend, ScriptedTurn
 from narrows.backends.types import Outgoing
 from narrows.core.http1 import parse_request_head
@@ -92,7 +92,7 @@ class Talker(ScriptedBackend):
 
     def __init__(self, *, held: bool) -> None:
         super().__init__()
-        self.pauses = not held
+        self.pauses, self.takes_tool_server = not held, held
         self.held = held
         self.plane: AgentPlane | None = None
         self.agent: Agent | None = None
@@ -180,7 +180,6 @@ class Conversation:
 async def played(held: bool, rounds: list[list[tuple[int, bool]]]) -> None:
     backend = Talker(held=held)
     agent = backend.agent = served(agent_settings(), backend)
-    agent.held_path = ToolPath.TRAFFIC
     faults: list[BaseException] = []
     plane = backend.plane = AgentPlane([agent], [], faults.append)
     conversations = [Conversation(plane, agent, f"tool_{at}") for at in range(4)]

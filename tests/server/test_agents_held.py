@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from narrows.agents.observation import AgentCall, Finish, Finished, Observation, StepText, Usage
-from narrows.agents.tools import CallOutput, ToolPath
+from narrows.agents.tools import CallOutput
 from narrows.backends.scripted import Scripted, ScriptedTurn
 from narrows.backends.types import Outgoing
 from narrows.errors import AgentFailed, AgentUnavailable, GatewayError
@@ -52,8 +52,7 @@ class Held:
 
 async def held_scene(stage: Stage, *scripts: list[Scripted], **changes: Any) -> Scene:
     one = await scene(stage, *scripts, **changes)
-    one.backend.pauses = False
-    one.agent.held_path = ToolPath.TRAFFIC
+    one.backend.pauses, one.backend.takes_tool_server = False, True
     return one
 
 
@@ -395,7 +394,6 @@ async def test_a_gateway_that_stops_lets_nobody_wait(stage: Stage, tmp_path: Pat
     one = await held_scene(stage, [looks("a")])
     store = SessionStore(str(tmp_path / "s.db"), print)
     agent = served(one.agent.settings, one.backend, store)
-    agent.held_path = ToolPath.TRAFFIC
     one.gateway.gateway.agents = AgentPlane([agent], [], print, store)
     first, held = await first_leg(stage, one, turn("hi"), CALL)
     await one.gateway.close(drain_timeout_s=0.05)

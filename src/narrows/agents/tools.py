@@ -31,6 +31,9 @@ class ToolPath(Enum):
     """Its server offers them, and its run rests while a call waits."""
     TRAFFIC = auto()
     """In its own model calls, which pass here; one of them is kept open while a call waits."""
+    MCP = auto()
+    """By an MCP server that the gateway runs for the session; the agent's request to it is kept open while a call
+    waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from narrows.agents.observation import Observation
 from narrows.agents.tools import CallOutput
-from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing, Verdict
+from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing, ToolServer, Verdict
 from narrows.errors import GatewayError
 
 Scripted = Observation | LookFailed | GatewayError
@@ -61,6 +61,7 @@ class ScriptedBackend:
 
     holds_looks = False
     pauses = True
+    takes_tool_server = False
     takes_images = True
 
     def __init__(self, *scripts: Sequence[Scripted]) -> None:
@@ -68,14 +69,16 @@ class ScriptedBackend:
         self.turns: list[ScriptedTurn] = []
         self.conversations: set[str] = set()
         self.endpoints: list[ModelEndpoint | None] = []
+        self.tool_servers: list[ToolServer | None] = []
         self.resumed: list[tuple[str, tuple[CallOutput, ...]]] = []
         self.fails: GatewayError | None = None
         self.refuses: GatewayError | None = None
         self.gate: asyncio.Event | None = None
         self._started = 0
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+    async def start(self, endpoint: ModelEndpoint | None = None, tools: ToolServer | None = None) -> str:
         self.endpoints.append(endpoint)
+        self.tool_servers.append(tools)
         if self.fails is not None:
             fails, self.fails = self.fails, None
             raise fails

@@ -6,7 +6,7 @@ A backend never sees a client, and nothing of a run is kept in it: what belongs 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from narrows.agents.observation import Observation
@@ -34,10 +34,23 @@ class ModelEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolServer:
+    """An MCP server, by streamable HTTP, that has a client's tools for one conversation, such as
+    `http://127.0.0.1:8787/narrows/agents/coder/s/TOKEN/mcp`. The address is a secret, as it has the token in it; no
+    other field is needed."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message for an agent. `id` is the message's own, by which a backend knows one that is sent twice; `steps`: how
     many steps the conversation must have, where that is known; `tools`: the client's, for a backend that offers them
-    to its agent itself; `images`: in the order of the lines in the text that stand for them, for one that takes any."""
+    to its agent itself; `images`: in the order of the lines in the text that stand for them, for one that takes any.
+    `tool_server` is with each message of a conversation with tools, for a backend that takes one: it is what `start`
+    was given as long as both the conversation and this process last, and another after a restart. So a backend that
+    takes a conversation up again, as its agent has been started anew, has what to tell it there; and one whose agent
+    was told another tells it this one before the message."""
 
     text: str
     id: str
@@ -45,6 +58,7 @@ class Outgoing:
     max_output_tokens: int | None = None
     tools: tuple[ClientTool, ...] = ()
     images: tuple[Image, ...] = ()
+    tool_server: ToolServer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +111,9 @@ class Turn(Protocol):
 
 class Backend(Protocol):
     """A server of agents. `holds_looks`: it can hold the question for news, so that looks need no pause. `pauses`: it
-    offers a client's tools to its agent, and its runs end `Paused` where the agent calls one. `takes_images`: messages
-    may hold some."""
+    offers a client's tools to its agent, and its runs end `Paused` where the agent calls one. `takes_tool_server`: its
+    agent can be told an MCP server for each conversation; a call of a tool there is none of the backend's business, and
+    its turn goes on meanwhile. `takes_images`: messages may hold some."""
 
     @property
     def holds_looks(self) -> bool: ...
@@ -107,10 +122,14 @@ class Backend(Protocol):
     def pauses(self) -> bool: ...
 
     @property
+    def takes_tool_server(self) -> bool: ...
+
+    @property
     def takes_images(self) -> bool: ...
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
-        """A new conversation's name. `endpoint`: where its model calls are to go, for a backend that can be told.
+    async def start(self, endpoint: ModelEndpoint | None = None, tools: ToolServer | None = None) -> str:
+        """A new conversation's name. `endpoint`: where its model calls are to go, for a backend that can be told;
+        `tools`: the client's, for one that takes a tool server. Either may be asked before this returns.
 
         Raises:
             GatewayError: there is none.

@@ -43,7 +43,7 @@ from narrows.backends.a2a.failures import READABLE, as_error
 from narrows.backends.a2a.parts import CLIENT_TOOLS, answering, calls_in, offering
 from narrows.backends.a2a.tasks import TaskReader
 from narrows.backends.a2a.turn import A2ATurn
-from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, ToolServer
 from narrows.errors import AgentUnavailable, GatewayError, UnsupportedParameter
 
 LEARNS_S: Final = (1.0, 60.0)
@@ -78,13 +78,18 @@ class A2ABackend:
         self._learning = asyncio.get_running_loop().create_task(self._learn())
 
     takes_images = False
+    takes_tool_server = False
 
     @property
     def pauses(self) -> bool:
         """Whether its card declares client tools; taken for granted until the card has been read."""
         return self._card is None or _takes_tools(self._card)
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+    async def start(
+        self,
+        endpoint: ModelEndpoint | None = None,
+        tools: ToolServer | None = None,  # noqa: ARG002 # takes none
+    ) -> str:
         await self._connected()
         name = str(uuid4())
         self._fresh[name] = endpoint  # the first message says it

@@ -23,7 +23,7 @@ from narrows.agents.tools import CallOutput
 from narrows.backends.cascade.calls import CallFailed, Calls
 from narrows.backends.cascade.steps import Snapshot, TurnReader, get, snapshot, whole
 from narrows.backends.cascade.waiting import asked_by, interaction
-from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing, Verdict
+from narrows.backends.types import ConversationLost, LookFailed, ModelEndpoint, Outgoing, ToolServer, Verdict
 from narrows.errors import (
     AgentError,
     AgentFailed,
@@ -72,11 +72,20 @@ class CascadeBackend:
         return False
 
     @property
+    def takes_tool_server(self) -> bool:
+        """The protocol has no place for one."""
+        return False
+
+    @property
     def takes_images(self) -> bool:
         """They go beside the text, as media."""
         return True
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+    async def start(
+        self,
+        endpoint: ModelEndpoint | None = None,
+        tools: ToolServer | None = None,  # noqa: ARG002 # takes none
+    ) -> str:
         classic = await self._know_dialect()
         request: dict[str, Any] = {"source": self._options.source}
         if endpoint is not None and not classic:

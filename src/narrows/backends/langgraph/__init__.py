@@ -25,7 +25,7 @@ from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.langgraph.failures import answered, asking
 from narrows.backends.langgraph.messages import Json, answered_last, messages_of, pending
 from narrows.backends.langgraph.turn import TOOLS_NODE, Course, LangGraphTurn, start_run
-from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, ToolServer
 from narrows.errors import AgentFailed
 
 _ENDPOINT = "narrows_model_endpoint"
@@ -44,6 +44,7 @@ class LangGraphBackend:
 
     holds_looks = True
     takes_images = False
+    takes_tool_server = False
     pauses = True
 
     def __init__(self, http: httpx.AsyncClient, options: LangGraphOptions) -> None:
@@ -52,7 +53,11 @@ class LangGraphBackend:
         self._options = options
         self._closing: asyncio.Task[None] | None = None
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+    async def start(
+        self,
+        endpoint: ModelEndpoint | None = None,
+        tools: ToolServer | None = None,  # noqa: ARG002 # takes none
+    ) -> str:
         kept: dict[str, str] = {}
         if endpoint is not None:
             kept = {

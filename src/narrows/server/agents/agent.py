@@ -11,11 +11,12 @@ from narrows.agents.run import OnDisconnect, OnWaiting, RunRules
 from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
 from narrows.agents.tools import APPROVAL_TOOL, ClientTool, ToolPath
-from narrows.backends.types import Backend
+from narrows.backends.types import Backend, ToolServer
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
 from narrows.server.agents.parking import Parking
 from narrows.server.agents.repeats import LeftRequests
+from narrows.server.agents.tool_servers import ToolServers
 from narrows.server.agents.unread import Unread
 from narrows.settings import AgentSettings, ToolPolicy
 from narrows.settings.agents import DisconnectPolicy
@@ -29,22 +30,22 @@ WOKEN_POLLS_S = (0.06, 2.0)
 @dataclass(slots=True)
 class Agent:
     """An agent as it is served. `queued`: runs that wait for a place; `parking`: runs that are held up until their
-    clients come back; `held_path`: how it is offered a client's tools, where its backend cannot do that by itself;
-    `traffic`: its own model calls."""
+    clients come back; `traffic`: its own model calls; `tool_servers`: the MCP servers that its sessions have."""
 
     settings: AgentSettings
     backend: Backend
     sessions: Sessions
     places: asyncio.Semaphore
     queued: int = 0
-    held_path: ToolPath | None = None
     parking: Parking = field(init=False)
     left: LeftRequests = field(default_factory=LeftRequests)
     unread: Unread = field(default_factory=Unread)
     traffic: AgentTraffic = field(init=False)
+    tool_servers: ToolServers = field(init=False)
 
     def __post_init__(self) -> None:
         self.traffic = AgentTraffic(self.settings, self.sessions.listed())
+        self.tool_servers = ToolServers(self.settings.name)
         self.parking = Parking(self.settings.max_sessions, self.sessions, self.traffic.run_ends)
 
     @property
@@ -52,9 +53,12 @@ class Agent:
         """How it is offered a client's tools; None where it cannot be, or is not to be."""
         if self.settings.tools is ToolPolicy.OFF:
             return None
-        if self.backend.pauses and self.settings.tools is not ToolPolicy.TRAFFIC:
-            return ToolPath.PAUSE
-        return self.held_path or (ToolPath.TRAFFIC if self.traffic.passes else None)
+        if self.settings.tools is not ToolPolicy.TRAFFIC:
+            if self.backend.pauses:
+                return ToolPath.PAUSE
+            if self.backend.takes_tool_server:
+                return ToolPath.MCP
+        return ToolPath.TRAFFIC if self.traffic.passes else None
 
     def check(self, request: ChatRequest) -> None:
         """Refuse what the agent cannot be given.
@@ -88,15 +92,22 @@ class Agent:
             f"this agent is not offered a client's tools, as {why}; send the request without `tools`", param="tools"
         )
 
-    async def begin_conversation(self, session: Session) -> None:
-        """Have its server begin a conversation for a session.
+    async def begin_conversation(self, session: Session, tools: Sequence[ClientTool] = ()) -> None:
+        """Have its server begin a conversation for a session; `tools`: its client's.
 
         Raises:
             GatewayError: there is none.
         """
         endpoint = self.traffic.endpoint_for(session)
-        session.conversation = await self.backend.start(endpoint)
+        self.tool_servers.forget(session)
+        session.conversation = await self.backend.start(endpoint, self.tool_server(session, tools))
         self.traffic.opened(session)
+
+    def tool_server(self, session: Session, tools: Sequence[ClientTool]) -> ToolServer | None:
+        """The MCP server that has its client's tools for a session; None where these go another way, or are none."""
+        if self.tool_path is not ToolPath.MCP:
+            return None
+        return self.tool_servers.of(session, self.offered(tools), self.traffic.gateway_url)
 
     def rules(self, request: ChatRequest, tools: Sequence[ClientTool], *, named: bool) -> RunRules:
         """The rules of a run, whose session was `named` by its client or not. The client may ask for less time than the

@@ -175,7 +175,7 @@ class AgentTurn:
 
     async def _begin_anew(self) -> Turn:
         session = self._lease.session
-        await self._agent.begin_conversation(session)
+        await self._agent.begin_conversation(session, self.tools)
         try:
             return await self._send()
         except ConversationLost:
@@ -188,10 +188,16 @@ class AgentTurn:
         return await self._agent.backend.send(self._lease.session.conversation, outgoing)
 
     def _outgoing(self, text: str) -> Outgoing:
-        request = self._request
-        steps = self._lease.session.steps
+        session, request = self._lease.session, self._request
         tools = self._agent.offered(request.tools) if self._agent.tool_path is ToolPath.PAUSE else ()
-        return Outgoing(text, token_urlsafe(16), steps, request.max_output_tokens, tools)
+        return Outgoing(
+            text,
+            token_urlsafe(16),
+            session.steps,
+            request.max_output_tokens,
+            tools,
+            tool_server=self._agent.tool_server(session, self.tools),
+        )
 
     async def _resume(self) -> Turn:
         """Give the agent the outputs that it waits for. Where it does not any more, it is told everything anew, if the
