@@ -13,8 +13,10 @@ import pytest
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.tools import ClientTool, ToolPath
+from narrows.errors import UnsupportedParameter
 from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
+from narrows.server.agents import offering as offering_module
 from narrows.server.agents.building import served
 from narrows.server.agents.offering import Offerings
 from narrows.server.agents.plane import AgentPlane
@@ -412,6 +414,86 @@ async def test_a_name_that_the_agent_has_too_is_the_clients_error(stage: Stage) 
     assert stage.upstream.requests == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "lines", "said"),
+    [
+        ({"n": 2}, (), "several answers"),
+        ({"functions": [{"name": "old"}]}, (), "`functions`"),
+        ({"tools": "x"}, (), "`tools` is no array"),
+        ({"messages": []}, (), "no messages"),
+        ({}, ("Content-Digest: sha-256=:x:",), "a digest"),
+    ],
+)
+async def test_a_call_that_cannot_carry_the_tools_ends_the_run(
+    stage: Stage, fields: Json, lines: tuple[str, ...], said: str
+) -> None:
+    """Nothing is dropped in silence: the client and the agent are both told what cannot be, and why."""
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    await agent.calls(lines=lines, **fields)
+    refused, answer = await asking, await agent.answer()
+    for told in (refused, answer):
+        assert (told.status, told.error_code, told.json["error"]["param"]) == (400, "unsupported_parameter", "tools")
+        assert "openai_chat" in told.json["error"]["message"]
+        assert said in told.json["error"]["message"]
+    assert stage.upstream.requests == []
+    assert one.backend.turns[0].cancelled == 1
+
+
+def a_wire_without_an_injector(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = offering_module.injector_for
+    monkeypatch.setattr(
+        offering_module, "injector_for", lambda wire: None if wire == "openai_responses" else known(wire)
+    )
+
+
+@pytest.mark.parametrize("tools", [[], [OWN]])
+async def test_a_wire_on_which_nothing_is_offered_ends_the_run(
+    stage: Stage, tools: list[Json], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_wire_without_an_injector(monkeypatch)
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    agent.path = agent.path.replace("chat/completions", "responses")
+    await agent.calls(input="x", tools=tools)
+    refused, answer = await asking, await agent.answer()
+    for told in (refused, answer):
+        assert (told.status, told.error_code, told.json["error"]["param"]) == (400, "unsupported_parameter", "tools")
+        assert "openai_responses" in told.json["error"]["message"]
+        assert "openai_chat" in told.json["error"]["message"], "what it can do instead"
+    assert stage.upstream.requests == []
+
+
+async def test_what_cannot_carry_tools_and_is_not_for_the_answer_goes_on_as_it_is(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of models for other ends, without tools beside calls with some, and outside of a run."""
+    a_wire_without_an_injector(monkeypatch)
+    one = await offered(stage, background_models=["tiny"])
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    chat_path, responses = agent.path, agent.path.replace("chat/completions", "responses")
+    agent.path = responses
+    await agent.calls(input="x", model="tiny")
+    assert (await agent.answer()).status == 200
+    agent.path = chat_path
+    await agent.calls(tools=[OWN])
+    await agent.answer()
+    await agent.calls(n=2)
+    assert (await agent.answer()).status == 200
+    await agent.calls(lines=("Content-Digest: sha-256=:x:",))
+    assert (await agent.answer()).status == 200
+    agent.path = responses
+    await agent.calls(input="x")
+    assert (await agent.answer()).status == 200
+    one.backend.turns[0].script.append(looks("done", over=True))
+    assert (await asking).status == 200
+    await agent.calls(input="x", tools=[OWN])
+    assert (await agent.answer()).status == 200
+    asked = [seen.json for seen in stage.upstream.requests]
+    offered_in = [[tool["function"]["name"] for tool in body.get("tools", ())] for body in asked]
+    assert offered_in == [[], ["read_file", "weather"], [], [], [], ["read_file"]]
+
+
 async def test_what_is_not_for_the_answer_is_left_as_it_is(stage: Stage) -> None:
     """Calls without tools beside others that have some, of models for other ends, and outside the run."""
     one = await offered(stage, background_models=["tiny"])
@@ -619,39 +701,35 @@ def test_the_same_tools_are_declared_once() -> None:
     offerings = Offerings([])
     tools = (ClientTool("weather", "", b"{}"),)
     first = offerings.on("openai_chat", tools)
-    assert first is not None
     assert offerings.on("openai_chat", (ClientTool("weather", "", b"{}"),)) is first
-    assert offerings.on("openai_responses", tools) is None
     other = offerings.on("openai_chat", (ClientTool("time"),))
     assert other is not first
-    assert offerings.on("anthropic", tools) is not None
+    assert offerings.on("anthropic", tools).injector is not first.injector
+    with pytest.raises(UnsupportedParameter, match="smoke"):
+        offerings.on("smoke", tools)
 
 
 def test_exchanges_are_kept_with_their_session() -> None:
     written: list[bytes] = []
     tools = (ClientTool("weather", "", b"{}"),)
     first = Offerings(written).on("openai_chat", tools)
-    assert first is not None
     exchange = Exchange("openai_chat", Place(1, b"d"), ("said",), False, 0, (b"{}",), (b"[]",), b"{}")
     first.remember(exchange)
     again = Offerings(written).on("openai_chat", tools)
-    assert again is not None
     assert again.exchanges == [exchange]
     elsewhere = Offerings(written).on("gemini", tools)
-    assert elsewhere is not None
     assert elsewhere.exchanges == []
 
 
 def test_an_answer_that_is_asked_for_again_is_forgotten_where_it_is_kept() -> None:
     written: list[bytes] = []
     offering = Offerings(written).on("openai_chat", (ClientTool("weather", "", b"{}"),))
-    assert offering is not None
     body = b'{"messages":[{"role":"user","content":"x"}]}'
     place = offering.injector.place(body)
     assert place is not None
     kept = Exchange("openai_chat", Place(1, b"d"), ("said",), False, 0, (b"{}",), (b"[]",), b"{}")
     offering.remember(kept)
     offering.remember(Exchange("openai_chat", place, ("said",), False, 0, (b"{}",), (b"[]",), b"{}"))
-    assert offering.insert(body) is not None
+    assert offering.insert(body).used == 0
     assert offering.exchanges == [kept]
     assert len(written) == 1

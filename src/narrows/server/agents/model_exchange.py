@@ -28,7 +28,7 @@ from narrows.server.admission import Passed as PassedOn
 from narrows.server.admission import Planned
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.offered_answer import OfferedAnswer
-from narrows.server.agents.offering import Offered
+from narrows.server.agents.offering import Offered, Offerings, cannot_carry
 from narrows.server.agents.traffic import ModelCall
 from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import READABLE, Exchange
@@ -37,6 +37,7 @@ from narrows.server.prepared import Prepared, uncoded
 from narrows.server.request_body import HeldBody
 from narrows.server.story import Story
 from narrows.wire.registry import wire_for
+from narrows.wire.types import Refusal
 
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
@@ -97,6 +98,16 @@ class ModelExchange(Exchange):
     def _agent_for(self, body: HeldBody, admitted: Planned | PassedOn) -> Agent | None:  # noqa: ARG002 # never for one
         return None
 
+    def _admit(self, admitted: Planned | PassedOn) -> None:
+        super()._admit(admitted)
+        if isinstance(admitted, PassedOn) and admitted.reason is Refusal.ENCODED and self._tools():
+            assert self._wire is not None
+            try:
+                cannot_carry(self._wire.name, "its head names a coding, a digest or a signature of its body")
+            except GatewayError as error:
+                self._give_up(error)
+                raise
+
     def _plan(self, body: HeldBody) -> None:
         if self._call is not None and self._offered is None:
             named = _MODEL_IN_PATH.search(self._prepared.path)
@@ -115,19 +126,15 @@ class ModelExchange(Exchange):
             GatewayError: they cannot be offered; the run ends with the same error.
         """
         tools = self._tools()
-        if not tools or self._call is None or self._call.whose is None or self._wire is None or self._agent is None:
+        if not tools:
             return body
+        assert self._wire is not None
         try:
-            offering = self._agent.traffic.offerings_of(self._call.whose).on(self._wire.name, tools)
-            if offering is None or not self._is_for_the_answer(offering.has_own_tools):
-                return body
-            offering.has_own_tools = offering.has_own_tools or bool(self._call.has_tools)
+            offering = self._offerings.on(self._wire.name, tools)
             self._offered = offering.insert(body.payload())
         except GatewayError as error:
             self._give_up(error)
             raise
-        if self._offered is None:
-            return body
         self._figures = replace(
             self._figures, tools=len(tools), exchanges=self._offered.used, exchanges_lost=self._offered.lost
         )
@@ -140,12 +147,24 @@ class ModelExchange(Exchange):
         return self._body_of(self._offered.body)
 
     def _tools(self) -> tuple[ClientTool, ...]:
-        agents = self._gateway.agents
-        if self._call is None or self._call.whose is None or agents is None or self._agent is None:
+        """The client's tools that this call is to carry; none where it is not for the answer."""
+        agents, call, agent = self._gateway.agents, self._call, self._agent
+        if call is None or call.whose is None or agents is None or agent is None or self._wire is None:
             return ()
-        if self._agent.tool_path is not ToolPath.TRAFFIC or not self._is_surely_the_agents():
+        if agent.tool_path is not ToolPath.TRAFFIC or not self._is_surely_the_agents():
             return ()
-        return agents.tools(self._agent.settings.name, self._call.whose.id)
+        tools = agents.tools(agent.settings.name, call.whose.id)
+        if not tools or not (call.has_tools or not (self._offerings.has_own_tools or call.background)):
+            return ()
+        self._offerings.has_own_tools = self._offerings.has_own_tools or bool(call.has_tools)
+        return tools
+
+    @property
+    def _offerings(self) -> Offerings:
+        assert self._agent is not None
+        assert self._call is not None
+        assert self._call.whose is not None
+        return self._agent.traffic.offerings_of(self._call.whose)
 
     def _is_surely_the_agents(self) -> bool:
         """Whether nobody else can have sent this: calls of a client's tools follow from what its model is told."""
@@ -153,10 +172,6 @@ class ModelExchange(Exchange):
         assert self._prepared.passage is not None
         among_others = bool(self._gateway.settings.keys) and not self._agent.settings.calls_key
         return bool(self._prepared.passage.token) or not among_others
-
-    def _is_for_the_answer(self, others_have_tools: bool) -> bool:
-        assert self._call is not None
-        return bool(self._call.has_tools) or not (others_have_tools or self._call.background)
 
     def _body_of(self, content: bytes) -> HeldBody:
         """What is sent in place of what came.

@@ -9,7 +9,7 @@ conversation that is begun anew has none, as it is told everything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -17,23 +17,29 @@ from narrows.agents.tools import ClientTool, tools_digest
 from narrows.core.edits import apply_edits
 from narrows.errors import GatewayError, UnsupportedParameter
 from narrows.inject.injector import Injector
-from narrows.inject.registry import injector_for
+from narrows.inject.registry import INJECTORS, injector_for
 from narrows.inject.types import Exchange, NotInserted, Obstacle, Offer, Place
 
 _EXCHANGES: Final = msgspec.json.Decoder(Exchange)
+_OBSTACLES: Final = {
+    Obstacle.NOT_READABLE: "it is not one JSON object in UTF-8 ({})",
+    Obstacle.DUPLICATE_KEY: "`{}` stands in it twice",
+    Obstacle.NOT_AN_ARRAY: "its `{}` is no array",
+    Obstacle.SEVERAL_CHOICES: "it asks for several answers at once, by `{}`",
+    Obstacle.LEGACY_FUNCTIONS: "it declares `{}`, which do not go together with tools",
+}
+"""Why nothing was inserted, but for a name that is the agent's too, which is told otherwise."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Offering:
-    """A session's, on one wire. `made`: of which tools; `written`: where its exchanges are kept; `has_own_tools`: the
-    agent has shown tools of its own, so what comes without any is not for the answer."""
+    """A session's, on one wire. `made`: of which tools; `written`: where its exchanges are kept."""
 
     injector: Injector
     offer: Offer
     made: bytes
     written: list[bytes]
     exchanges: list[Exchange]
-    has_own_tools: bool = False
 
     def remember(self, exchange: Exchange) -> None:
         """Put an exchange down, before it is first used."""
@@ -46,23 +52,23 @@ class Offering:
         self.exchanges[:] = [one for one in self.exchanges if one.place != place]
         self.written[:] = [one for one in self.written if one not in gone]
 
-    def insert(self, body: bytes) -> Offered | None:
-        """The request with everything in it; None where nothing can be, and it stays as it is.
+    def insert(self, body: bytes) -> Offered:
+        """The request with everything in it.
 
         Raises:
-            UnsupportedParameter: the agent has a tool with the name of one of the client's.
+            UnsupportedParameter: the agent has a tool with the name of one of the client's, or nothing can be inserted.
         """
         inserted = self.injector.insert(body, self.offer)
-        place = self.injector.place(body)
         if isinstance(inserted, NotInserted):
             if inserted.obstacle is Obstacle.NAME_CLASH:
                 raise UnsupportedParameter(
                     f"this agent has a tool of its own that is called {inserted.detail}; give yours another name",
                     param="tools",
                 )
-            return None
+            cannot_carry(self.injector.name, _OBSTACLES[inserted.obstacle].format(inserted.detail))
+        place = self.injector.place(body)
         if place is None:
-            return None
+            cannot_carry(self.injector.name, f"it has no {self.injector.key}")
         self._forget(place)
         spliced = self.injector.splice(body, self.exchanges)
         edits = [*inserted.edits, *spliced.edits]
@@ -82,22 +88,38 @@ class Offered:
     lost: int
 
 
+def cannot_carry(wire: str, why: str) -> NoReturn:
+    """A model call that works on the answer cannot be given the client's tools: they are not dropped in silence.
+
+    Raises:
+        UnsupportedParameter: always.
+    """
+    raise UnsupportedParameter(
+        f"a client's tools cannot be put into this agent's model call ({wire}), as {why}; have the agent ask its model"
+        " otherwise, or send the request without `tools`",
+        param="tools",
+    )
+
+
 class Offerings:
-    """A session's, by wire. `written`: its exchanges, where they are kept; more are added."""
+    """A session's, by wire. `written`: its exchanges, where they are kept; more are added. `has_own_tools`: the agent
+    has shown tools of its own, so what comes without any is not for the answer."""
 
     def __init__(self, written: list[bytes]) -> None:
         self._written = written
         self._by_wire: dict[str, Offering] = {}
+        self.has_own_tools = False
 
-    def on(self, wire: str, tools: tuple[ClientTool, ...]) -> Offering | None:
-        """The offering of these tools; None where the wire has no way to offer them.
+    def on(self, wire: str, tools: tuple[ClientTool, ...]) -> Offering:
+        """The offering of these tools.
 
         Raises:
-            GatewayError: the tools cannot be declared there.
+            GatewayError: the wire has no way to offer them, or they cannot be declared there.
         """
         injector = injector_for(wire)
         if injector is None:
-            return None
+            known = ", ".join(one.name for one in INJECTORS)
+            cannot_carry(wire, f"this is done on the wires {known} alone")
         made = tools_digest(tools)
         found = self._by_wire.get(wire)
         if found is None or found.made != made:
