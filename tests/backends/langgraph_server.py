@@ -1,9 +1,10 @@
 """A small LangGraph server for tests: threads, background runs with their streams, states, one graph of two nodes.
 
 The graph is the usual one: `agent` asks a model, `tools` runs what it called, and back. The model is steered by the
-last text: `CALL a b` calls these tools, `shout` being the agent's own; `HOLD` says one word and no more; `FAIL words`
-fails; `CUT` has the stream cut after each event; `ASK words` interrupts for a person; `LONG` ends by length; any other
-text is said again in capitals, a chunk a word.
+last text: `CALL a b` calls these tools, `shout` being the agent's own; `AFTER a` does too, but its stream is held up
+before it ends; `HOLD` says one word and no more; `FAIL words` fails; `CUT` has the stream cut after each event; `ASK
+words` interrupts for a person; `LONG` ends by length; `THINK words` reasons about the words before it says them; any
+other text is said again in capitals, a chunk a word.
 """
 
 from __future__ import annotations
@@ -58,6 +59,13 @@ class Thread:
                 self.messages[places[0]] = message
             else:
                 self.messages.append({"id": f"m{len(self.messages)}", **message})
+
+
+def text_in(content: Any) -> str:
+    """The text of a message's content."""
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if part["type"] == "text")
 
 
 class LangGraphServer:
@@ -169,12 +177,15 @@ class LangGraphServer:
             thread.put(given["messages"])
             thread.next = ["agent"]
         run.status = "running"
-        text = str(thread.messages[-1]["content"])
+        text = text_in(thread.messages[-1]["content"])
         run.asked["cuts"] = "CUT" in text
         if given is not None and "HOLD" in text:
             run.events.append(self.chunk("held", "HOLD"))
             run.held = asyncio.Event()
             return
+        if text.startswith("AFTER "):
+            run.held = asyncio.Event()
+            thread.messages[-1]["content"] = "CALL" + text.removeprefix("AFTER")
         self.go(thread, run)
 
     def go(self, thread: Thread, run: Run) -> None:
@@ -206,7 +217,7 @@ class LangGraphServer:
 
     def ask(self, thread: Thread, run: Run) -> bool:
         """The model's answer; whether there is one."""
-        text = str(thread.messages[-1]["content"])
+        text = text_in(thread.messages[-1]["content"])
         if "FAIL" in text:
             run.status, thread.tasks = "error", [{"error": f"ModelError('{text.partition('FAIL ')[2]}')"}]
             return False
@@ -231,13 +242,24 @@ class LangGraphServer:
                 for piece in (first, rest):
                     run.events.append({**self.chunk(name, ""), "tool_call_chunks": [piece]})
         else:
+            thinks, text = text.startswith("THINK "), text.removeprefix("THINK ")
             words = text.upper().split(" ")
             message["content"] = " ".join(words)
+            if thinks:
+                message["content"] = [self.thought(text), {"type": "text", "text": " ".join(words)}]
+                run.events += [
+                    {**self.chunk(name, ""), "content": [self.thought(f" {word}" if at else word)]}
+                    for at, word in enumerate(text.split(" "))
+                ]
             run.events += [self.chunk(name, f" {word}" if at else word) for at, word in enumerate(words)]
         message["response_metadata"] = {"finish_reason": "length" if "LONG" in text else "stop"}
         thread.put([message])
         thread.next = self.ahead(thread)
         return True
+
+    @staticmethod
+    def thought(text: str) -> Json:
+        return {"type": "reasoning", "reasoning": text}
 
     @staticmethod
     def chunk(name: str, text: str) -> Json:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from narrows.agents.deltas import answer_text
-from narrows.agents.observation import AgentCall, Broken, Finish, Finished, Observation, Paused, Usage
+from narrows.agents.deltas import Sent, advance, answer_text
+from narrows.agents.observation import AgentCall, Broken, Finish, Finished, Observation, Paused, StepText, Usage
+from narrows.agents.request import Image
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends.credentials import GivenToken, NoToken
 from narrows.backends.langgraph import LangGraphBackend, LangGraphOptions
 from narrows.backends.langgraph.failures import failure_words
-from narrows.backends.langgraph.messages import AnswerReader, after, pending, text_of, usage_of
+from narrows.backends.langgraph.messages import AnswerReader, after, pending, reasoning_of, text_of, usage_of
 from narrows.backends.langgraph.turn import LangGraphTurn
 from narrows.backends.sdk_http import TokenAuth, sdk_client
 from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint, Outgoing
@@ -58,8 +59,8 @@ class Peer:
         thread = thread or await self.backend.start()
         return await self.backend.send(thread, self.message(text, *tools, **fields))
 
-    async def answer(self, text: str, *tools: ClientTool, thread: str = "") -> list[Observation]:
-        return await looks(await self.ask(text, *tools, thread=thread))
+    async def answer(self, text: str, *tools: ClientTool, thread: str = "", **fields: Any) -> list[Observation]:
+        return await looks(await self.ask(text, *tools, thread=thread, **fields))
 
 
 @asynccontextmanager
@@ -85,6 +86,43 @@ async def test_a_message_is_a_run_on_a_thread_and_its_text_is_what_was_streamed(
     assert run["multitask_strategy"] == "reject"
     assert run["config"]["configurable"] == {"model": "m-1", "max_output_tokens": 9}
     assert "interrupt_before" not in run, "nothing stops for tools that nobody offered"
+
+
+async def test_images_are_parts_of_the_message_beside_its_text() -> None:
+    images = (Image("image/png", "aaaa"), Image("image/jpeg", "bbbb"))
+    async with peer() as one:
+        assert one.backend.takes_images
+        seen = await one.answer("what\n[Image]\n[Image]", images=images)
+        (run,) = one.server.bodies("/runs")
+    assert answer_text(seen[-1].texts) == "WHAT\n[IMAGE]\n[IMAGE]"
+    (message,) = run["input"]["messages"]
+    assert message["content"] == [
+        {"type": "text", "text": "what\n[Image]\n[Image]"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa"}},
+        {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,bbbb"}},
+    ]
+
+
+async def test_reasoning_is_beside_the_answer_and_never_in_it() -> None:
+    async with peer() as one:
+        seen = await one.answer("THINK one two")
+    assert streamed(seen) == answer_text(seen[-1].texts) == "ONE TWO"
+    assert seen[-1].thoughts == (StepText(0, "one two", True),)
+
+
+async def test_text_after_the_agents_own_tool_is_seen_while_it_grows() -> None:
+    async with peer() as one:
+        turn = await one.ask("AFTER shout")
+        sent, said = Sent(), ""
+        async with asyncio.timeout(20):
+            while said != "Let me see.\n\nHEY":
+                sent, piece = advance(sent, (await turn.look(5)).texts, ended=False)
+                said += piece
+        (run,) = next(iter(one.server.threads.values())).runs.values()
+        assert run.held is not None
+        run.held.set()
+        seen = await looks(turn)
+    assert answer_text(seen[-1].texts) == "Let me see.\n\nHEY"
 
 
 async def test_a_look_waits_for_news_and_for_no_longer_than_it_may() -> None:
@@ -370,3 +408,49 @@ def test_a_whole_message_takes_the_place_of_its_pieces() -> None:
 
 def test_arguments_that_were_not_streamed_are_written_anew() -> None:
     assert AnswerReader().call({"id": "c", "name": "f", "args": {"a": 1}}) == AgentCall("c", "f", '{"a":1}')
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, {"type": "text", "text": "Yes"}]},
+        {"content": [{"type": "reasoning", "reasoning": "Hm."}]},
+        {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}, {"text": "."}]}]},
+        {"content": [{"type": "reasoning_content", "reasoning_content": {"text": "Hm."}}]},
+        {"content": "Yes", "additional_kwargs": {"reasoning_content": "Hm."}},
+        {"content": [{"type": "thinking", "thinking": "Hm."}], "additional_kwargs": {"reasoning_content": "Hm."}},
+    ],
+)
+def test_reasoning_is_read_in_every_form_that_models_of_langchain_give_it(message: dict[str, Any]) -> None:
+    assert reasoning_of(message) == "Hm."
+    assert "Hm" not in text_of(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None},
+        {"content": ["text", {"type": "thinking"}, {"type": "reasoning", "summary": ["?", {}]}]},
+        {"content": [{"type": "reasoning_content", "reasoning_content": "?"}], "additional_kwargs": None},
+        {"additional_kwargs": {"reasoning_content": None}},
+    ],
+)
+def test_what_is_no_reasoning_is_none(message: dict[str, Any]) -> None:
+    assert reasoning_of(message) == ""
+
+
+def test_a_message_is_over_where_its_last_chunk_or_the_output_of_its_call_says_so() -> None:
+    def chunk(name: str, text: str, **more: Any) -> dict[str, Any]:
+        return {"type": "AIMessageChunk", "id": name, "content": text, **more}
+
+    reader = AnswerReader()
+    reader.stream(chunk("a", "one"))
+    assert not reader.texts[0].terminal
+    assert reader.stream(chunk("a", "", chunk_position="last"))
+    reader.stream(chunk("b", "two", tool_call_chunks=[{"id": "c1", "index": 0, "args": "{}"}]))
+    reader.stream({"type": "ai", "id": "c", "content": "three", "tool_calls": [{"id": "c2"}]})
+    assert [step.terminal for step in reader.texts] == [True, False, False]
+    reader.stream({"type": "tool", "tool_call_id": "c2", "content": "", "id": "t"})
+    assert [step.terminal for step in reader.texts] == [True, False, True]
+    reader.stream({"type": "tool", "tool_call_id": "c1", "content": "", "id": "u"})
+    assert [step.terminal for step in reader.texts] == [True, True, True]

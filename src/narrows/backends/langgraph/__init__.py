@@ -43,7 +43,7 @@ class LangGraphBackend:
     """One server."""
 
     holds_looks = True
-    takes_images = False
+    takes_images = True
     takes_tool_server = False
     pauses = True
 
@@ -75,7 +75,7 @@ class LangGraphBackend:
 
     async def send(self, conversation: str, message: Outgoing) -> LangGraphTurn:
         course = await self._course(conversation, message, message.id)
-        said = {"type": "human", "id": message.id, "content": message.text}
+        said = {"type": "human", "id": message.id, "content": _content(message)}
         try:
             run = await start_run(self._client, course, said)
         except AgentFailed as error:
@@ -132,6 +132,14 @@ class LangGraphBackend:
             told["client_tools"] = [_declared(tool) for tool in message.tools]
         offered = frozenset(tool.name for tool in message.tools)
         return Course(conversation, self._options.assistant, told, mark, offered)
+
+
+def _content(message: Outgoing) -> str | list[dict[str, Any]]:
+    """A message's content: its text, or parts in the form of Chat Completions, which every model of LangChain takes."""
+    if not message.images:
+        return message.text
+    urls = [f"data:{image.media_type};base64,{image.data}" for image in message.images]
+    return [{"type": "text", "text": message.text}, *({"type": "image_url", "image_url": {"url": url}} for url in urls)]
 
 
 def _declared(tool: ClientTool) -> dict[str, Any]:

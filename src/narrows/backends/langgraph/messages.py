@@ -5,8 +5,10 @@ The stream's mode is `messages-tuple`: each event is a message and where it come
 has ended, the texts are those of the state's messages, in its order, and what was streamed decides only under which
 index a text goes on. A model call of the graph whose message never comes into the state is no part of the answer.
 
-A content is a text, or a list of parts of which those of type `text` count. Arguments of a call are the pieces that
-the model wrote, where they were streamed; the state has them parsed.
+A content is a text, or a list of parts of which those of type `text` count. Reasoning is never a part of it: it stands
+in parts of its own, or beside the content, in one of the forms that LangChain's models have for it. A message is over
+where its last chunk says so, or a call of it has its output; the next one's text can be shown from then on. Arguments
+of a call are the pieces that the model wrote, where they were streamed; the state has them parsed.
 """
 
 from __future__ import annotations
@@ -35,6 +37,34 @@ def text_of(message: Json) -> str:
         for part in parts
         if isinstance(part, str) or (isinstance(part, Mapping) and part.get("type") in {"text", "text_delta"})
     )
+
+
+def reasoning_of(message: Json) -> str:
+    """What the model reasoned before it: by parts of the content, or else in the field that servers of Chat Completions
+    have beside it."""
+    content, beside = message.get("content"), message.get("additional_kwargs")
+    said = (
+        "".join(_reasoned(part) for part in content if isinstance(part, Mapping)) if isinstance(content, list) else ""
+    )
+    plain = beside.get("reasoning_content") if isinstance(beside, Mapping) else None
+    return said or (plain if isinstance(plain, str) else "")
+
+
+def _reasoned(part: Json) -> str:
+    """The reasoning of one part: as Anthropic's models have it, as LangChain's standard and OpenAI's Responses do, and
+    as Bedrock's do."""
+    inside, summary = part.get("reasoning_content"), part.get("summary")
+    match part.get("type"):
+        case "thinking":
+            return str(part.get("thinking") or "")
+        case "reasoning" if isinstance(summary, list):
+            return "".join(str(one.get("text") or "") for one in summary if isinstance(one, Mapping))
+        case "reasoning":
+            return str(part.get("reasoning") or "")
+        case "reasoning_content" if isinstance(inside, Mapping):
+            return str(inside.get("text") or "")
+        case _:
+            return ""
 
 
 def calls_of(message: Json) -> list[Json]:
@@ -115,10 +145,11 @@ def finish_of(messages: Sequence[Json]) -> Finish:
 
 @dataclass(slots=True)
 class _Said:
-    """A message of the model: its place in the answer, and what it says by now."""
+    """A message of the model: its place in the answer, and what it says, and reasons, by now."""
 
     index: int
     text: str = ""
+    thought: str = ""
     over: bool = False
 
 
@@ -131,32 +162,50 @@ class AnswerReader:
     _settled: list[str] = field(default_factory=list)
     _arguments: dict[str, str] = field(default_factory=dict)
     _pieces: dict[tuple[str, object], str] = field(default_factory=dict)
+    _callers: dict[object, str] = field(default_factory=dict)
 
     @property
     def texts(self) -> tuple[StepText, ...]:
         """The answer by now."""
-        shown = sorted(self._said.values(), key=lambda said: said.index)
-        return tuple(StepText(said.index, said.text, said.over) for said in shown)
+        return tuple(StepText(said.index, said.text, said.over) for said in self._ordered())
+
+    @property
+    def thoughts(self) -> tuple[StepText, ...]:
+        """What the model reasoned by now."""
+        return tuple(StepText(said.index, said.thought, said.over) for said in self._ordered() if said.thought)
+
+    def _ordered(self) -> list[_Said]:
+        return sorted(self._said.values(), key=lambda said: said.index)
 
     def stream(self, message: Json) -> bool:
         """Take a streamed message; whether it says anything new."""
         kind, name = message.get("type"), str(message.get("id") or "")
         if kind not in _SAYS:
-            changed = self.using_tool
-            self.using_tool = False if kind == "tool" else self.using_tool
-            return changed != self.using_tool
+            return kind == "tool" and self._tool_answered(message)
         if name in self._settled:
             return False  # what a resumed run streams again of what is over
         new = name not in self._said
         said = self._said.setdefault(name, _Said(self._next_index()))
-        before = (said.text, self.using_tool)
+        before = (said.text, said.thought, said.over, self.using_tool)
         if kind == _CHUNK:
             said.text += text_of(message)
+            said.thought += reasoning_of(message)
+            said.over = said.over or message.get("chunk_position") == "last"
             self._collect(name, message)
         else:
-            said.text = text_of(message)
+            said.text, said.thought = text_of(message), reasoning_of(message)
+        self._callers.update((call.get("id"), name) for call in calls_of(message) if call.get("id"))
         self.using_tool = bool(calls_of(message) or message.get("tool_call_chunks")) or (self.using_tool and not new)
-        return new or before != (said.text, self.using_tool)
+        return new or before != (said.text, said.thought, said.over, self.using_tool)
+
+    def _tool_answered(self, message: Json) -> bool:
+        """A tool's output has come: the message that called it is over."""
+        said = self._said.get(self._callers.get(message.get("tool_call_id"), ""))
+        changed = self.using_tool or (said is not None and not said.over)
+        self.using_tool = False
+        if said is not None:
+            said.over = True
+        return changed
 
     def settle(self, messages: Sequence[Json]) -> None:
         """Take the messages of an answer as the state has them, which is how they stay."""
@@ -165,10 +214,10 @@ class AnswerReader:
         for message in messages:
             if message.get("type") not in _SAYS:
                 continue
-            name, text = str(message.get("id") or ""), text_of(message)
-            said = known.pop(name, None) or self._same(known, text) or _Said(free)
+            name, text, thought = str(message.get("id") or ""), text_of(message), reasoning_of(message)
+            said = known.pop(name, None) or self._same(known, text, thought) or _Said(free)
             free = max(free, said.index + 1)
-            self._said[name] = _Said(said.index, text, over=True)
+            self._said[name] = _Said(said.index, text, thought, over=True)
         self._settled = list(self._said)
         self.using_tool = False
 
@@ -192,6 +241,7 @@ class AnswerReader:
             place = (name, piece.get("index"))
             if piece.get("id"):
                 self._pieces[place] = str(piece["id"])
+                self._callers[piece["id"]] = name
             call = self._pieces.get(place, "")
             self._arguments[call] = self._arguments.get(call, "") + str(piece.get("args") or "")
 
@@ -199,7 +249,8 @@ class AnswerReader:
         return max((said.index for said in self._said.values()), default=-1) + 1
 
     @staticmethod
-    def _same(known: dict[str, _Said], text: str) -> _Said | None:
+    def _same(known: dict[str, _Said], text: str, thought: str) -> _Said | None:
         """A streamed message that the state has under another id."""
-        name = next((name for name, said in known.items() if text and said.text == text), None)
+        same = (name for name, said in known.items() if (said.text, said.thought) == (text, thought) != ("", ""))
+        name = next(same, None)
         return None if name is None else known.pop(name)

@@ -88,6 +88,7 @@ class LangGraphTurn:
             using_tool=reader.using_tool,
             outcome=self._outcome,
             usage=self._usage,
+            thoughts=reader.thoughts,
         )
 
     def question(self, step: int) -> str:  # noqa: ARG002 # the protocol's
