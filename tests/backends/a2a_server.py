@@ -3,7 +3,8 @@
 The agent is steered by the user's text: `CALL a b` requires input by calls of these tools, whose outputs it then says
 again in capitals; `QUESTION words` asks for input; `FAIL`, `REJECT`, `AUTH` and `NOTE words` end the task as they say,
 `NOTE` completed with a status message alone; `MESSAGE words` answers without a task; `HOLD` says one word and no more;
-`CUT` has the stream cut after the first word; any other text is said again in capitals, a piece a word.
+`CUT` has the stream cut after the first word; `THINK words` has parts before them that are marked as reasoning; any
+other text is said again in capitals, a piece a word.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ class Task:
     context: str
     state: str = "TASK_STATE_SUBMITTED"
     parts: list[Json] = field(default_factory=list)
-    pieces: dict[str, list[str]] = field(default_factory=dict)
+    pieces: dict[str, list[Json]] = field(default_factory=dict)
     usage: Json = field(default_factory=dict)
     ahead: list[Json] = field(default_factory=list)
     held: asyncio.Event | None = None
 
     def to_json(self) -> Json:
         artifacts = [
-            {"artifactId": name, "parts": [{"text": text} for text in texts], "metadata": {"usage": self.usage}}
-            for name, texts in self.pieces.items()
+            {"artifactId": name, "parts": parts, "metadata": {"usage": self.usage}}
+            for name, parts in self.pieces.items()
         ]
         return {"id": self.id, "contextId": self.context, "status": self.status(), "artifacts": artifacts}
 
@@ -55,9 +56,10 @@ class Task:
             self.state, self.parts = doing["state"], doing.get("parts", [])
             return {"statusUpdate": {**about, "status": self.status()}}
         name, append = doing["artifact"], doing["artifact"] in self.pieces
-        self.pieces.setdefault(name, []).append(doing["text"])
+        part = {"text": doing["text"]} | ({"metadata": doing["about"]} if "about" in doing else {})
+        self.pieces.setdefault(name, []).append(part)
         self.usage = doing.get("usage") or self.usage
-        artifact = {"artifactId": name, "parts": [{"text": doing["text"]}], "metadata": {"usage": self.usage}}
+        artifact = {"artifactId": name, "parts": [part], "metadata": {"usage": self.usage}}
         last = bool(doing.get("usage"))
         return {"artifactUpdate": {**about, "artifact": artifact, "append": append, "lastChunk": last}}
 
@@ -76,6 +78,8 @@ class A2AServer:
         self.lists = True
         self.renames = False
         self.takes_tools = True
+        self.modes = ["text/plain"]
+        self.skills: list[Json] = []
         self.token = b""
         self.card_url = upstream.url + "/rpc"
         self.binding = "JSONRPC"
@@ -127,9 +131,9 @@ class A2AServer:
             "version": "1",
             "supportedInterfaces": [{"url": self.card_url, "protocolBinding": self.binding, "protocolVersion": "1.0"}],
             "capabilities": {"streaming": self.streams, "extensions": [{"uri": uri}] if self.takes_tools else []},
-            "defaultInputModes": ["text/plain"],
+            "defaultInputModes": self.modes,
             "defaultOutputModes": ["text/plain"],
-            "skills": [],
+            "skills": self.skills,
         }
 
     def send(self, call: Json, message: Json, *, streams: bool) -> Answer:
@@ -175,6 +179,10 @@ class A2AServer:
             task.ahead.append({"artifact": "answer", "text": "HOLD"})
             task.held = asyncio.Event()
         else:
+            if word == "THINK":
+                text = rest
+                for about in ({"adk_thought": True}, {"thought": True}):
+                    task.ahead.append({"artifact": "answer", "text": "Hm.", "about": about})
             words = [f" {one}" if at else one for at, one in enumerate(text.upper().split(" "))]
             task.ahead += [{"artifact": "answer", "text": one} for one in words]
             task.ahead.append({"artifact": "answer", "text": "", "usage": {"input_tokens": 7.0, "output_tokens": 2.0}})

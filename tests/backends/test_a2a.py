@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from a2a.types.a2a_pb2 import Artifact, Part, StreamResponse, Task, TaskStatus
+from google.protobuf import json_format
 
 from narrows.agents.deltas import answer_text
-from narrows.agents.observation import AgentCall, Finish, Finished, Observation, Paused, Usage
+from narrows.agents.observation import AgentCall, Finish, Finished, Observation, Paused, StepText, Usage
+from narrows.agents.request import Image
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.backends import a2a
 from narrows.backends.a2a import A2ABackend, A2AOptions
@@ -113,6 +115,72 @@ async def test_a_stream_that_is_cut_is_followed_by_asking() -> None:
     async with peer() as one:
         seen = await one.answer("CUT in four pieces")
     assert streamed(seen) == answer_text(seen[-1].texts) == "CUT IN FOUR PIECES"
+
+
+PNG = Image("image/png", "iVBORw0KGgo=")
+
+
+@pytest.mark.parametrize("modes", [["text", "image/*"], ["image/png"], ["IMAGE/PNG; q=1"], ["*/*"]])
+async def test_images_are_parts_beside_the_text_where_the_card_takes_them(modes: list[str]) -> None:
+    async with peer() as one:
+        one.server.modes = modes
+        seen = await one.answer("what\n[Image]", images=(PNG,))
+        assert one.backend.takes_images
+        (sent,) = one.server.sent
+    assert answer_text(seen[-1].texts) == "WHAT\n[IMAGE]"
+    assert sent["parts"] == [{"text": "what\n[Image]"}, {"raw": PNG.data, "mediaType": "image/png"}]
+
+
+async def test_a_skill_that_takes_images_is_enough() -> None:
+    async with peer() as one:
+        one.server.skills = [{"id": "s", "name": "s", "description": "s", "tags": [], "inputModes": ["image/png"]}]
+        await one.answer("what\n[Image]", images=(PNG,))
+        assert len(one.server.sent) == 1
+
+
+async def test_an_image_that_the_card_does_not_take_is_refused_and_not_sent() -> None:
+    async with peer() as one:
+        one.server.modes = ["text/plain", "image/jpeg"]
+        assert one.backend.takes_images, "taken for granted until the card has been read"
+        context = await one.backend.start()
+        assert one.backend.takes_images
+        with pytest.raises(UnsupportedParameter, match=r"image/png.*text/plain, image/jpeg"):
+            await one.ask("what\n[Image]", context=context, images=(PNG,))
+        assert one.server.sent == []
+    async with peer() as one:
+        await one.backend.start()
+        assert not one.backend.takes_images
+
+
+@BOTH
+async def test_a_part_that_is_marked_as_a_thought_is_no_part_of_the_answer(streams: bool) -> None:
+    async with peer(streams=streams) as one:
+        seen = await one.answer("THINK one two")
+    assert streamed(seen) == answer_text(seen[-1].texts) == "ONE TWO"
+    assert seen[-1].thoughts == (StepText(0, "Hm.Hm.", True),)
+
+
+def test_a_thought_is_shown_before_there_is_a_text_and_only_once() -> None:
+    def update(text: str, *, thought: bool = False) -> StreamResponse:
+        part = {"text": text} | ({"metadata": {"adk_thought": True}} if thought else {})
+        artifact = {"artifactId": "a", "parts": [part]}
+        event = StreamResponse()
+        json_format.ParseDict({"artifactUpdate": {"taskId": "t", "artifact": artifact, "append": True}}, event)
+        return event
+
+    reader = TaskReader()
+    reader.take(update("Hm", thought=True))
+    assert (reader.texts, reader.thoughts) == ((), (StepText(0, "Hm", False),))
+    reader.take(update(".", thought=True))
+    reader.take(update("Yes"))
+    assert (reader.texts, reader.thoughts) == ((StepText(0, "Yes", False),), (StepText(0, "Hm.", False),))
+    later = TaskReader()
+    task = Task(id="t", artifacts=[Artifact(artifact_id="a", parts=[Part(text="Yes")])])
+    task.artifacts[0].parts.append(Part(text="Hm."))
+    task.artifacts[0].parts[1].metadata.update({"thought": True})
+    later.begin_after(task)
+    later.take_task(task)
+    assert (later.texts, later.thoughts) == ((), ()), "what was reasoned before this turn is not told again"
 
 
 async def test_an_answer_without_a_task() -> None:

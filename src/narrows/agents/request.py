@@ -47,7 +47,8 @@ _HOLDS: Mapping[str, tuple[object, ...]] = {
 
 
 IMAGE_LINE: Final = "[Image]"
-_DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/]+={0,2})")
+IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_DATA_URL = re.compile(rf"data:({'|'.join(IMAGE_TYPES)});base64,([A-Za-z0-9+/]+={{0,2}})")
 
 
 class _Named(msgspec.Struct):

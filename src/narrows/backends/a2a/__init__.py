@@ -38,9 +38,10 @@ from a2a.utils.constants import TransportProtocol
 from a2a.utils.errors import MethodNotFoundError, TaskNotFoundError, UnsupportedOperationError
 from google.protobuf import json_format
 
+from narrows.agents.request import IMAGE_TYPES
 from narrows.agents.tools import CallOutput
 from narrows.backends.a2a.failures import READABLE, as_error
-from narrows.backends.a2a.parts import CLIENT_TOOLS, answering, calls_in, offering
+from narrows.backends.a2a.parts import CLIENT_TOOLS, answering, calls_in, image_part, modes_of, offering, takes
 from narrows.backends.a2a.tasks import TaskReader
 from narrows.backends.a2a.turn import A2ATurn
 from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, ToolServer
@@ -77,8 +78,12 @@ class A2ABackend:
         """Read the card as soon as there is one, so that what the agent can do is known before it is needed."""
         self._learning = asyncio.get_running_loop().create_task(self._learn())
 
-    takes_images = False
     takes_tool_server = False
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether its card takes any; taken for granted until the card has been read."""
+        return self._card is None or any(takes(self._card, media_type) for media_type in IMAGE_TYPES)
 
     @property
     def pauses(self) -> bool:
@@ -103,13 +108,20 @@ class A2ABackend:
                 " request without `tools`",
                 param="tools",
             )
+        for image in message.images:
+            if not takes(card, image.media_type):
+                raise UnsupportedParameter(
+                    f"this agent takes no {image.media_type}: its card names {', '.join(modes_of(card))}; send the"
+                    " messages without it",
+                    param="messages",
+                )
         reader = TaskReader()
         steps: int | None = message.steps or 0
         if conversation not in self._fresh and message.steps != 0:
             steps, asked = await self._stands(client, conversation, message.steps)
             if asked is not None:
                 reader.begin_after(asked)
-        parts = [Part(text=message.text)]
+        parts = [Part(text=message.text), *map(image_part, message.images)]
         return self._turn(client, reader, conversation, parts, replace(message, steps=steps))
 
     async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> A2ATurn:

@@ -8,21 +8,27 @@ carry them, each an object whose `kind` says which it is:
     tool_outputs   {"outputs": [{"id", "name", "output"}]}              in the next message, which names the task
 
 `parameters` and `arguments` are JSON as text, since in a data part a number is a float and an object has no order.
+
+Nor has it a place for reasoning. Agents of Google's ADK mark a text part that is reasoning by `adk_thought` in its
+metadata, others by `thought`; such a part is no part of an answer.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from a2a.types.a2a_pb2 import Message, Part
+from a2a.types.a2a_pb2 import AgentCard, Message, Part
 from google.protobuf import json_format, struct_pb2
 
 from narrows.agents.observation import AgentCall, Usage
+from narrows.agents.request import Image
 from narrows.agents.tools import CallOutput, ClientTool
 
 CLIENT_TOOLS: Final = "urn:narrows:a2a:client-tools:1"
+_THOUGHT: Final = ("adk_thought", "thought")
 _USAGE: Final = (
     ("input_tokens", "prompt_tokens", "inputTokens"),
     ("output_tokens", "completion_tokens", "outputTokens"),
@@ -63,7 +69,32 @@ def calls_in(parts: Iterable[Part], task: str) -> tuple[AgentCall, ...]:
 
 def text_in(parts: Iterable[Part]) -> str:
     """The text parts, one after the other: a server makes one part of every piece that is appended."""
-    return "".join(part.text for part in parts if part.WhichOneof("content") == "text")
+    return "".join(part.text for part in parts if part.WhichOneof("content") == "text" and not _is_thought(part))
+
+
+def thought_in(parts: Iterable[Part]) -> str:
+    """The text parts that are reasoning."""
+    return "".join(part.text for part in parts if part.WhichOneof("content") == "text" and _is_thought(part))
+
+
+def _is_thought(part: Part) -> bool:
+    return any(part.metadata.fields[name].bool_value for name in _THOUGHT if name in part.metadata.fields)
+
+
+def image_part(image: Image) -> Part:
+    """A picture, as the bytes that it is."""
+    return Part(raw=b64decode(image.data), media_type=image.media_type)
+
+
+def takes(card: AgentCard, media_type: str) -> bool:
+    """Whether the agent says that it takes such a part, in general or in one of its skills."""
+    wanted = {"*/*", media_type, media_type.partition("/")[0] + "/*"}
+    return any(mode.partition(";")[0].strip().lower() in wanted for mode in modes_of(card))
+
+
+def modes_of(card: AgentCard) -> list[str]:
+    """The media types that it takes, in its card's words."""
+    return list(dict.fromkeys([*card.default_input_modes, *(mode for one in card.skills for mode in one.input_modes)]))
 
 
 def said_by(message: Message) -> str:

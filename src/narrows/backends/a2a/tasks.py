@@ -3,7 +3,8 @@
 The answer is the text of the artifacts, each a step of its own, in the order in which they came. A task that has none
 and is completed has its answer in the status message, and one that requires input has its question there, after the
 artifacts. A status message of a task at work is no part of the answer. A task that goes on after it had required input
-still has what it said before: the reader is begun with that, and shows what is new.
+still has what it said before: the reader is begun with that, and shows what is new. Parts that are reasoning are kept
+apart from the text of their artifact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from a2a.types.a2a_pb2 import Artifact, StreamResponse, Task, TaskState, TaskSta
 from google.protobuf import struct_pb2
 
 from narrows.agents.observation import Broken, Finish, Finished, Paused, StepText, Usage
-from narrows.backends.a2a.parts import calls_in, said_by, text_in, usage_in
+from narrows.backends.a2a.parts import calls_in, said_by, text_in, thought_in, usage_in
 from narrows.errors import AgentCredentials, AgentFailed
 
 _NOT_BEGUN: Final = frozenset({TaskState.TASK_STATE_UNSPECIFIED, TaskState.TASK_STATE_SUBMITTED})
@@ -25,10 +26,13 @@ Outcome = Finished | Broken | Paused
 
 @dataclass(slots=True)
 class _Artifact:
-    """What an artifact says by now, of that `old` before this turn, and what it says it has cost."""
+    """What an artifact says, and reasons, by now, of that `old` and `old_thought` before this turn, and what it says it
+    has cost."""
 
     text: str = ""
     old: str = ""
+    thought: str = ""
+    old_thought: str = ""
     over: bool = False
     usage: Usage | None = None
 
@@ -62,6 +66,13 @@ class TaskReader:
         return (*found, *([StepText(len(self._artifacts), self._closing, True)] if self._closing else []))
 
     @property
+    def thoughts(self) -> tuple[StepText, ...]:
+        """What was reasoned by now."""
+        said = [one.thought.removeprefix(one.old_thought) for one in self._artifacts.values()]
+        over = [one.over or self.outcome is not None for one in self._artifacts.values()]
+        return tuple(StepText(place, one, over[place]) for place, one in enumerate(said) if one)
+
+    @property
     def usage(self) -> Usage | None:
         """What the task, or else each of its artifacts of this turn, says it has cost."""
         if self._usage is not None:
@@ -74,8 +85,8 @@ class TaskReader:
         self.task, self.context = task.id, task.context_id
         self._before = task.status
         for artifact in task.artifacts:
-            text = text_in(artifact.parts)
-            self._artifacts[artifact.artifact_id] = _Artifact(text, text, over=True)
+            text, thought = text_in(artifact.parts), thought_in(artifact.parts)
+            self._artifacts[artifact.artifact_id] = _Artifact(text, text, thought, thought, over=True)
 
     def take(self, event: StreamResponse) -> None:
         """Take an event."""
@@ -107,9 +118,10 @@ class TaskReader:
         self._status(task.status, task.metadata)
 
     def _artifact(self, artifact: Artifact, *, append: bool, last: bool) -> None:
-        text = text_in(artifact.parts)
+        text, thought = text_in(artifact.parts), thought_in(artifact.parts)
         known = self._artifacts.setdefault(artifact.artifact_id, _Artifact())
         known.text = known.text + text if append else text
+        known.thought = known.thought + thought if append else thought
         known.over = last
         known.usage = usage_in(artifact.metadata) or known.usage
 

@@ -64,6 +64,7 @@ class A2ATurn:
             working=reader.working,
             outcome=reader.outcome,
             usage=reader.usage if reader.outcome is not None else None,
+            thoughts=reader.thoughts,
         )
 
     def question(self, step: int) -> str:  # noqa: ARG002 # the protocol's
@@ -120,7 +121,7 @@ class A2ATurn:
 
     async def _poll(self) -> None:
         """Ask for the task until it has ended; whoever looks decides when to give up."""
-        wait_s, seen = POLLS_S[0], (self._reader.texts, self._reader.working)
+        wait_s, seen = POLLS_S[0], self._seen()
         while self._reader.outcome is None:
             await asyncio.sleep(wait_s)
             try:
@@ -134,11 +135,14 @@ class A2ATurn:
                 if not isinstance(failure, AgentUnavailable | AgentOverloaded | AgentRateLimited):
                     raise failure from error
                 self._news.trouble(failure.message)
-            now = (self._reader.texts, self._reader.working)
+            now = self._seen()
             wait_s = POLLS_S[0] if now != seen else min(wait_s * GROWTH, POLLS_S[1])
             if now != seen or self._reader.outcome is not None:
                 seen = now
                 self._tell()
+
+    def _seen(self) -> tuple[object, ...]:
+        return self._reader.texts, self._reader.thoughts, self._reader.working
 
     def _take_task(self, task: Any) -> None:
         self._reader.take_task(task)
