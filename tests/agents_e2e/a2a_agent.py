@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import sys
+from base64 import b64encode
 from typing import Any
 
 import uvicorn
@@ -61,6 +62,11 @@ def data_part(value: Json) -> Part:
     return part
 
 
+def image_part(part: Part) -> Json:
+    """A picture, as its model takes it."""
+    return {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{b64encode(part.raw).decode()}"}}
+
+
 class Context:
     """What the agent remembers of a context."""
 
@@ -80,8 +86,10 @@ class Context:
             for one in answer["outputs"]:
                 self.messages.append({"role": "tool", "tool_call_id": one["id"], "content": one["output"]})
         text = "".join(part.text for part in message.parts if part.WhichOneof("content") == "text")
+        images = [image_part(part) for part in message.parts if part.WhichOneof("content") == "raw"]
         if text:
-            self.messages.append({"role": "user", "content": text})
+            content = [{"type": "text", "text": text}, *images] if images else text
+            self.messages.append({"role": "user", "content": content})
         self.endpoint = json_format.MessageToDict(message.metadata).get("modelEndpoint") or self.endpoint
 
 
@@ -204,7 +212,7 @@ def app(port: int) -> Starlette:
             )
         ],
         capabilities=AgentCapabilities(streaming=os.environ.get("STREAMING") != "0", extensions=extensions),
-        default_input_modes=["text/plain"],
+        default_input_modes=["text/plain", "image/*"],
         default_output_modes=["text/plain"],
         skills=[AgentSkill(id="talk", name="talk", description="talks", tags=["talk"])],
     )

@@ -121,6 +121,22 @@ async def turns_are_remembered(one: Setting) -> None:
     assert told == ["first", "FIRST", "second", "SECOND", "third"], told
 
 
+async def an_image_reaches_the_model(one: Setting) -> None:
+    """Byte for byte, beside the text that it came with."""
+    url = "data:image/png;base64,iVBORw0KGgo="
+    asked: list[Any] = [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "what is this"}, {"type": "image_url", "image_url": {"url": url}}],
+        }
+    ]
+    async with one.gateway() as client:
+        answer = await ask(client, asked)
+    assert answer.choices[0].message.content.startswith("WHAT IS THIS"), answer
+    told = one.model.asked[-1].json["messages"][-1]["content"]
+    assert [part["image_url"]["url"] for part in told if part["type"] == "image_url"] == [url], told
+
+
 async def sessions_at_once_never_mix(one: Setting) -> None:
     async with one.gateway() as client:
 
@@ -336,6 +352,7 @@ class Scenario:
 SCENARIOS = (
     Scenario("streaming", text_grows_while_the_model_writes),
     Scenario("memory", turns_are_remembered),
+    Scenario("images", an_image_reaches_the_model),
     Scenario("sessions-at-once", sessions_at_once_never_mix),
     Scenario("cancel", a_client_that_leaves_stops_the_agent),
     Scenario("restart", a_session_outlives_its_gateway),

@@ -59,6 +59,25 @@ async def test_the_model_answers_under_the_conversations_name(scripted_upstream:
     assert asked[0].values(b"authorization") == [b"Bearer sk-agent"]
 
 
+async def test_pictures_go_to_the_model_and_are_part_of_the_message(scripted_upstream: ScriptedUpstream) -> None:
+    async with cascade_server(model_url=scripted_upstream.url + "/v1") as server:
+        _, started = await called(server.port, "StartCascade", {})
+        name = started["cascadeId"]
+        said = {"cascadeId": name, "items": [{"text": "what?"}], "clientMessageId": "m"}
+        media = [{"mimeType": "image/png", "inlineData": "aaaa"}]
+        await called(server.port, "SendUserCascadeMessage", {**said, "media": media})
+        status, again = await called(server.port, "SendUserCascadeMessage", {**said, "media": media})
+        assert (status, again["duplicate"]) == (200, True)
+        status, other = await called(server.port, "SendUserCascadeMessage", {**said, "media": []})
+        assert (status, other["code"]) == (400, "invalid_argument")
+        async with asyncio.timeout(30):
+            while not scripted_upstream.requests:
+                await asyncio.sleep(0.01)
+    (message,) = scripted_upstream.requests[0].json["messages"]
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa"}}
+    assert message["content"] == [{"type": "text", "text": "what?"}, image]
+
+
 async def test_an_endpoint_that_cannot_be_used_is_refused() -> None:
     async with cascade_server(model_url="http://127.0.0.1:1/v1") as server:
         for place in ({"baseUrl": "ftp://x"}, {"baseUrl": "http://x", "wire": "gemini"}, {}):

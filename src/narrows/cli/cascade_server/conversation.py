@@ -6,7 +6,7 @@ Whatever changes gives a new version, and wakes whoever holds a question about i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from narrows.cli.cascade_server.model import Model, ModelFailed, Said
@@ -36,7 +36,7 @@ class Conversation:
         self.sent: dict[str, tuple[str, Json]] = {}
         self._model = model
         self._restart = restart
-        self._messages: list[dict[str, str]] = []
+        self._messages: list[Json] = []
         self._news = asyncio.Event()
         self._answered = asyncio.Event()
         self._verdicts: dict[int, bool] = {}
@@ -61,9 +61,13 @@ class Conversation:
         """Answer whoever holds a question."""
         self._change()
 
-    def begin(self, text: str, script: TurnScript) -> asyncio.Task[None]:
-        """Add a user's message, and begin the run that answers it."""
-        self._messages.append({"role": "user", "content": text})
+    def begin(self, text: str, media: Sequence[Json], script: TurnScript) -> asyncio.Task[None]:
+        """Add a user's message, with the pictures that came beside it, and begin the run that answers it."""
+        urls = [f"data:{one.get('mimeType')};base64,{one.get('inlineData')}" for one in media]
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        self._messages.append(
+            {"role": "user", "content": [{"type": "text", "text": text}, *images] if images else text}
+        )
         self._add("USER_INPUT", "DONE", userInput={"items": [{"text": text}]})
         self._run = asyncio.create_task(self._perform(script))
         return self._run

@@ -52,7 +52,7 @@ class Model:
         return Model(base_url, self._name, key or self._key, small=self._small)
 
     async def ask(
-        self, messages: Sequence[Mapping[str, str]], session: str, *, small: bool = False
+        self, messages: Sequence[Mapping[str, object]], session: str, *, small: bool = False
     ) -> AsyncIterator[Said]:
         """What it says to these messages, each time there is more of it; `small`: the one for other ends is asked.
 

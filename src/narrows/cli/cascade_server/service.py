@@ -142,10 +142,12 @@ class Service:
     async def _send(self, request: Json) -> Json:
         conversation = self._of(request)
         text = "\n".join(str(item.get("text", "")) for item in request.get("items", ()))
+        media = [dict(one) for one in request.get("media", ()) if isinstance(one, Mapping)]
+        content = text + "".join(f"\n{one.get('mimeType')} {one.get('inlineData')}" for one in media)
         message = str(request.get("clientMessageId", ""))
         if not self._classic and message in conversation.sent:
             before, answer = conversation.sent[message]
-            if before != text:
+            if before != content:
                 raise Refusal("invalid_argument", "this clientMessageId was another message's")
             return answer | {"duplicate": True}
         if conversation.busy:
@@ -153,9 +155,9 @@ class Service:
         if request.get("expectedStepCount", len(conversation.steps)) != len(conversation.steps):
             raise Refusal("aborted", f"the conversation has {len(conversation.steps)} steps")
         script = self._script.turns.pop(0) if self._script.turns else TurnScript()
-        run = conversation.begin(text, script)
+        run = conversation.begin(text, media, script)
         answer = {"stepIndex": len(conversation.steps) - 1, "version": self._version(conversation)}
-        conversation.sent[message] = text, answer
+        conversation.sent[message] = content, answer
         if script.send is Sending.BLOCKING:
             await asyncio.wait({run})
         return {} if self._classic else answer
