@@ -185,6 +185,27 @@ async def test_an_agent_that_is_held_up_does_not_hold_up_the_gateways_end(stage:
     assert one.backend.turns[0].cancelled == 1
 
 
+async def test_what_is_held_for_a_further_request_counts_among_the_bytes_that_are_held(stage: Stage) -> None:
+    one = await offered(stage)
+    budget = one.gateway.gateway.budget
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    gate = asyncio.Event()
+    stage.upstream.play(calling(CALL), events(frame({"role": "assistant", "content": "ok"}), gate, DONE))
+    await agent.calls(tools=[OWN], pad="x" * 50_000)
+    first = await asking
+    sizes = [len(seen.body) for seen in stage.upstream.requests]
+    assert budget.held == sizes[0] > 50_000, "once, and as long as the call waits"
+    one.backend.turns[0].script.append(looks("done", over=True))
+    assert (await ask(stage, one, with_outputs(body, first, "cold"))).status == 200
+    await until(lambda: len(stage.upstream.requests) == 2 and stage.upstream.requests[1].body)
+    sizes = [len(seen.body) for seen in stage.upstream.requests]
+    await until(lambda: budget.held == sizes[1])
+    gate.set()
+    await agent.answer()
+    await until(lambda: budget.held == 0)
+
+
 async def test_records_of_both_requests_to_the_model(stage: Stage) -> None:
     one = await offered(stage)
     body = chat("hi", tools=[WEATHER])

@@ -32,6 +32,31 @@ def test_no_minute_takes_more_than_two_minutes_worth_and_in_the_long_run_one(
     assert sum(amount for _, amount in taken) <= per_minute * (1 + now_s / MINUTE_S) + 1e-3
 
 
+@given(st.integers(1, 100), st.lists(st.integers(0, 500), max_size=20))
+def test_what_is_counted_and_not_refused_is_a_debt_that_is_waited_for(per_minute: int, sizes: list[int]) -> None:
+    counted, asked = allowance(9, per_minute, per_minute), allowance(9, per_minute, per_minute)
+    for size in sizes:
+        counted.count(size)
+        asked._bytes.take(size) if asked._bytes else None
+        asked._requests.take(1) if asked._requests else None
+    assert counted.in_flight == 0
+    assert counted.begin(1, 0) == asked.begin(1, 0)
+    allowance().count(5)
+
+
+def test_what_needs_no_place_in_flight_is_limited_in_all_else() -> None:
+    key = allowance(in_flight=1, requests=2)
+    assert key.begin(0, 0) is None
+    over = key.begin(0, 0)
+    assert over is not None
+    assert over.limit is Limit.IN_FLIGHT
+    assert key.begin(0, 0, place=False) is None
+    assert key.in_flight == 1
+    over = key.begin(0, 0, place=False)
+    assert over is not None
+    assert over.limit is Limit.REQUESTS
+
+
 @given(st.integers(1, 10**6), WAITS, st.integers(0, 10**7))
 def test_who_waits_as_long_as_told_passes(per_minute: int, steps: list[tuple[float, int]], amount: int) -> None:
     key = allowance(requests=per_minute, body_bytes=per_minute)

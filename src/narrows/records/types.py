@@ -224,7 +224,7 @@ class ExchangeRecord(
         Outcome, _is("`answered`, `refused` (by the gateway), `cancelled` (by the client) or `truncated`")
     ]
     error_code: Annotated[str | None, _is("the gateway's own error, where it made the answer")] = None
-    key: Annotated[str | None, _is("the name of the gateway key that was shown")] = None
+    key: Annotated[str | None, _is("the name of the gateway key that was shown, or for which it counts")] = None
     limit: Annotated[str | None, _is("the limit of that key for which it was refused")] = None
     wire: Annotated[str, _is("the format; absent where no wire knows the path")] = ""
     model: Annotated[str | None, _is("the model asked for")] = None

@@ -108,15 +108,19 @@ class Exchange(Forwarding):
             self.story.reason = admitted.reason
             self._incoming = PassedBody(gateway.limits.replay_bytes)
 
-    def _take_allowance(self, holder: Holder) -> None:
-        """Count this request among those of its key, or refuse it."""
-        framing = self._framing
-        size = framing.size if isinstance(framing, Sized) else None if isinstance(framing, Chunked) else 0
-        over = holder.allowance.begin(size, self._gateway.loop.time())
+    def _take_allowance(self, holder: Holder, *, place: bool = True) -> None:
+        """Count this request among those of its key, or refuse it; `place`: it needs one in flight."""
+        over = holder.allowance.begin(self._announced_bytes(), self._gateway.loop.time(), place=place)
         if over is not None:
             self.story.limit = over.limit
             raise refusal(holder.name, over)
-        self._allowance = holder.allowance
+        if place:
+            self._allowance = holder.allowance
+
+    def _announced_bytes(self) -> int | None:
+        """The size of the request's body; None where the head does not say it."""
+        framing = self._framing
+        return framing.size if isinstance(framing, Sized) else None if isinstance(framing, Chunked) else 0
 
     def body_data(self, data: bytes, *, ended: bool) -> None:
         """More of the request's body, framing included; `ended`: it is complete."""

@@ -100,6 +100,10 @@ class Keyring:
             return Entry(holder, origin_form, _CREDENTIALS)
         return Entry(holder, origin_form, _DROP[shown[0][0]] if len(shown) == 1 else _names_of(shown))
 
+    def named(self, name: str) -> Holder | None:
+        """Who has the key of this name, if there is one."""
+        return next((holder for _, holder in self._keys if holder.name == name), None)
+
     def _holder_of(self, value: bytes) -> Holder | None:
         known = self._known.get(value)
         if known is not None:

@@ -6,7 +6,7 @@ most twice the limit can pass within one minute; in the long run the limit is me
 each key, where an exact window would take one for each request.
 
 A body that has begun is never cut for a limit. What it takes beyond the bucket is a debt, which later requests wait
-for.
+for. Neither is an agent's run: what it asks its model for is counted, and never refused.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class Bucket:
 
 
 class Allowance:
-    """What one key has used of its limits. Every request that `begin` lets through must be ended by `end`, once."""
+    """What one key has used of its limits. Every request that `begin` lets through and gives a place in flight must be
+    ended by `end`, once."""
 
     __slots__ = ("_bytes", "_max_in_flight", "_requests", "in_flight")
 
@@ -93,10 +94,11 @@ class Allowance:
         self._bytes = Bucket(limits.body_bytes_per_minute, now_s) if limits.body_bytes_per_minute else None
         self.in_flight = 0
 
-    def begin(self, body_bytes: int | None, now_s: float) -> Over | None:
+    def begin(self, body_bytes: int | None, now_s: float, *, place: bool = True) -> Over | None:
         """Take what a request needs, or nothing and say which limit it is over. `body_bytes` is None for a body whose
-        size is not known yet: it begins if anything is left, and `add` takes what comes."""
-        if self._max_in_flight and self.in_flight >= self._max_in_flight:
+        size is not known yet: it begins if anything is left, and `add` takes what comes. `place`: it needs one in
+        flight."""
+        if place and self._max_in_flight and self.in_flight >= self._max_in_flight:
             return Over(Limit.IN_FLIGHT, self._max_in_flight, IN_FLIGHT_RETRY_S)
         requests, body = self._requests, self._bytes
         wait_s = 0.0 if requests is None else requests.wait_s(1, now_s)
@@ -109,8 +111,14 @@ class Allowance:
             requests.take(1)
         if body is not None and body_bytes:
             body.take(body_bytes)
-        self.in_flight += 1
+        self.in_flight += place
         return None
+
+    def count(self, body_bytes: int) -> None:
+        """Take for a request that is not refused, into debt if there is less; it has no place in flight."""
+        if self._requests is not None:
+            self._requests.take(1)
+        self.add(body_bytes)
 
     def add(self, body_bytes: int) -> None:
         """Take for more of a body whose size was not known."""

@@ -64,8 +64,8 @@ EXCHANGES = _counter(
 ERRORS = _counter("narrows_errors_total", "Answers that the gateway made itself, by error code.", "code")
 KEY_REQUESTS = _counter(
     "narrows_key_requests_total",
-    "Requests by the name of the gateway key they showed, and whether they were `admitted` or which limit of the key"
-    " refused them: `in_flight`, `requests` or `body_bytes`.",
+    "Requests by the name of the gateway key they showed, or count for, and whether they were `admitted` or which limit"
+    " of the key refused them: `in_flight`, `requests` or `body_bytes`.",
     "key",
     "result",
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from narrows.server.forwarding import Client
 
 SESSION_FIELD: Final = b"x-narrows-session"
+_KEY = "key "
 _KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 
 
@@ -36,9 +37,14 @@ class Asking:
     closing: Callable[[], bool]
 
 
+def key_of(owner: str) -> str:
+    """The name of the gateway key of this owner; empty where it is none's."""
+    return owner.removeprefix(_KEY) if owner.startswith(_KEY) else ""
+
+
 def owner_of(key_name: str | None, fields: bytes) -> str:
     """Whose request it is: the holder of a gateway key, or whoever shows the same key for the provider."""
     if key_name is not None:
-        return f"key {key_name}"
+        return _KEY + key_name
     shown = next((value for name in _KEY_FIELDS if (value := field(fields, name))), b"")
     return blake3(shown).hexdigest()

@@ -20,18 +20,19 @@ from msgspec.structs import replace
 
 from narrows.agents.tools import CallOutput, ClientTool, ToolPath
 from narrows.core.edits import apply_edits
-from narrows.core.http1 import Framing, Sized
+from narrows.core.http1 import Framing, ResponseHead, Sized
 from narrows.errors import AgentFailed, GatewayError, NoSuchRoute, UpstreamMalformed
 from narrows.inject.types import Broken, Dropped, Passed, Withheld
 from narrows.records.types import AgentCallFigures, Outcome
 from narrows.server.admission import Passed as PassedOn
 from narrows.server.admission import Planned
 from narrows.server.agents.agent import Agent
+from narrows.server.agents.counted_exchange import CountedExchange
 from narrows.server.agents.offered_answer import OfferedAnswer
 from narrows.server.agents.offering import Offered, Offerings, cannot_carry
 from narrows.server.agents.traffic import ModelCall
 from narrows.server.deadlines import NEVER_S
-from narrows.server.exchange import READABLE, Exchange
+from narrows.server.exchange import READABLE
 from narrows.server.forwarding import Client
 from narrows.server.prepared import Prepared, uncoded
 from narrows.server.request_body import HeldBody
@@ -47,12 +48,23 @@ WAITING_S: Final = 5.0
 _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+)")
 
 
-class ModelExchange(Exchange):
+class ModelExchange(CountedExchange):
     """One model call of an agent. `_offered`: the request as it was sent first, where tools are offered in it;
-    `_sent_body`: as it was sent last; `_reply`: its answer; `_withheld`: the calls that wait for their outputs;
-    `_open`: the story is not told yet."""
+    `_sent_body`: as it was sent last, of which `_kept_bytes` are counted as held; `_reply`: its answer; `_withheld`:
+    the calls that wait for their outputs; `_open`: the story is not told yet."""
 
-    __slots__ = ("_agent", "_call", "_figures", "_offered", "_open", "_reply", "_sent_body", "_waiting", "_withheld")
+    __slots__ = (
+        "_agent",
+        "_call",
+        "_figures",
+        "_kept_bytes",
+        "_offered",
+        "_open",
+        "_reply",
+        "_sent_body",
+        "_waiting",
+        "_withheld",
+    )
 
     def __init__(self, gateway: Gateway, client: Client, prepared: Prepared, framing: Framing) -> None:
         super().__init__(gateway, client, prepared, framing)
@@ -63,6 +75,7 @@ class ModelExchange(Exchange):
         self._offered: Offered | None = None
         self._reply: OfferedAnswer | None = None
         self._sent_body = b""
+        self._kept_bytes = 0
         self._withheld: Withheld | None = None
         self._waiting: asyncio.TimerHandle | None = None
         self._open = True
@@ -76,6 +89,8 @@ class ModelExchange(Exchange):
                 self._complete = not body_follows
                 self.failed(error)
                 return
+            if self._agent is not None and self._call.whose is not None:
+                self._count_for(self._call.whose.owner, self._agent.settings.calls_key)
         super().begin(body_follows=body_follows, body_is_here=body_is_here)
 
     def _enter(self, admitted: Planned | PassedOn) -> ModelCall:
@@ -144,7 +159,9 @@ class ModelExchange(Exchange):
         self._relay = self._reply
         self._prepared = uncoded(self._prepared)
         body.release()
-        return self._body_of(self._offered.body)
+        made = self._body_of(self._offered.body)
+        self._offered = self._offered.sent()
+        return made
 
     def _tools(self) -> tuple[ClientTool, ...]:
         """The client's tools that this call is to carry; none where it is not for the answer."""
@@ -179,11 +196,32 @@ class ModelExchange(Exchange):
         Raises:
             GatewayError: it is too large, or there is no room for it.
         """
+        self._let_go_of_sent()
         self._sent_body = content
         made = HeldBody(Sized(len(content)), self._gateway.budget, self._gateway.settings.max_body_bytes)
         self._incoming = made
         made.add(content)
         return made
+
+    def _let_go_of_body(self) -> bool:
+        let_go = super()._let_go_of_body()
+        if let_go:
+            self._keep_sent()
+        return let_go
+
+    def _answer_begins(self, head: ResponseHead) -> None:
+        super()._answer_begins(head)
+        self._keep_sent()
+
+    def _keep_sent(self) -> None:
+        """What was sent stays here for as long as a further request may have to be made of it, and counts as held."""
+        if not self._kept_bytes and not self._ended:
+            self._kept_bytes = len(self._sent_body)
+            self._gateway.budget.hold(self._kept_bytes)
+
+    def _let_go_of_sent(self) -> None:
+        self._gateway.budget.give_back(self._kept_bytes)
+        self._kept_bytes, self._sent_body = 0, b""
 
     def _sent(self) -> None:
         super()._sent()
@@ -270,7 +308,9 @@ class ModelExchange(Exchange):
         self._next_story()
         try:
             edit = offering.injector.follow_up(self._sent_body, exchange)
-            body = self._body_of(apply_edits(self._sent_body, [edit]))
+            content = apply_edits(self._sent_body, [edit])
+            self._count_further(len(content))
+            body = self._body_of(content)
         except GatewayError as error:
             self.failed(error)
             return
@@ -307,6 +347,7 @@ class ModelExchange(Exchange):
 
     def _release(self) -> None:
         super()._release()
+        self._let_go_of_sent()
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None

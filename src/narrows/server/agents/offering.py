@@ -8,7 +8,7 @@ conversation that is begun anew has none, as it is told everything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 import msgspec
@@ -86,6 +86,10 @@ class Offered:
     body: bytes
     used: int
     lost: int
+
+    def sent(self) -> Offered:
+        """The same without the body, which whoever sends it has now."""
+        return replace(self, body=b"")
 
 
 def cannot_carry(wire: str, why: str) -> NoReturn:
