@@ -2,7 +2,11 @@
 
 A timer for every phase of every request would cost more than parsing it. Each watched object carries a `deadline_s` on
 the loop's clock, which is moved by plain assignment; a tick looks at all of them, four times a second. A limit is thus
-met late by a quarter of a second at most, which none of them minds.
+met late by a quarter of a second, which none of them minds.
+
+A process that has not run for a while, because its machine was busy, asleep or moved elsewhere, has not read either:
+what came in time still waits in the system, and an event loop may run its timers before it reads. So a tick that comes
+late tells nobody; what is late at the next one is.
 """
 
 from __future__ import annotations
@@ -34,15 +38,22 @@ class Deadlines:
         self._watched = watched
         self._loop = loop
         self._each_tick = each_tick
-        self._timer = loop.call_later(TICK_S, self._tick)
+        self._due_s = 0.0
+        self._wind()
 
     def stop(self) -> None:
         """No more ticks."""
         self._timer.cancel()
 
-    def _tick(self) -> None:
+    def _wind(self) -> None:
+        self._due_s = self._loop.time() + TICK_S
         self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
         now_s = self._loop.time()
-        for late in [watched for watched in self._watched if watched.deadline_s < now_s]:
-            late.expired()
+        on_time = now_s < self._due_s + TICK_S
+        self._wind()
+        if on_time:
+            for late in [watched for watched in self._watched if watched.deadline_s < now_s]:
+                late.expired()
         self._each_tick(now_s)
