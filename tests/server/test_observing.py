@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
+from time import sleep
 
 import pytest
 from hypothesis import given
@@ -155,6 +156,24 @@ def test_an_observer_that_holds_the_loop_is_dropped() -> None:
     assert record is not None
     assert record.choices[0].text == "Hello"
     assert record.dropped == Dropped.LAGGING
+
+
+class HeldUp(FaultyObserver):
+    """The machine gives the time to others while it reads."""
+
+    def receive_data(self, data: bytes) -> None:
+        super().receive_data(data)
+        sleep(DEFAULT_LIMITS.batch_s * 1.2)
+
+
+class BusyWire(FaultyWire):
+    def observer(self, content_type: str) -> HeldUp:
+        return HeldUp("never", ValueError())
+
+
+def test_an_observer_that_a_busy_machine_holds_up_is_not_dropped() -> None:
+    tee = ResponseTee(BusyWire("never"), head(), strict=True)
+    assert record_of(tee, [b"x" * DEFAULT_LIMITS.batch_bytes]) == ResponseRecord(chunks=DEFAULT_LIMITS.batch_bytes)
 
 
 def test_what_it_is_told_to_drop_it_drops() -> None:
