@@ -19,7 +19,7 @@ def test_the_scripted_model_streams_and_reports_no_figures() -> None:
     with scripted_model() as model:
         assert not model.reports_figures
         request = urllib.request.Request(f"{model.base_url}/chat/completions", b"{}")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             frames = answer.read().decode().split("\n\n")
     chunks = [json.loads(frame.removeprefix("data: ")) for frame in frames[:-2]]
     assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, "stop"]

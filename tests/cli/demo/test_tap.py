@@ -27,7 +27,7 @@ def test_the_tap_relays_both_ways_and_keeps_the_body() -> None:
     with scripted_model() as model:
         tap = Tap(model.base_url)
         request = urllib.request.Request(f"{tap.base_url}/chat/completions", b'{"messages": []}')
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.read().endswith(b"data: [DONE]\n\n")
         tap.close()
     assert tap.bodies == [b'{"messages": []}']

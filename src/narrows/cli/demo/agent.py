@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from narrows.cli.demo.gateway import free_port, running_gateway
+from narrows.cli.demo.gateway import reserved_port, running_gateway
 from narrows.cli.demo.models import Model
 from narrows.cli.failure import Failure
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 QUESTIONS = ("Name three rivers of Europe.", "Which of them is the longest?")
 """The second one means something only to an agent that knows the first."""
 ENDLESS = "Count from one to three hundred in words."
-_STARTS_WITHIN_S = 20.0
+_STARTS_WITHIN_S = 120.0
 _STOPS_WITHIN_S = 10.0
-_RECORDED_WITHIN_S = 10.0
+_RECORDED_WITHIN_S = 60.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _CONFIG = """[agents.demo]
 kind = "cascade"
@@ -133,8 +133,7 @@ def _tell_records(records: list[dict[str, Any]], console: Console) -> None:
 @contextlib.contextmanager
 def _agent_before(model: Model) -> Iterator[str]:
     """The gateway's URL, with the agent behind it, whose model it is in front of."""
-    port, gateway_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, reserved_port() as port, reserved_port() as gateway_port:
         config = Path(folder) / "narrows.toml"
         config.write_text(_CONFIG.format(port=port))
         with (
