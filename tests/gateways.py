@@ -59,7 +59,7 @@ class Watched:
 
     async def says(self, text: bytes, times: int = 1) -> None:
         """Wait until it has written `text` so often."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.written.count(text) < times:
                 await asyncio.sleep(0.01)
 
@@ -75,7 +75,7 @@ async def watched_process(upstream_url: str, *flags: str) -> AsyncIterator[Watch
     )
     assert process.stderr is not None
     written = bytearray()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (found := _LISTENS.search(written)) is None:
             line = await process.stderr.readline()
             if not line:
@@ -87,8 +87,8 @@ async def watched_process(upstream_url: str, *flags: str) -> AsyncIterator[Watch
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(reading, 30)
-        if await asyncio.wait_for(process.wait(), 30) != 0:
+        await asyncio.wait_for(reading, 60)
+        if await asyncio.wait_for(process.wait(), 60) != 0:
             raise RuntimeError(f"the gateway did not end well: {written.decode()}")
 
 
@@ -108,6 +108,6 @@ async def told(gateway: str, path: str) -> bytes:
     name, _, port = gateway.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(name, int(port))
     writer.write(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path.encode())
-    received = await asyncio.wait_for(reader.read(), 20)
+    received = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     return received.partition(b"\r\n\r\n")[2]

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @dataclass(slots=True)

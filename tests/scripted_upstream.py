@@ -203,12 +203,12 @@ class ScriptedUpstream:
         """Answer the next requests with these, in order."""
         self._script.extend(answers)
 
-    async def request(self, index: int = 0, timeout_s: float = 10) -> Recorded:
+    async def request(self, index: int = 0, timeout_s: float = 60) -> Recorded:
         """The request of this index, once its head has arrived."""
         await self._until(lambda: len(self.requests) > index, timeout_s)
         return self.requests[index]
 
-    async def all_closed(self, timeout_s: float = 10) -> None:
+    async def all_closed(self, timeout_s: float = 60) -> None:
         """Wait until no connection is open."""
         await self._until(lambda: not self.open, timeout_s)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from narrows.core.tokens import TOKENIZER
 from narrows.records.types import ExchangeRecord
 from narrows.server.app import RunningGateway, serve
+from narrows.server.deadlines import TICK_S
 from narrows.server.limits import Limits
 from narrows.telemetry.log import EventLog
 from tests.gateways import settings_for
 from tests.raw_client import RawClient, raw_client
 from tests.scripted_upstream import ScriptedUpstream
+
+PATIENT = Limits(linger_s=60.0, stale_s=60.0)
+"""A busy machine may take seconds for what takes milliseconds here, and no test is about that."""
 
 
 class Lines:
@@ -44,26 +48,36 @@ class Stage:
         settings = settings_for(self.upstream.url if upstream is None else upstream, **changes)
         policy = settings.policy("none", TOKENIZER)
         log = EventLog(self.log, lambda: 0.0, text=False)
-        gateway = await serve(settings, policy, limits=limits or Limits(), log=log)
+        gateway = await serve(settings, policy, limits=limits or PATIENT, log=log)
         self.gateways.append(gateway)
         return gateway
 
     async def client(self, gateway: RunningGateway) -> RawClient:
         return await self.stack.enter_async_context(raw_client(gateway.port))
 
+    async def pass_time(self, seconds: float) -> None:
+        """Let the clock of everything on this loop go forward, and the gateways look at it. A test of a limit gives one
+        that no machine is too slow for, waits until everything is where it should be, and lets the time pass here."""
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        loop.time = lambda: before() + seconds  # type: ignore[method-assign] # of this test's loop alone
+        await asyncio.sleep(TICK_S * 3)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for it."""
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.005)
+
     async def record(self, gateway: RunningGateway, index: int = 0) -> ExchangeRecord:
         """The record of the gateway's exchange of this index, once it is told."""
         ring = gateway.gateway.telling.ring
-        async with asyncio.timeout(10):
-            while ring.appended <= index:
-                await asyncio.sleep(0.005)
+        await self.until(lambda: ring.appended > index)
         return ring.newest()[ring.appended - 1 - index]
 
     async def logged(self, text: bytes) -> None:
         """Wait until the log has a line with `text`."""
-        async with asyncio.timeout(10):
-            while text not in self.log.written:
-                await asyncio.sleep(0.005)
+        await self.until(lambda: text in self.log.written)
 
 
 @asynccontextmanager

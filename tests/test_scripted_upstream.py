@@ -33,7 +33,7 @@ async def exchange(upstream: ScriptedUpstream, *requests: bytes, stop: bytes = b
     received = b""
     try:
         writer.writelines(requests)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while data := await reader.read(65_536):
                 received += data
                 if stop and stop in received:
@@ -68,7 +68,7 @@ async def test_a_gate_holds_the_rest_of_a_stream(scripted_upstream: ScriptedUpst
     assert not request.answered.is_set()
     gate.set()
     assert (await task).endswith(chunk(b"data: 1\n\n") + chunk(b"data: 2\n\n") + b"0\r\n\r\n")
-    await asyncio.wait_for(request.ended.wait(), 5)
+    await asyncio.wait_for(request.ended.wait(), 60)
 
 
 async def test_an_answer_can_start_before_the_body_has_come(scripted_upstream: ScriptedUpstream) -> None:
@@ -92,7 +92,7 @@ async def test_endings(scripted_upstream: ScriptedUpstream) -> None:
     request = await scripted_upstream.request(3)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await asyncio.wait_for(request.ended.wait(), 5)
+    await asyncio.wait_for(request.ended.wait(), 60)
     assert not request.answered.is_set()
     scripted_upstream.stop_listening()
     with pytest.raises(ConnectionRefusedError):

@@ -102,7 +102,7 @@ async def test_a_message_is_a_task_and_its_text_is_what_was_streamed(streams: bo
 async def test_a_look_waits_for_news_and_for_no_longer_than_it_may() -> None:
     async with peer() as one:
         turn = await one.ask("HOLD on")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (seen := await turn.look(5)).texts:
                 pass
         again = await turn.look(0.01)
@@ -351,7 +351,7 @@ async def test_a_card_is_read_as_soon_as_there_is_one(monkeypatch: pytest.Monkey
         one.server.takes_tools = False
         one.server.refusals["card"] = [503, 503]
         one.backend.learn()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while one.backend.pauses:
                 await asyncio.sleep(0.01)
         assert len(one.server.heads) == 3

@@ -65,7 +65,7 @@ async def looks(turn: CascadeTurn, wait_s: float = 5.0) -> list[Observation]:
     """Looks until the run is over."""
     seen: list[Observation] = []
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not seen or seen[-1].outcome is None:
                 seen.append(await turn.look(wait_s))
                 await asyncio.sleep(0.005)

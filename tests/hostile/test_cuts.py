@@ -53,7 +53,7 @@ async def test_a_client_that_leaves_at_any_byte_of_its_request(stage: Stage, pat
             else:
                 client.writer.write_eof()
                 assert await client.rest() == b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while gateway.gateway.downstreams:
             await asyncio.sleep(0.005)
     await stage.upstream.all_closed()

@@ -267,7 +267,7 @@ async def test_requests_in_flight_are_limited_however_they_end(stage: Stage) -> 
                     first.reset()
                 else:
                     await first.answer()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (await asked_anew(gateway, shown)).status != 200:
                     await asyncio.sleep(0.01)
     async with raw_client(gateway.port) as client:

@@ -9,14 +9,12 @@ import pytest
 
 from narrows.records.types import Outcome
 from narrows.server.app import RunningGateway
+from narrows.server.deadlines import NEVER_S
 from narrows.server.limits import Limits
 from tests.raw_client import RawClient, chat, raw_client, request
 from tests.reliability.seen import ASKED, CHAT, ask, seen
 from tests.scripted_upstream import DONE, STALL, Answer, Ending, Step, events, frame, raw, stream, whole
 from tests.stage import Stage
-
-SOON_S = 1.0
-"""How late the upstream may be told that a client has left; what it really takes is in bench/results/soak.json."""
 
 # Requests that are late, large, or none
 
@@ -49,26 +47,35 @@ async def test_its_head_is_slow(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("path", "requests"), [(CHAT, 0), ("/v1/files", 1)])
 async def test_its_body_stops_coming(stage: Stage, path: str, requests: int) -> None:
-    gateway = await stage.gateway(idle_timeout_s=0.1)
-    asked = request("POST", path, "Content-Length: 100") + b"{"
-    (await ask(stage, gateway, asked)).refused(408, "request_timeout", requests=requests)
+    gateway = await stage.gateway(idle_timeout_s=60.0)
+    client = await stage.client(gateway)
+    await client.send(request("POST", path, "Content-Length: 100") + b"{")
+    await stage.until(lambda: gateway.gateway.in_flight == 1 and len(stage.upstream.requests) == requests)
+    await stage.pass_time(61)
+    (await seen(stage, gateway, client)).refused(408, "request_timeout", requests=requests)
     await stage.upstream.all_closed()
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/files"])
 async def test_its_body_is_slow(stage: Stage, path: str) -> None:
     """As long as something comes, there is time."""
-    gateway = await stage.gateway(idle_timeout_s=0.3)
+    gateway = await stage.gateway(idle_timeout_s=60.0)
     client = await stage.client(gateway)
     asked = request("POST", path, body=chat())
-    began_s = asyncio.get_running_loop().time()
-    for at in range(0, len(asked), 4):
-        await client.send(asked[at : at + 4])
-        await asyncio.sleep(0.015)
+    start = len(asked) - len(chat()) + 1
+    await client.send(asked[:start])
+    await stage.until(lambda: gateway.gateway.in_flight == 1)
+    (downstream,) = gateway.gateway.downstreams
+    await stage.until(lambda: downstream.deadline_s < NEVER_S)
+    for at in range(start, start + 3):
+        before_s = downstream.deadline_s
+        await client.send(asked[at : at + 1])
+        await stage.until(lambda: downstream.deadline_s > before_s)  # noqa: B023  # waited for here
+        await stage.pass_time(40)
+    await client.send(asked[start + 3 :])
     told = await seen(stage, gateway, client)
     assert told.record.outcome is Outcome.ANSWERED
     assert stage.upstream.requests[0].body == chat()
-    assert asyncio.get_running_loop().time() - began_s > 0.3
 
 
 OVERSIZE = {
@@ -145,9 +152,10 @@ async def test_it_sends_ahead(stage: Stage) -> None:
 
 
 async def test_it_abandons_its_connection(stage: Stage) -> None:
-    gateway = await stage.gateway(limits=Limits(keep_alive_s=0.1))
+    gateway = await stage.gateway(limits=Limits(keep_alive_s=60))
     fresh, used = await stage.client(gateway), await stage.client(gateway)
     await ask(stage, gateway, client=used)
+    await stage.pass_time(61)
     assert await fresh.rest() == b""
     assert await used.rest() == b""
     assert gateway.gateway.telling.ring.appended == 1, "closing is no exchange"
@@ -161,7 +169,7 @@ async def cancelled(stage: Stage, gateway: RunningGateway, client: RawClient, le
     received = stage.upstream.requests[-1]
     index = gateway.gateway.telling.ring.appended
     getattr(client, leave)()
-    async with asyncio.timeout(SOON_S):
+    async with asyncio.timeout(60):
         await received.ended.wait()
     record = await stage.record(gateway, index)
     assert (record.outcome, record.error_code) == (Outcome.CANCELLED, None)
@@ -200,7 +208,7 @@ async def test_it_leaves_at_any_byte_of_the_answer(stage: Stage, leave: str) -> 
                 await client.reader.readuntil(b"\r\n\r\n")
                 await client.reader.readexactly(body)
             getattr(client, leave)()
-            async with asyncio.timeout(SOON_S):
+            async with asyncio.timeout(60):
                 await received.ended.wait()
         record = await stage.record(gateway, len(stage.upstream.requests) - 1)
         assert record.outcome is (Outcome.CANCELLED if cut < done_at else Outcome.ANSWERED), cut
@@ -231,7 +239,7 @@ async def test_it_leaves_while_it_is_held_up(stage: Stage, leave: str) -> None:
     await client.send(request("POST", "/v1/files", "Content-Length: 1000000000"))
     received = await stage.upstream.request()
     stage.upstream.set_reading(False)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not gateway.gateway.unread:
             await client.send(b"x" * 50_000)
             await asyncio.sleep(0)
@@ -239,7 +247,7 @@ async def test_it_leaves_while_it_is_held_up(stage: Stage, leave: str) -> None:
     getattr(client, leave)()
     assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
     stage.upstream.set_reading(True)
-    async with asyncio.timeout(SOON_S):
+    async with asyncio.timeout(60):
         await received.ended.wait()
 
 
@@ -270,7 +278,7 @@ async def test_it_reads_nothing_of_an_answer_that_its_close_would_end(stage: Sta
 
 async def test_it_reads_nothing_of_the_end_of_an_answer(stage: Stage) -> None:
     """The upstream has closed behind the whole of it, and some of it is still here when the time is over."""
-    gateway = await stage.gateway(idle_timeout_s=0.1)
+    gateway = await stage.gateway(idle_timeout_s=60.0)
     client = await stage.client(gateway)
     client.set_reading(False)
     unsent = answers = 0
@@ -284,9 +292,8 @@ async def test_it_reads_nothing_of_the_end_of_an_answer(stage: Stage) -> None:
     stage.upstream.play(raw(b"HTTP/1.1 200 OK\r\n\r\nits close is its end"))
     await client.send(ASKED)
     assert (await stage.record(gateway, answers)).outcome is Outcome.ANSWERED
-    async with asyncio.timeout(5):
-        while gateway.gateway.downstreams:
-            await asyncio.sleep(0.01)
+    await stage.pass_time(61)
+    await stage.until(lambda: not gateway.gateway.downstreams)
     client.set_reading(True)
     with pytest.raises(ConnectionResetError):
         await client.reader.read(-1)

@@ -70,7 +70,7 @@ async def test_planning_takes_too_long(stage: Stage) -> None:
     ids = await stopped_processes(gateway)
     (await ask(stage, gateway, PLANNED)).refused(503, "overloaded", requests=0)
     signal_all(ids, signal.SIGCONT)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await ask(stage, gateway, PLANNED)).record.outcome is not Outcome.ANSWERED:
             pass
     assert [one.body for one in stage.upstream.requests] == [SHORTENED]
@@ -80,7 +80,7 @@ async def test_the_room_for_bodies_is_used_up(stage: Stage) -> None:
     gateway = await stage.gateway(max_body_bytes=1000, max_buffered_bytes=1500)
     client = await stage.client(gateway)
     await client.send(request("POST", CHAT, "Content-Length: 1000") + b"x" * 999)
-    await asyncio.sleep(0.02)
+    await stage.until(lambda: gateway.gateway.budget.held >= 999)
     told = await ask(stage, gateway, request("POST", CHAT, body=b"y" * 700))
     told.refused(503, "overloaded", requests=0)
     assert told.answer.values(b"retry-after") == [b"1"]
@@ -110,7 +110,7 @@ async def test_a_fault_in_our_own_code(stage: Stage, monkeypatch: pytest.MonkeyP
 async def test_it_drains(stage: Stage) -> None:
     gate = asyncio.Event()
     stage.upstream.play(events(b"data: 1\n\n", gate, b"data: 2\n\n"))
-    gateway = await stage.gateway(drain_timeout_s=20.0)
+    gateway = await stage.gateway(drain_timeout_s=60.0)
     idle, busy = await stage.client(gateway), await stage.client(gateway)
     await idle.send(request(target="/healthz"))
     assert (await idle.answer()).status == 200

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from narrows.records.types import Outcome
 from narrows.server.limits import Limits
 from tests.authority import make_authority
 from tests.raw_client import request
@@ -213,14 +214,21 @@ async def test_it_stalls_in_its_answer(stage: Stage) -> None:
 async def test_it_trickles(stage: Stage) -> None:
     """Byte by byte, and twice the idle limit in all: there is no limit for the whole."""
     body = chunk(b"data: 1\n\n") * 2 + LAST_CHUNK
-    sent = CHUNKED + body
-    steps = [step for i in range(len(sent)) for step in (sent[i : i + 1], 0.008)]
-    stage.upstream.play(raw(*steps, ending=Ending.KEEP))
-    gateway = await stage.gateway(idle_timeout_s=0.3)
-    began_s = asyncio.get_running_loop().time()
-    told = await ask(stage, gateway)
-    told.answered(200, body, requests=1)
-    assert asyncio.get_running_loop().time() - began_s > 0.6
+    gates = [asyncio.Event() for _ in body]
+    steps = [step for at, gate in enumerate(gates) for step in (gate, body[at : at + 1])]
+    stage.upstream.play(raw(CHUNKED, *steps, ending=Ending.KEEP))
+    gateway = await stage.gateway(idle_timeout_s=60.0)
+    client = await stage.client(gateway)
+    await client.send(ASKED)
+    await client.reader.readuntil(b"\r\n\r\n")
+    received = b""
+    for at, gate in enumerate(gates):
+        gate.set()
+        received += await client.reader.readexactly(1)
+        if at in {3, 6, 9}:
+            await stage.pass_time(40)
+    assert received == body
+    assert (await stage.record(gateway)).outcome is Outcome.ANSWERED
 
 
 # Answers at odd times
@@ -315,7 +323,7 @@ async def test_it_closes_a_kept_connection_in_between(stage: Stage) -> None:
     client = await stage.client(gateway)
     await ask(stage, gateway, client=client)
     await stage.upstream.all_closed()
-    await asyncio.sleep(0.02)
+    await stage.until(lambda: gateway.gateway.pool.idle_count == 0)
     stage.upstream.play(whole(b"next"))
     (await ask(stage, gateway, client=client)).answered(200, b"next", requests=2)
     assert gateway.gateway.readings().upstream_retried == 0
@@ -327,16 +335,14 @@ async def test_it_closes_a_kept_connection_in_between(stage: Stage) -> None:
 @pytest.mark.parametrize("reads_on", [True, False])
 async def test_it_reads_the_request_slowly(stage: Stage, reads_on: bool) -> None:
     size = 20_000_000
-    gateway = await stage.gateway(idle_timeout_s=60.0 if reads_on else 0.1)
+    gateway = await stage.gateway(idle_timeout_s=60.0)
     stage.upstream.play(Answer((), Ending.STALL, at_head=True) if not reads_on else whole(b"ok"))
     client = await stage.client(gateway)
     await client.send(request("POST", "/v1/files", f"Content-Length: {size}"))
-    if reads_on:
-        await asyncio.sleep(0.02)
-    else:
-        await stage.upstream.request()
+    await stage.upstream.request()
     stage.upstream.set_reading(False)
     sending = asyncio.create_task(client.send(b"x" * size))
+    await stage.until(lambda: bool(gateway.gateway.unread))
     await asyncio.sleep(0.1)
     assert not sending.done(), "20 MB were taken in while the upstream read nothing"
     if reads_on:
@@ -346,6 +352,7 @@ async def test_it_reads_the_request_slowly(stage: Stage, reads_on: bool) -> None
         as_sent = stage.upstream.requests[0].body == b"x" * size
         assert as_sent
     else:
+        await stage.pass_time(61)
         (await seen(stage, gateway, client)).refused(504, "upstream_timeout", requests=1)
         sending.cancel()
         stage.upstream.set_reading(True)

@@ -76,7 +76,7 @@ async def test_nobody_is_approved_by_time(stage: Stage) -> None:
         stage, [Observation("1", working=True, waiting=(2,))], on_waiting="ask", hold_timeout_s=0.05, tools="off"
     )
     first = await ask(stage, one, chat("hi", tools=[APPROVAL]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not one.backend.turns[0].cancelled:
             await asyncio.sleep(0.005)
     late = await ask(stage, one, with_outputs(chat("hi"), first, '{"approve": true}'))
@@ -97,7 +97,7 @@ async def test_a_call_of_the_agents_own_by_that_name_is_none_of_the_clients(stag
     one = await scene(stage, growing("x"), on_waiting="ask")
     one.backend.gate = asyncio.Event()
     asking = asyncio.create_task(ask(stage, one, chat("hi", tools=ASKED)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not one.backend.turns:
             await asyncio.sleep(0.005)
     (session,) = one.agent.sessions.listed()

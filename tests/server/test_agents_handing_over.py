@@ -33,7 +33,7 @@ async def pair() -> AsyncIterator[tuple[Elsewhere, Arrivals, list[Taken]]]:
 
 
 async def until(taken: list[Taken], count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(taken) < count:
             await asyncio.sleep(0.001)
 

@@ -179,7 +179,7 @@ async def test_an_agent_that_is_held_up_does_not_hold_up_the_gateways_end(stage:
     stage.upstream.play(calling(CALL))
     await agent.calls(tools=[OWN])
     assert finish_of(await asking) == "tool_calls"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await one.gateway.close(drain_timeout_s=3600)
     assert events_of(await agent.answer())[-1]["error"]["code"] == "agent_unavailable"
     assert one.backend.turns[0].cancelled == 1

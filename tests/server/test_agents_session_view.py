@@ -64,14 +64,15 @@ async def test_a_run_that_failed_meanwhile_tells_its_error(stage: Stage) -> None
 
 
 async def test_a_run_under_grace_is_cancelled_where_nobody_asks(stage: Stage) -> None:
-    one = await scene(stage, STUCK, on_disconnect="grace", grace_s=0.3)
+    one = await scene(stage, STUCK, on_disconnect="grace", grace_s=60, idle_timeout_s="1h", total_timeout_s="1h")
     await left_in_a_run(stage, one)
     assert one.backend.gate is not None
     one.backend.gate.set()
-    for _ in range(6):
-        await asyncio.sleep(0.1)
+    for _ in range(3):
+        await stage.pass_time(40)
         assert (await told(stage, one))["status"] == "in_progress"
     assert one.backend.turns[0].cancelled == 0
+    await stage.pass_time(61)
     await idle(one)
     assert one.backend.turns[0].cancelled == 1
     assert (await told(stage, one))["status"] == "idle"

@@ -43,7 +43,7 @@ async def held_up(stage: Stage, gateway: RunningGateway, client: RawClient) -> N
     await client.send(request("POST", "/v1/files", "Content-Length: 1000000000"))
     await stage.upstream.request()
     stage.upstream.set_reading(False)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not gateway.gateway.unread:
             await client.send(b"x" * 50_000)
             await asyncio.sleep(0)
@@ -52,11 +52,11 @@ async def held_up(stage: Stage, gateway: RunningGateway, client: RawClient) -> N
 
 async def ends(stage: Stage, gateway: RunningGateway) -> None:
     """The exchange is over soon, and the upstream is told."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while gateway.gateway.in_flight:
             await asyncio.sleep(0.01)
     stage.upstream.set_reading(True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await stage.upstream.requests[-1].ended.wait()
     assert (await stage.record(gateway)).outcome is Outcome.CANCELLED
     assert not gateway.gateway.unread
@@ -95,7 +95,7 @@ async def test_a_client_that_sent_too_far_ahead_is_seen_to_leave(stage: Stage, l
     await client.send(request())
     await stage.upstream.request()
     await client.send(request() * 100)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not gateway.gateway.unread:
             await asyncio.sleep(0.01)
     getattr(client, leave)()
@@ -111,12 +111,12 @@ async def test_a_client_that_leaves_a_tunnel_whose_upstream_reads_nothing_is_see
     await client.send(request("GET", "/v1/realtime", "Connection: Upgrade", "Upgrade: websocket"))
     assert (await client.answer()).status == 101
     stage.upstream.set_reading(False)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not gateway.gateway.unread:
             await client.send(b"x" * 50_000)
             await asyncio.sleep(0)
     client.reset()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while gateway.gateway.in_flight:
             await asyncio.sleep(0.01)
     stage.upstream.set_reading(True)

@@ -23,7 +23,7 @@ async def test_processes_start_with_the_first_job_and_end_with_the_pool() -> Non
     (first,) = {await pool.run(os.getpid), await pool.run(os.getpid)}
     assert pool.process_ids() == (first,)
     pool.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while pool.process_ids():
             await asyncio.sleep(0.01)
     with pytest.raises(Overloaded):
@@ -62,7 +62,7 @@ async def test_callers_that_are_cancelled_leave_their_jobs_to_the_executor(monke
     with pytest.raises(asyncio.CancelledError):
         await asyncio.gather(*callers)
     pool.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while threading.active_count() >= before:
             await asyncio.sleep(0.01)
     assert raised == []
@@ -87,10 +87,10 @@ if __name__ == "__main__":
 async def test_processes_die_with_a_gateway_that_dies() -> None:
     gateway = await asyncio.create_subprocess_exec(sys.executable, "-c", ORPHAN, stdout=asyncio.subprocess.PIPE)
     assert gateway.stdout is not None
-    assert int(await asyncio.wait_for(gateway.stdout.readline(), 30)) != gateway.pid
+    assert int(await asyncio.wait_for(gateway.stdout.readline(), 60)) != gateway.pid
     gateway.kill()
     await gateway.wait()
-    assert await asyncio.wait_for(gateway.stdout.read(), 30) == b"", "a worker holds the pipe open until it ends"
+    assert await asyncio.wait_for(gateway.stdout.read(), 60) == b"", "a worker holds the pipe open until it ends"
 
 
 async def test_an_interrupt_from_the_terminal_is_the_gateways_business() -> None:

@@ -193,7 +193,7 @@ async def test_a_slow_process_is_not_waited_for_for_ever_and_its_work_is_not_los
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -285,7 +285,7 @@ async def test_a_worker_that_cannot_do_what_it_is_told_ends() -> None:
     assert isinstance(await channel.receive(), Prepared)
     channel.send(Accept((1_000_000,)))
     with pytest.raises(OSError, match="descriptor"):
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
 
 
 async def test_a_worker_that_cannot_work_says_why() -> None:
@@ -349,7 +349,7 @@ async def supervisor_of(tmp_path: Path, workers: int, dying: str) -> AsyncIterat
 
 
 async def until_written(lines: Lines, text: bytes, times: int = 1) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while lines.written.count(text) < times:
             await asyncio.sleep(0.01)
 

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 from narrows.telemetry.line_writer import LineWriter
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class Memory:

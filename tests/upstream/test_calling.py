@@ -52,7 +52,7 @@ async def test_a_stream_that_is_left_takes_its_connection_with_it(
     scripted_upstream.play(events(b"one", asyncio.Event()))
     async with caller.asked("POST", "/x", [], b"") as (_, pieces):
         await anext(pieces)
-    await asyncio.wait_for(scripted_upstream.requests[0].ended.wait(), 5)
+    await asyncio.wait_for(scripted_upstream.requests[0].ended.wait(), 60)
 
 
 async def test_an_answer_that_breaks_off_is_no_answer(scripted_upstream: ScriptedUpstream, caller: Caller) -> None:
@@ -83,7 +83,7 @@ async def test_a_call_has_its_time(scripted_upstream: ScriptedUpstream, caller: 
     scripted_upstream.play(STALL)
     with pytest.raises(UpstreamTimeout, match=r"within 0\.1 s"):
         await caller.post("/x", [], b"", 0.1)
-    await asyncio.wait_for(scripted_upstream.requests[0].ended.wait(), 5)
+    await asyncio.wait_for(scripted_upstream.requests[0].ended.wait(), 60)
 
 
 async def test_an_answer_has_its_bound(
