@@ -69,6 +69,13 @@ def test_who_has_no_such_agent_loads_no_sdk() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_who_has_no_agents_loads_nothing_that_serves_them() -> None:
+    names = ("server.agents.plane", "server.agents.model_exchange", "server.agents.tool_exchange", "inject.mcp")
+    code = f"import sys, narrows.server.app; print([n for n in {names} if 'narrows.' + n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
 async def test_a_ca_bundle_that_cannot_be_used() -> None:
     with pytest.raises(SettingsError, match="ca_bundle"):
         plane(kind="a2a", url="https://127.0.0.1:1", ca_bundle="/nowhere.pem")

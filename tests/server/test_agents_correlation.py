@@ -129,6 +129,15 @@ def test_calls_are_the_runs_as_long_as_it_lasts() -> None:
     assert call.background, "it outlived its run"
 
 
+def test_the_run_of_a_session_is_known_whatever_its_model_calls_do() -> None:
+    made, one, other = traffic(), session(), session()
+    run = made.run("r1")
+    made.run_begins(one, run)
+    assert (made.run_of(one), made.run_of(other)) == (run, None)
+    made.run_ends(one)
+    assert made.run_of(one) is None
+
+
 def test_an_agent_that_is_not_set_up_for_it() -> None:
     made = traffic()
     assert made.endpoint_for(session()) is None

@@ -53,6 +53,16 @@ def test_what_a_path_says(target: str, agent: str, token: bytes, rest: bytes) ->
 
 
 @pytest.mark.parametrize(
+    ("path", "is_for_tools"),
+    [("s/x/mcp", True), ("s/x/mcp?a=b", True), ("s/x/mcp/", False), ("s/x/v1/mcp", False), ("mcp", False)],
+)
+def test_a_sessions_tools_are_under_its_token_alone(path: str, is_for_tools: bool) -> None:
+    found = passage("/narrows/agents/coder/" + path)
+    assert found is not None
+    assert found.is_for_tools is is_for_tools
+
+
+@pytest.mark.parametrize(
     "target",
     [
         "/v1/chat/completions",

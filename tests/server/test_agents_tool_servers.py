@@ -42,9 +42,9 @@ def test_each_session_is_known_by_its_own_token_and_has_its_own_tools() -> None:
     mine, theirs = servers.of(one, [WEATHER], URL), servers.of(other, [WEATHER, time], URL)
     assert token_of(mine) != token_of(theirs)
     assert servers.find(token_of(mine))[0] is one
-    assert servers.find(token_of(mine))[1].tools == (WEATHER,)
+    assert servers.find(token_of(mine))[1].listed.names == {"weather"}
     assert servers.find(token_of(theirs))[0] is other
-    assert servers.find(token_of(theirs))[1].tools == (WEATHER, time)
+    assert servers.find(token_of(theirs))[1].listed.names == {"weather", "time"}
 
 
 def test_it_is_the_same_as_long_as_the_conversation_lasts() -> None:
@@ -81,7 +81,7 @@ def test_a_session_without_tools_has_none() -> None:
 
 def test_sessions_with_the_same_tools_share_what_is_listed() -> None:
     servers, one, other = ToolServers("coder"), session("one"), session("other")
-    found = [servers.find(token_of(servers.of(each, [WEATHER], URL)))[1] for each in (one, other)]
+    found = [servers.find(token_of(servers.of(each, [WEATHER], URL)))[1].listed for each in (one, other)]
     assert found[0] is found[1]
 
 

@@ -174,11 +174,12 @@ class AgentFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class AgentCallFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Which agent made a model call, and what for."""
+    """Which agent made a model call, or asked the gateway for its client's tools, and what for."""
 
     agent: Annotated[str, _is("the agent, as the settings name it")]
     session: Annotated[str | None, _is("its session, where that is known")] = None
     run: Annotated[str | None, _is("the request that its run answers, by `request_id`, where there is a run")] = None
+    mcp: Annotated[str | None, _is("what it asked its session's MCP server for, where it is no model call")] = None
     background: Annotated[
         bool, _is("true where the call is overhead, as far as could be said: outside a run, or for other ends")
     ] = False
@@ -235,9 +236,10 @@ class ExchangeRecord(
     request_id: Annotated[str, _is("as in the answer's `x-narrows-request-id`")]
     started_at: Annotated[float, _is("when the request's first byte came, in seconds since the epoch")]
     agent: Annotated[AgentFigures | None, _is("the agent that answered, where one did")] = None
-    agent_call: Annotated[AgentCallFigures | None, _is("whose it is, where it is a model call of an agent's own")] = (
-        None
-    )
+    agent_call: Annotated[
+        AgentCallFigures | None,
+        _is("whose it is, where it is an agent's own: a model call, or one of a tool"),
+    ] = None
     timings: Annotated[Timings, _is("where the time went")]
     plan: Annotated[PlanFigures, _is("what was done with the request's body; absent where no wire knows the path")] = (
         PROXIED

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from narrows.server.agents.handing_over import Elsewhere
     from narrows.server.agents.model_exchange import ModelExchange
     from narrows.server.agents.plane import AgentPlane
+    from narrows.server.agents.tool_exchange import ToolExchange
     from narrows.server.downstream import Downstream
 
 _OURS = str(Path(__file__).resolve().parent.parent)
@@ -106,6 +107,7 @@ class Gateway:
         self.agents: AgentPlane | None = None
         self.elsewhere: Elsewhere | None = None
         self.model_exchange: type[ModelExchange] | None = None
+        self.tool_exchange: type[ToolExchange] | None = None
         self.together: Together | None = None
         self.own_routes = self._own_routes()
         self._clock_offset_s = time.time() - time.perf_counter()
@@ -136,8 +138,9 @@ class Gateway:
             return
         from narrows.server.agents.building import agent_plane  # not at the top: a gateway without agents loads none
         from narrows.server.agents.model_exchange import ModelExchange  # likewise
+        from narrows.server.agents.tool_exchange import ToolExchange  # likewise
 
-        self.model_exchange = ModelExchange
+        self.model_exchange, self.tool_exchange = ModelExchange, ToolExchange
         self.agents = agent_plane(
             settings.agents,
             ca_bundle=settings.ca_bundle,

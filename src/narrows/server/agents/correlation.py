@@ -84,6 +84,10 @@ class AgentTraffic:
         """What a run hears of its model calls."""
         return RunTraffic(name, self._background)
 
+    def run_of(self, session: Session) -> RunTraffic | None:
+        """The run whose calls the session's are."""
+        return self._runs.get(session)
+
     def run_begins(self, session: Session, run: RunTraffic) -> None:
         """From now on the session's calls are this run's."""
         self._runs[session] = run

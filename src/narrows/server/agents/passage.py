@@ -2,9 +2,10 @@
 
     /narrows/agents/NAME/s/TOKEN/v1/...   the calls of one session; whoever shows the token may come in
     /narrows/agents/NAME/v1/...           the calls of all of the agent's sessions
+    /narrows/agents/NAME/s/TOKEN/mcp      a session's client's tools, by a token of their own: the gateway answers
 
-What follows the name, or the token, is the path that the model's server is asked for: everything else about these
-requests is as with any other. The token is a credential, and stands in a path: it is cut out before anything else
+What follows the name, or the token, is the path that the model's server is asked for: everything else about model calls
+is as with any other request. The token is a credential, and stands in a path: it is cut out before anything else
 looks at the request, no log and no record has the path with it, and neither it nor any field of ours goes upstream.
 """
 
@@ -19,6 +20,7 @@ from narrows.core.http1 import RequestHead
 from narrows.server.keys import Entry, Keyring, shown_keys
 
 AGENTS: Final = "/narrows/agents/"
+MCP_PATH: Final = "/mcp"
 API_KEY_PREFIX: Final = b"nrw_"
 """Before the token where it is shown as an API key, because clients of models insist on one."""
 _REST: Final = re.compile(rb"([A-Za-z0-9._-]{1,64})(?:/s/([A-Za-z0-9_-]{1,128}))?(/[^?]*)")
@@ -35,6 +37,11 @@ class Passage:
     token: bytes
     origin_form: bytes
     fields: bytes
+
+    @property
+    def is_for_tools(self) -> bool:
+        """Whether it is no model call, and goes to the session's own MCP server."""
+        return bool(self.token) and self.path == MCP_PATH
 
     @property
     def path(self) -> str:

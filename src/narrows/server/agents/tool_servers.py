@@ -10,8 +10,8 @@ What a server lists is put down when it is made, and never changes; sessions wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from secrets import token_urlsafe
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -19,28 +19,35 @@ from narrows.agents.session import Session
 from narrows.agents.tools import ClientTool, tools_digest
 from narrows.backends.types import ToolServer
 from narrows.errors import NoSuchRoute
+from narrows.inject import mcp
 from narrows.server.agents.correlation import TOKEN_BYTES, token_digest
-from narrows.server.agents.passage import AGENTS
-
-MCP_PATH = "/mcp"
-"""What follows the token."""
+from narrows.server.agents.passage import AGENTS, MCP_PATH
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Listed:
-    """The tools of some sessions. `made`: their digest."""
+    """The tools of some sessions. `made`: their digest; `names`: theirs; `result`: the answer to who asks for them."""
 
     made: bytes
-    tools: tuple[ClientTool, ...]
+    names: frozenset[str]
+    result: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Served:
-    """A session's server: where it is, the digest of its token, and what it lists."""
+    """A session's server: where it is, the digest of its token, and what it lists. `held`: for each request that is
+    kept open there, its id and how to end it, where its client waits no longer."""
 
     server: ToolServer
     token: bytes
     listed: Listed
+    held: list[tuple[bytes, Callable[[], None]]] = field(default_factory=list)
+
+    def cancel(self, id_: bytes) -> None:
+        """Its client waits no longer for the answer to this request."""
+        for held, end in list(self.held):
+            if held == id_:
+                end()
 
 
 class ToolServers:
@@ -66,8 +73,8 @@ class ToolServers:
             found = self._serve(session, self._list(made, tools), gateway_url)
         return found.server
 
-    def find(self, token: bytes) -> tuple[Session, Listed]:
-        """The session whose token this is, and what its server lists.
+    def find(self, token: bytes) -> tuple[Session, Served]:
+        """The session whose token this is, and its server.
 
         Raises:
             NoSuchRoute: it is no session's.
@@ -77,7 +84,7 @@ class ToolServers:
         served = None if session is None else self._served.get(session)
         if session is None or served is None or served.token != digest:
             raise NoSuchRoute("this address is no session's of the agent, or not any more")
-        return session, served.listed
+        return session, served
 
     def _serve(self, session: Session, listed: Listed, gateway_url: str) -> Served:
         token = token_urlsafe(TOKEN_BYTES)
@@ -89,5 +96,5 @@ class ToolServers:
     def _list(self, made: bytes, tools: Sequence[ClientTool]) -> Listed:
         found = self._listed.get(made)
         if found is None:
-            found = self._listed[made] = Listed(made, tuple(tools))
+            found = self._listed[made] = Listed(made, frozenset(tool.name for tool in tools), mcp.listed(tools))
         return found
