@@ -28,4 +28,6 @@ so:
 
 An answer without a Content-Encoding is what a filter reads, so the request asks for none. Errors of the model's server
 (a status other than 200) are passed on and never filtered.
+
+`mcp` is the other way to offer tools without the agent's server: the messages of an MCP server that has them.
 """

@@ -26,7 +26,6 @@ from narrows.core.http1 import (
     parse_request_head,
 )
 from narrows.errors import ClientTooSlow, GatewayError, HeadTooLarge, MalformedRequest
-from narrows.server.agents.passage import Passage
 from narrows.server.body_end import UNREAD, BodyEnd, body_end
 from narrows.server.deadlines import NEVER_S
 from narrows.server.exchange import Exchange
@@ -297,7 +296,7 @@ class Downstream(asyncio.Protocol):
 
     def _begin(self, prepared: Prepared, framing: Framing, rest: bytes) -> None:
         self._stage = _EXCHANGE
-        kind = Exchange if prepared.passage is None else self._kind_for(prepared.passage)
+        kind = Exchange if prepared.passage is None else self._gateway.exchange_for(prepared.passage) or Exchange
         self._exchange = exchange = kind(self._gateway, self, prepared, framing)
         if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
             self._buffer = rest[framing.size :]
@@ -316,11 +315,6 @@ class Downstream(asyncio.Protocol):
         if self._walker is not None and self._buffer:
             self._buffer = b""
             self._body(rest)
-
-    def _kind_for(self, passage: Passage) -> type[Exchange]:
-        """The kind of a request that an agent makes of its own."""
-        gateway = self._gateway
-        return (gateway.tool_exchange if passage.is_for_tools else gateway.model_exchange) or Exchange
 
     def _body(self, data: bytes) -> None:
         assert self._walker is not None

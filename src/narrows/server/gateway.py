@@ -40,6 +40,7 @@ from narrows.wire.types import PREFIX_MISMATCH, ResponseRecord
 if TYPE_CHECKING:
     from narrows.server.agents.handing_over import Elsewhere
     from narrows.server.agents.model_exchange import ModelExchange
+    from narrows.server.agents.passage import Passage
     from narrows.server.agents.plane import AgentPlane
     from narrows.server.agents.tool_exchange import ToolExchange
     from narrows.server.downstream import Downstream
@@ -106,8 +107,8 @@ class Gateway:
         self.life = Life()
         self.agents: AgentPlane | None = None
         self.elsewhere: Elsewhere | None = None
-        self.model_exchange: type[ModelExchange] | None = None
-        self.tool_exchange: type[ToolExchange] | None = None
+        self._model_exchange: type[ModelExchange] | None = None
+        self._tool_exchange: type[ToolExchange] | None = None
         self.together: Together | None = None
         self.own_routes = self._own_routes()
         self._clock_offset_s = time.time() - time.perf_counter()
@@ -140,7 +141,7 @@ class Gateway:
         from narrows.server.agents.model_exchange import ModelExchange  # likewise
         from narrows.server.agents.tool_exchange import ToolExchange  # likewise
 
-        self.model_exchange, self.tool_exchange = ModelExchange, ToolExchange
+        self._model_exchange, self._tool_exchange = ModelExchange, ToolExchange
         self.agents = agent_plane(
             settings.agents,
             ca_bundle=settings.ca_bundle,
@@ -148,6 +149,10 @@ class Gateway:
             sessions_file=settings.agent_sessions_file,
             fault=lambda error: self.fault(error, None),
         )
+
+    def exchange_for(self, passage: Passage) -> type[ModelExchange | ToolExchange] | None:
+        """The kind of a request that an agent makes by itself; None where there are no agents."""
+        return self._tool_exchange if passage.is_for_tools else self._model_exchange
 
     def speak_together(self, together: Together) -> None:
         """From now on answer for all workers."""
