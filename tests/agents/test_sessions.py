@@ -122,14 +122,25 @@ def test_a_session_can_be_named_by_the_name_it_was_given() -> None:
     assert book.checkout(ask(SECOND, name=first.session.name)).session is first.session
 
 
-def test_a_turn_that_did_not_complete_ends_a_session_that_nobody_named() -> None:
+def test_a_session_whose_turn_did_not_complete_is_found_by_the_name_that_its_client_was_told_alone() -> None:
     book = Book()
     first = book.turn(SYSTEM, FIRST)
+    first.session.conversation = "c1"
     book.sessions.give_up(book.checkout(ask(*TURN_2)), 0.0)
     again = book.checkout(ask(*TURN_2))
     assert again.session is not first.session
     assert again.use is SessionUse.RETOLD
-    assert len(book.sessions) == 1
+    name = first.session.name
+    with pytest.raises(SessionDiverged):
+        book.checkout(ask(*TURN_2, name=name))
+    by_name = book.checkout(ask(SECOND, name=name))
+    assert (by_name.session, by_name.use, by_name.session.steps) == (first.session, SessionUse.REUSED, None)
+
+
+def test_one_whose_agent_knows_nothing_is_gone_then() -> None:
+    book = Book()
+    book.sessions.give_up(book.checkout(ask(FIRST)), 0.0)
+    assert len(book.sessions) == 0
 
 
 def test_a_turn_that_did_not_complete_leaves_a_named_session_as_it_was() -> None:
@@ -259,7 +270,7 @@ def test_a_client_that_goes_on_after_the_outputs_tells_a_fresh_session_everythin
     session = paused(book, held=held)
     lease = book.checkout(resuming(SECOND))
     assert (lease.use, lease.session is session, lease.known) == (SessionUse.RETOLD, False, 0)
-    assert (session.calls, session.held, len(book.sessions)) == ((), False, 1)
+    assert (session.calls, session.held, session.key) == ((), False, b"")
     book.sessions.expire(session, 0.0)
     assert book.checkout(resuming()).use is SessionUse.RETOLD
 
@@ -286,10 +297,11 @@ def test_a_held_session_keeps_its_tools_and_a_rested_one_takes_others() -> None:
     assert session.tools == b"other"
 
 
-def test_a_session_that_expires_is_gone_and_its_calls_say_so() -> None:
+def test_a_session_that_expires_waits_no_longer_and_its_calls_say_so() -> None:
     book = Book()
-    book.sessions.expire(paused(book, held=True), 1.0)
-    assert len(book.sessions) == 0
+    session = paused(book, held=True)
+    book.sessions.expire(session, 1.0)
+    assert (session.calls, session.held, session.key) == ((), False, b"")
     with pytest.raises(ToolCallExpired, match="call_1"):
         book.checkout(resuming())
     assert book.checkout(resuming(SECOND)).use is SessionUse.RETOLD

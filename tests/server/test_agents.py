@@ -368,6 +368,29 @@ async def test_time_that_runs_out_before_anything_was_said(stage: Stage, stream:
     assert one.backend.turns[0].cancelled == 1
 
 
+async def test_a_session_whose_turn_failed_can_be_named(stage: Stage) -> None:
+    """The name that an error has is one that can be used: with what is new alone, as the agent knows the rest."""
+    one = await scene(stage, [Observation("")], growing("Done."))
+    failed = await ask(stage, one, chat("hi", timeout=0.2))
+    name, use = session_of(failed)
+    assert (failed.status, use) == (504, "new")
+    client = await stage.client(one.gateway)
+    await client.send(request("GET", f"/v1/sessions/{name}"))
+    assert (await client.answer()).json["status"] == "idle"
+    answer = await ask(stage, one, chat("go on"), f"x-narrows-session: {name}")
+    assert (text_of(answer), session_of(answer)) == ("Done.", (name, "reused"))
+    assert one.backend.turns[1].conversation == one.backend.turns[0].conversation
+
+
+async def test_an_error_names_no_session_that_is_not_there(stage: Stage) -> None:
+    one = await scene(stage)
+    one.backend.fails = AgentUnavailable("nobody there")
+    answer = await ask(stage, one, chat("hi"))
+    assert (answer.status, answer.values(b"x-narrows-session")) == (502, [])
+    one.backend.fails = AgentUnavailable("nobody there")
+    assert session_of(await ask(stage, one, chat("hi"), "x-narrows-session: mine")) == ("mine", "new")
+
+
 async def test_time_that_runs_out_in_a_stream_is_an_event_and_no_stop(stage: Stage) -> None:
     one = await scene(stage, STUCK, idle_timeout_s="0.2s")
     answer = await ask(stage, one, chat("hi", stream=True))

@@ -18,8 +18,8 @@ from tests.raw_client import request
 from tests.scripted_upstream import completion, whole
 from tests.server.test_agents import ask
 from tests.server.test_agents_model_exchange import CHAT, SHARED, path_of, records, running, sent, small
-from tests.server.test_agents_offering import CALL, OWN, WEATHER, begun, calling, looks, message_of, offered, saying
-from tests.server.test_agents_tools import with_outputs
+from tests.server.test_agents_offering import CALL, OWN, WEATHER, begun, calling, looks, offered, saying
+from tests.server.test_agents_tools import message_of, with_outputs
 from tests.stage import Stage
 
 KEYS = {name: "nrw_" + name[0] * 43 for name in ("alice", "robot")}

@@ -88,11 +88,15 @@ def test_what_was_given_up_or_put_back(life: Life) -> None:
     life.sessions.put_back(life.lease(ask(FIRST, ANSWER, SECOND)), 3.0)
     assert len(life.store.of("coder")) == 1
     life.sessions.give_up(life.lease(ask(FIRST, ANSWER, SECOND)), 4.0)
-    assert life.store.of("coder") == []
+    (kept,) = life.store.of("coder")
+    assert (kept.key, kept.steps, kept.named) == (b"", None, False)
     life.turn(FIRST, name="mine")
     life.sessions.give_up(life.lease(ask(SECOND, name="mine")), 5.0)
-    (kept,) = life.store.of("coder")
+    _, kept = life.store.of("coder")
     assert (kept.name, kept.steps, kept.named) == ("mine", None, True)
+    life = life.again()
+    assert life.lease(ask(FIRST, ANSWER, SECOND)).session.name == "mine", "the other is found by its name alone"
+    assert life.lease(ask(SECOND, name="s0")).use is SessionUse.REUSED
 
 
 CALLS = (
@@ -127,7 +131,7 @@ def test_calls_that_waited_in_the_gateway_have_expired_in_every_later_one(life: 
         life = life.again()
         with pytest.raises(ToolCallExpired, match="call_1, call_2"):
             life.lease(ask(*OUTPUTS))
-        assert [one.name for one in life.store.of("coder")] == ["mine"]
+        assert {one.name: one.calls for one in life.store.of("coder")} == {"mine": (), "s0": ()}
     assert life.lease(ask(SECOND, name="mine")).use is SessionUse.REUSED
     life.sessions.expire(paused(life, held=True), 1000.0)
     assert [one.at_s for one in life.store.expired_of("coder")] == [1000.0, 1000.0]

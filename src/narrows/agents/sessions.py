@@ -5,9 +5,10 @@ whose last finished turn is a prefix of the request's messages, by its digest; a
 
 A checkout is one step and gives the session to one request alone, until it is given back: completed, with the digest of
 what now is its history, or not. A busy session that was named is refused; one that was only found is left alone, and
-the request gets a fresh one. Edited history finds nothing and is told anew, which the use says. A session whose turn
-did not complete is not found any more, as the agent knows something that its client does not; under its name it is,
-with the history of the last turn that did. One that waits for its client's tools is for their outputs alone.
+the request gets a fresh one. Edited history finds nothing and is told anew, which the use says. A session that nobody
+has named, and whose turn did not complete, is not found any more, as the agent knows something that its client does
+not; under the name that its client was told it is, for what is new alone. A named one is found as before, with the
+history of the last turn that did. One that waits for its client's tools is for their outputs alone.
 """
 
 from __future__ import annotations
@@ -126,8 +127,8 @@ class Sessions:
         return tuple(new)
 
     def expire(self, session: Session, at_s: float) -> None:
-        """What a session waits for will not come in time: only one that was named is used again. A request that has the
-        session has it still, to give back."""
+        """What a session waits for will not come in time: its turn has not completed. A request that has the session
+        has it still, to give back."""
         if self._sessions.get(session.place) is not session:
             return
         expired, dropped = self._book.expire(session.owner, session.calls, at_s)
@@ -148,14 +149,18 @@ class Sessions:
         self._keep(lease.session)
 
     def give_up(self, lease: Lease, at_s: float) -> None:
-        """Give a session back whose turn did not complete: only one that was named is used again."""
-        lease.session.steps = None
-        self._settle(lease.session)
-        self._give_back(lease.session, at_s)
-        if not lease.session.named:
-            self._drop(lease.session)
+        """Give a session back whose turn did not complete: one that nobody has named is used again by its name alone,
+        which its client was told, and is gone where its agent knows nothing."""
+        session = lease.session
+        session.steps = None
+        self._settle(session)
+        self._give_back(session, at_s)
+        if not session.named:
+            self._unkey(session)
+        if session.named or session.conversation:
+            self._keep(session)
         else:
-            self._keep(lease.session)
+            self._drop(session)
 
     def put_back(self, lease: Lease, at_s: float) -> None:
         """Give a session back to whose agent nothing was said."""

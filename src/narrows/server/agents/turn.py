@@ -140,10 +140,12 @@ class AgentTurn:
         )
 
     def _field_lines(self) -> bytes:
-        """What the answer's head says of the session, and of fields that a lenient agent does not honour."""
-        lease = self._lease
-        name, use = lease.session.name.encode(), lease.use.value.encode()
-        lines = b"%b: %b\r\n%b: %b\r\n" % (SESSION_FIELD, name, USE_FIELD, use)
+        """What the answer's head says of the session, unless that is gone and nobody has named it, and of fields that a
+        lenient agent does not honour."""
+        session, use = self._lease.session, self._lease.use.value.encode()
+        lines = b""
+        if session.named or self._agent.sessions.find(session.owner, session.agent, session.name) is session:
+            lines = b"%b: %b\r\n%b: %b\r\n" % (SESSION_FIELD, session.name.encode(), USE_FIELD, use)
         if self._request.ignored:
             named = ", ".join(name for name in self._request.ignored if name.isascii() and name.isprintable())
             lines += b"%b: %b\r\n" % (IGNORED_FIELD, named.encode())
