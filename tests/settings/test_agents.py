@@ -31,7 +31,7 @@ def test_an_agent_needs_a_url_and_serves_its_own_name() -> None:
 
 def test_everything_can_be_set() -> None:
     agent = one(
-        kind="cascade", assistant="helper",
+        kind="cascade",
         models=["a", "b"], model="m", service="x.Y", token_file="/run/token", token_header="x-csrf",
         lenient=True, on_disconnect="detach", on_waiting="error", on_revision="error", first_event_timeout_s="10s",
         idle_timeout_s=5, tool_idle_timeout_s="1m", total_timeout_s="2h", queue_timeout_s=0.5, keep_alive_s="5s",

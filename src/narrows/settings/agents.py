@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from narrows.agents.deltas import OnRevision
 from narrows.agents.run import OnWaiting
 from narrows.core.units import parse_duration_s
+from narrows.settings.agent_kinds import check_heeded
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -173,6 +174,7 @@ def _read_agent(name: str, entry: object) -> AgentSettings:
     if len(tokens) > 1:
         raise ValueError(f"has {' and '.join(tokens)}; leave one of them")
     _check_correlation(agent)
+    check_heeded(agent.kind, agent.correlation, given)
     return replace(agent, models=agent.models or (name,))
 
 
