@@ -1,0 +1,259 @@
+"""Agents that speak the Agent Client Protocol (https://agentclientprotocol.com, version 1) over their standard input and
+output, by its official SDK.
+
+One process serves all conversations; or each has its own, where the address of its model calls stands in the process's
+environment. Processes are started when they are first needed, and again after they have ended.
+
+A conversation's name is a word for the process that began it, a space, and the agent's own name of the session. So two
+processes that count their sessions alike are told apart, also by a gateway that was restarted. A conversation whose
+process is gone is loaded by another one, where the agent can do that, and is lost where it cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any, Final
+
+from acp.schema import LoadSessionRequest, NewSessionRequest, ResumeSessionRequest
+
+from narrows.agents.tools import CallOutput
+from narrows.backends.acp.peer import Abilities, AcpPeer, Ended
+from narrows.backends.acp.process import Launch
+from narrows.backends.acp.turn import AcpTurn
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, own_name
+from narrows.errors import AgentCredentials, AgentFailed, AgentOverloaded, GatewayError, UnsupportedParameter
+
+RETRY_AFTER_S: Final = 5
+BASE_URL: Final = "{base_url}"
+API_KEY: Final = "{api_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class AcpOptions:
+    """How an agent's processes are started. `environment`: what each gets, and `env`: beside it, with the places of
+    `BASE_URL` and `API_KEY` to be filled; `apart`: each conversation has a process of its own, of which there are
+    `max_processes` at most; `max_conversations` are remembered."""
+
+    command: tuple[str, ...]
+    cwd: str
+    environment: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    apart: bool = False
+    max_processes: int = 8
+    max_conversations: int = 1000
+
+
+@dataclass(slots=True, eq=False)
+class _Conversation:
+    """A session of a peer's, by the agent's `session` name of it. `endpoint`: where its model calls go; `turn`: its
+    last."""
+
+    session: str
+    peer: AcpPeer
+    endpoint: ModelEndpoint | None
+    turn: AcpTurn | None = None
+
+
+@dataclass(slots=True)
+class _Shared:
+    """The process that serves all, and the word for it in names."""
+
+    peer: AcpPeer | None = None
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class AcpBackend:
+    """One agent. `token` gives the key of its settings, `shared_url` the address that all its conversations share;
+    `ended` is told of each process that ends by itself."""
+
+    holds_looks = True
+    pauses = False
+    takes_limits = False
+
+    def __init__(
+        self, options: AcpOptions, token: Callable[[], Awaitable[str]], shared_url: Callable[[], str], ended: Ended
+    ) -> None:
+        self._options = options
+        self._token = token
+        self._shared_url = shared_url
+        self._ended = ended
+        self._shared = _Shared()
+        self._words: dict[AcpPeer, str] = {}
+        self._conversations: dict[str, _Conversation] = {}
+        self._abilities: Abilities | None = None
+        self._starting = 0
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether it says so; taken for granted until it has been asked."""
+        return self._abilities is None or self._abilities.takes_images
+
+    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+        peer = await self._peer(endpoint)
+        try:
+            request = NewSessionRequest(cwd=self._options.cwd, mcp_servers=[])
+            session = (await peer.ask("session_new", request)).get("sessionId")
+            if not isinstance(session, str) or not session:
+                raise AgentFailed("session/new: the answer names no session")
+        except BaseException:
+            self._drop(peer)
+            raise
+        name = f"{self._words[peer]} {session}"
+        self._keep(name, _Conversation(session, peer, endpoint))
+        return name
+
+    async def send(self, conversation: str, message: Outgoing) -> AcpTurn:
+        found = self._conversations.get(conversation)
+        if found is None or not found.peer.alive:
+            found = await self._again(conversation, found)
+        if found.turn is not None and found.turn.lost:
+            self._forget(conversation, found)
+            raise ConversationLost
+        if message.images and not found.peer.abilities.takes_images:
+            raise UnsupportedParameter(
+                "this agent takes text alone; send its messages without images", param="messages"
+            )
+        self._keep(conversation, found)
+        found.turn = AcpTurn(found.peer, found.session, message)
+        return found.turn
+
+    async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> AcpTurn:  # noqa: ARG002 # the protocol's
+        raise AgentFailed("an ACP agent does not rest for a client's tools")
+
+    async def close(self) -> None:
+        for peer in tuple(self._words):
+            self._end(peer)
+        while self._ending:
+            await asyncio.wait(self._ending)
+
+    # Conversations
+
+    async def _again(self, conversation: str, before: _Conversation | None) -> _Conversation:
+        """A conversation whose process is gone, or is not known, in another one.
+
+        Raises:
+            ConversationLost: there is no such any more.
+        """
+        known = self._abilities
+        if (known is not None and not (known.loads or known.resumes)) or (self._options.apart and before is None):
+            raise ConversationLost
+        session, endpoint = own_name(conversation), None if before is None else before.endpoint
+        peer = await self._peer(endpoint)
+        try:
+            await self._load(peer, session)
+        except BaseException:
+            self._drop(peer)
+            raise
+        return _Conversation(session, peer, endpoint)
+
+    async def _load(self, peer: AcpPeer, session: str) -> None:
+        taken = any(one.session == session and one.peer is peer for one in self._conversations.values())
+        able = peer.abilities
+        if taken or not (able.loads or able.resumes):
+            raise ConversationLost
+        cwd = self._options.cwd
+        try:
+            if able.resumes:
+                await peer.ask("session_resume", ResumeSessionRequest(cwd=cwd, session_id=session, mcp_servers=[]))
+            else:
+                await peer.ask("session_load", LoadSessionRequest(cwd=cwd, session_id=session, mcp_servers=[]))
+        except AgentFailed:
+            raise ConversationLost from None
+
+    def _keep(self, name: str, conversation: _Conversation) -> None:
+        """Remember a conversation as the one used last, and forget those used longest ago where there are too many."""
+        self._conversations.pop(name, None)
+        self._conversations[name] = conversation
+        for oldest in tuple(self._conversations)[: len(self._conversations) - self._options.max_conversations]:
+            self._forget(oldest, self._conversations[oldest])
+
+    def _forget(self, name: str, conversation: _Conversation) -> None:
+        self._conversations.pop(name, None)
+        self._drop(conversation.peer)
+
+    # Processes
+
+    async def _peer(self, endpoint: ModelEndpoint | None) -> AcpPeer:
+        """The process for a conversation."""
+        if self._options.apart:
+            return await self._started(endpoint)
+        async with self._shared.starting:
+            if self._shared.peer is None or not self._shared.peer.alive:
+                self._shared.peer = await self._started(None)
+            return self._shared.peer
+
+    async def _started(self, endpoint: ModelEndpoint | None) -> AcpPeer:
+        await self._make_room()
+        self._starting += 1
+        try:
+            peer = await AcpPeer.begin(await self._launch(endpoint), self._ended)
+        finally:
+            self._starting -= 1
+        self._words[peer] = token_hex(4)
+        self._watch(peer)
+        self._abilities = peer.abilities
+        return peer
+
+    async def _make_room(self) -> None:
+        """Have one process less where there are as many as may be: the one that was idle for the longest time.
+
+        Raises:
+            AgentOverloaded: all of them are at work.
+        """
+        limit = self._options.max_processes if self._options.apart else 1
+        alive = [peer for peer in self._words if peer.alive]
+        if len(alive) + self._starting < limit:
+            return
+        for name, one in tuple(self._conversations.items()):
+            if one.peer.alive and not one.peer.busy:
+                self._conversations.pop(name)
+                await asyncio.wait({self._end(one.peer)})
+                return
+        raise AgentOverloaded(
+            f"all {limit} processes of this agent are at work (max_processes); try again", retry_after_s=RETRY_AFTER_S
+        )
+
+    def _drop(self, peer: AcpPeer) -> None:
+        """A conversation does not need its process any more, or has never come to be."""
+        if self._options.apart:
+            self._end(peer)
+
+    def _end(self, peer: AcpPeer) -> asyncio.Task[None]:
+        return self._later(peer.end())
+
+    def _watch(self, peer: AcpPeer) -> None:
+        async def gone() -> None:
+            await peer.gone()
+            self._words.pop(peer, None)
+
+        self._later(gone())
+
+    def _later(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(doing)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
+
+    async def _launch(self, endpoint: ModelEndpoint | None) -> Launch:
+        options = self._options
+        base_url = self._shared_url() if endpoint is None else endpoint.base_url
+        api_key = "" if endpoint is None else endpoint.api_key
+        if not api_key and any(API_KEY in word for word in (*options.command, *dict(options.env).values())):
+            api_key = await self._token()
+            if not api_key:
+                raise AgentCredentials(
+                    f"the agent's settings name {API_KEY}, and there is none: set token_env, or write the key that its"
+                    " model's server wants in place of it"
+                )
+
+        def filled(text: str) -> str:
+            return text.replace(BASE_URL, base_url).replace(API_KEY, api_key)
+
+        environment = dict(options.environment) | {name: filled(value) for name, value in options.env}
+        return Launch(tuple(map(filled, options.command)), options.cwd, environment)
+
+
