@@ -71,7 +71,7 @@ async def peer(credentials: Credentials | None = None, *, streams: bool = True, 
         try:
             yield Peer(server, backend)
         finally:
-            backend.close()
+            await backend.close()
 
 
 def paused(seen: list[Observation]) -> tuple[AgentCall, ...]:
@@ -400,7 +400,7 @@ async def test_a_card_that_cannot_be_had_or_used() -> None:
     backend = backend_of("http://127.0.0.1:9")
     with pytest.raises(AgentUnavailable):
         await backend.start()
-    backend.close()
+    await backend.close()
 
 
 async def test_a_card_leads_no_call_to_another_server() -> None:

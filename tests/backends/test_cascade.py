@@ -91,7 +91,7 @@ async def peer(
         )
         backend = CascadeBackend(calls, CascadeOptions("m"), asyncio.get_running_loop().time)
         yield Peer(server, backend, calls)
-        backend.close()
+        await backend.close()
 
 
 def ended(seen: list[Observation]) -> AgentFailed | Finish:

@@ -70,7 +70,7 @@ async def peer(credentials: Credentials | None = None, **options: Any) -> AsyncI
         try:
             yield Peer(server, backend)
         finally:
-            backend.close()
+            await backend.close()
 
 
 async def test_a_message_is_a_run_on_a_thread_and_its_text_is_what_was_streamed() -> None:
@@ -368,7 +368,7 @@ async def test_nobody_there() -> None:
     with pytest.raises(AgentUnavailable) as caught:
         await backend.start()
     assert not caught.value.may_have_acted
-    backend.close()
+    await backend.close()
 
 
 async def test_the_token_is_shown_and_nothing_of_the_environment_is(monkeypatch: pytest.MonkeyPatch) -> None:

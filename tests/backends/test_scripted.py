@@ -30,7 +30,7 @@ async def test_what_is_told_is_kept() -> None:
     turn.decide(3, Verdict(allow=False))
     await turn.cancel()
     await turn.close()
-    backend.close()
+    await backend.close()
     assert (turn.decided, turn.cancelled, turn.closed) == ([(3, Verdict(allow=False))], 1, True)
 
 

@@ -27,14 +27,14 @@ def plane(*, ca_bundle: str = "", **changes: Any) -> AgentPlane:
         raise error
 
     made = agent_plane(
-        (agent_settings(**changes),), ca_bundle=ca_bundle, connect_timeout_s=1, sessions_file="", fault=fault
+        (agent_settings(**changes),), ca_bundle=ca_bundle, connect_timeout_s=1, sessions_file="", fault=fault, log=print
     )
     assert made is not None
     return made
 
 
 async def test_without_agents_there_is_no_plane() -> None:
-    assert agent_plane((), ca_bundle="", connect_timeout_s=1, sessions_file="", fault=print) is None
+    assert agent_plane((), ca_bundle="", connect_timeout_s=1, sessions_file="", fault=print, log=print) is None
 
 
 async def test_a_kind_has_its_backend() -> None:

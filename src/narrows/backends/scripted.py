@@ -63,6 +63,7 @@ class ScriptedBackend:
     pauses = True
     takes_tool_server = False
     takes_images = True
+    takes_limits = True
 
     def __init__(self, *scripts: Sequence[Scripted]) -> None:
         self.scripts = deque(scripts)
@@ -103,5 +104,5 @@ class ScriptedBackend:
         self.resumed.append((conversation, tuple(outputs)))
         return turn
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing is held."""

@@ -5,13 +5,19 @@ A backend never sees a client, and nothing of a run is kept in it: what belongs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from narrows.agents.observation import Observation
 from narrows.agents.request import Image
 from narrows.agents.tools import CallOutput, ClientTool
+
+
+def own_name(conversation: str) -> str:
+    """What the agent itself calls a conversation: all, or what follows the space where a backend has put something of
+    its own before that."""
+    return conversation.rpartition(" ")[2]
 
 
 class ConversationLost(Exception):  # named for what happened
@@ -50,7 +56,8 @@ class Outgoing:
     `tool_server` is with each message of a conversation with tools, for a backend that takes one: it is what `start`
     was given as long as both the conversation and this process last, and another after a restart. So a backend that
     takes a conversation up again, as its agent has been started anew, has what to tell it there; and one whose agent
-    was told another tells it this one before the message."""
+    was told another tells it this one before the message. `endpoint` draws another place for the conversation's model
+    calls, and has the one before forgotten, for a backend that can tell its agent only when it starts it anew."""
 
     text: str
     id: str
@@ -59,6 +66,7 @@ class Outgoing:
     tools: tuple[ClientTool, ...] = ()
     images: tuple[Image, ...] = ()
     tool_server: ToolServer | None = None
+    endpoint: Callable[[], ModelEndpoint | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,8 @@ class Backend(Protocol):
     """A server of agents. `holds_looks`: it can hold the question for news, so that looks need no pause. `pauses`: it
     offers a client's tools to its agent, and its runs end `Paused` where the agent calls one. `takes_tool_server`: its
     agent can be told an MCP server for each conversation; a call of a tool there is none of the backend's business, and
-    its turn goes on meanwhile. `takes_images`: messages may hold some."""
+    its turn goes on meanwhile. `takes_images`: messages may hold some. `takes_limits`: they may say how many tokens the
+    answer may have."""
 
     @property
     def holds_looks(self) -> bool: ...
@@ -126,6 +135,9 @@ class Backend(Protocol):
 
     @property
     def takes_images(self) -> bool: ...
+
+    @property
+    def takes_limits(self) -> bool: ...
 
     async def start(self, endpoint: ModelEndpoint | None = None, tools: ToolServer | None = None) -> str:
         """A new conversation's name. `endpoint`: where its model calls are to go, for a backend that can be told;
@@ -155,8 +167,8 @@ class Backend(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Let go of connections."""
+    async def close(self) -> None:
+        """Let go of connections, and end what it has started."""
         ...
 
 

@@ -148,6 +148,7 @@ class Gateway:
             connect_timeout_s=settings.connect_timeout_s,
             sessions_file=settings.agent_sessions_file,
             fault=lambda error: self.fault(error, None),
+            log=self.telling.log.event,
         )
 
     def exchange_for(self, passage: Passage) -> type[ModelExchange | ToolExchange] | None:

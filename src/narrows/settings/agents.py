@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from narrows.agents.deltas import OnRevision
 from narrows.agents.run import OnWaiting
 from narrows.core.units import parse_duration_s
 from narrows.settings.agent_kinds import check_heeded
+from narrows.settings.agent_process import check_process, handed_on, read_cwd, read_env
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -33,6 +34,7 @@ class AgentKind(StrEnum):
     CASCADE = "cascade"
     LANGGRAPH = "langgraph"
     A2A = "a2a"
+    ACP = "acp"
 
 
 class ToolPolicy(StrEnum):
@@ -78,7 +80,8 @@ class ModelWire(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """An agent by name. Times are seconds; `token` is what the variable that `token_env` names held at the start.
-    `token_header`: empty for the header that agents of the kind use."""
+    `token_header`: empty for the header that agents of the kind use. `environment`: what an
+    agent's process gets of the gateway's own."""
 
     name: str
     url: str = ""
@@ -88,11 +91,16 @@ class AgentSettings:
     default: bool = False
     service: str = "cascade.v1.CascadeService"
     assistant: str = "agent"
+    command: tuple[str, ...] = ()
+    cwd: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    max_processes: int = 8
     token_env: str = ""
     token_file: str = ""
     token_command: tuple[str, ...] = ()
     token_header: str = ""
     token: str = ""
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     correlation: Correlation = Correlation.NONE
     session_header: str = "x-session-id"
     gateway_url: str = ""
@@ -152,9 +160,14 @@ def show_agents(agents: tuple[AgentSettings, ...]) -> str:
 
 
 def with_tokens(agents: tuple[AgentSettings, ...], environ: Mapping[str, str]) -> tuple[AgentSettings, ...]:
-    """The agents with their tokens out of the variables that they name."""
+    """The agents with their tokens out of the variables that they name, and what their processes get."""
     return tuple(
-        replace(agent, token=environ.get(agent.token_env, "").strip()) if agent.token_env else agent for agent in agents
+        replace(
+            agent,
+            token=environ.get(agent.token_env, "").strip() if agent.token_env else "",
+            environment=handed_on(environ) if agent.kind is AgentKind.ACP else (),
+        )
+        for agent in agents
     )
 
 
@@ -168,8 +181,13 @@ def _read_agent(name: str, entry: object) -> AgentSettings:
         raise ValueError(f"there is no {', '.join(unknown)}; known are {', '.join(sorted(_READERS))}")
     given = {word: _read(word, value) for word, value in entry.items()}
     agent = AgentSettings(name, **given)
-    if not agent.url:
+    if agent.kind is AgentKind.ACP:
+        way = agent.correlation
+        check_process(agent, tells=way is not Correlation.NONE, apart=way is Correlation.ENDPOINT)
+    elif not agent.url:
         raise ValueError("needs a url, such as http://127.0.0.1:9901")
+    elif agent.command:
+        raise ValueError("has a command, which is for agents of kind acp")
     tokens = [word for word in ("token_env", "token_file", "token_command") if getattr(agent, word)]
     if len(tokens) > 1:
         raise ValueError(f"has {' and '.join(tokens)}; leave one of them")
@@ -278,6 +296,10 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "model": _ANY_NAME,
     "service": _text(_SERVICE, "the name of a service, such as cascade.v1.CascadeService"),
     "assistant": _ANY_NAME,
+    "command": _command,
+    "cwd": read_cwd,
+    "env": read_env,
+    "max_processes": _count,
     "token_env": _text(_VARIABLE, "the name of an environment variable, and not the token itself"),
     "token_file": _ANY_NAME,
     "token_command": _command,

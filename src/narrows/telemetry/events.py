@@ -128,6 +128,15 @@ class PrefixRefused(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, 
     note: Annotated[str, _is("what to do")]
 
 
+class AgentProcessEnded(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="agent_process_ended"):
+    """The process of an agent has ended by itself, or had to be ended for what it wrote. It is started again when it is
+    next needed. The lines are the agent's own words, whatever it writes there."""
+
+    agent: Annotated[str, _is("the agent, as the settings name it")]
+    status: Annotated[int | None, _is("the process's status, 128 and more for a signal")] = None
+    last_lines: Annotated[tuple[str, ...], _is("the last lines of its standard error, each cut to 400 characters")] = ()
+
+
 AFRESH = "start a new conversation, or send `x-narrows-policy: off` with every request of this one"
 """What helps where a prefix was refused."""
 
@@ -159,6 +168,7 @@ EVENTS: tuple[EventRow, ...] = (
     EventRow(WorkerReplaced, LogLevel.INFO),
     EventRow(PlanningWorkerLost, LogLevel.WARNING),
     EventRow(PrefixRefused, LogLevel.WARNING),
+    EventRow(AgentProcessEnded, LogLevel.ERROR),
     EventRow(InternalError, LogLevel.ERROR),
 )
 """Every event; an exchange that was refused, cancelled or truncated is a warning."""

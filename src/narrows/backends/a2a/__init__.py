@@ -72,13 +72,13 @@ class A2ABackend:
         self._connecting = asyncio.Lock()
         self._fresh: dict[str, ModelEndpoint | None] = {}
         self._learning: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
 
     def learn(self) -> None:
         """Read the card as soon as there is one, so that what the agent can do is known before it is needed."""
         self._learning = asyncio.get_running_loop().create_task(self._learn())
 
     takes_tool_server = False
+    takes_limits = True
 
     @property
     def takes_images(self) -> bool:
@@ -135,10 +135,10 @@ class A2ABackend:
         reader.begin_after(task)
         return self._turn(client, reader, conversation, [answering(outputs)], message)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._learning is not None:
             self._learning.cancel()
-        self._closing = asyncio.get_running_loop().create_task(self._http.aclose())
+        await self._http.aclose()
 
     def _turn(
         self, client: Client, reader: TaskReader, conversation: str, parts: list[Part], message: Outgoing

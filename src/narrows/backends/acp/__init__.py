@@ -1,5 +1,5 @@
-"""Agents that speak the Agent Client Protocol (https://agentclientprotocol.com, version 1) over their standard input and
-output, by its official SDK.
+"""Agents that speak the Agent Client Protocol (https://agentclientprotocol.com, version 1) over their standard input
+and output, by its official SDK.
 
 One process serves all conversations; or each has its own, where the address of its model calls stands in the process's
 environment. Processes are started when they are first needed, and again after they have ended.
@@ -17,18 +17,19 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any, Final
 
-from acp.schema import LoadSessionRequest, NewSessionRequest, ResumeSessionRequest
+from acp.schema import HttpMcpServer, LoadSessionRequest, NewSessionRequest, ResumeSessionRequest
 
 from narrows.agents.tools import CallOutput
 from narrows.backends.acp.peer import Abilities, AcpPeer, Ended
 from narrows.backends.acp.process import Launch
 from narrows.backends.acp.turn import AcpTurn
-from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, own_name
-from narrows.errors import AgentCredentials, AgentFailed, AgentOverloaded, GatewayError, UnsupportedParameter
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, ToolServer, own_name
+from narrows.errors import AgentCredentials, AgentFailed, AgentOverloaded, UnsupportedParameter
+from narrows.settings.agent_process import API_KEY, BASE_URL
 
 RETRY_AFTER_S: Final = 5
-BASE_URL: Final = "{base_url}"
-API_KEY: Final = "{api_key}"
+TOOLS_NAME: Final = "client"
+"""What agents call the server of a client's tools; many put it before the tools' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,11 @@ class AcpOptions:
 
 @dataclass(slots=True, eq=False)
 class _Conversation:
-    """A session of a peer's, by the agent's `session` name of it. `endpoint`: where its model calls go; `turn`: its
-    last."""
+    """A session of a peer's, by the agent's `session` name of it, with the tool server that it was told."""
 
     session: str
     peer: AcpPeer
-    endpoint: ModelEndpoint | None
-    turn: AcpTurn | None = None
+    tools: ToolServer | None
 
 
 @dataclass(slots=True)
@@ -71,6 +70,7 @@ class AcpBackend:
 
     holds_looks = True
     pauses = False
+    """Its agents do not rest for a client's tools."""
     takes_limits = False
 
     def __init__(
@@ -92,10 +92,15 @@ class AcpBackend:
         """Whether it says so; taken for granted until it has been asked."""
         return self._abilities is None or self._abilities.takes_images
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+    @property
+    def takes_tool_server(self) -> bool:
+        """Whether it says that it takes one by HTTP; taken for granted until it has been asked."""
+        return self._abilities is None or self._abilities.takes_http_tools
+
+    async def start(self, endpoint: ModelEndpoint | None = None, tools: ToolServer | None = None) -> str:
         peer = await self._peer(endpoint)
         try:
-            request = NewSessionRequest(cwd=self._options.cwd, mcp_servers=[])
+            request = NewSessionRequest(cwd=self._options.cwd, mcp_servers=_servers(peer, tools))
             session = (await peer.ask("session_new", request)).get("sessionId")
             if not isinstance(session, str) or not session:
                 raise AgentFailed("session/new: the answer names no session")
@@ -103,23 +108,22 @@ class AcpBackend:
             self._drop(peer)
             raise
         name = f"{self._words[peer]} {session}"
-        self._keep(name, _Conversation(session, peer, endpoint))
+        self._keep(name, _Conversation(session, peer, tools))
         return name
 
     async def send(self, conversation: str, message: Outgoing) -> AcpTurn:
         found = self._conversations.get(conversation)
         if found is None or not found.peer.alive:
-            found = await self._again(conversation, found)
-        if found.turn is not None and found.turn.lost:
-            self._forget(conversation, found)
-            raise ConversationLost
+            found = await self._again(conversation, message)
+        elif message.tool_server not in {None, found.tools}:
+            await self._load(found.peer, found.session, message.tool_server)
+            found.tools = message.tool_server
         if message.images and not found.peer.abilities.takes_images:
             raise UnsupportedParameter(
                 "this agent takes text alone; send its messages without images", param="messages"
             )
         self._keep(conversation, found)
-        found.turn = AcpTurn(found.peer, found.session, message)
-        return found.turn
+        return AcpTurn(found.peer, found.session, message, lambda: self._run_away(conversation, found))
 
     async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> AcpTurn:  # noqa: ARG002 # the protocol's
         raise AgentFailed("an ACP agent does not rest for a client's tools")
@@ -132,35 +136,41 @@ class AcpBackend:
 
     # Conversations
 
-    async def _again(self, conversation: str, before: _Conversation | None) -> _Conversation:
+    async def _again(self, conversation: str, message: Outgoing) -> _Conversation:
         """A conversation whose process is gone, or is not known, in another one.
 
         Raises:
             ConversationLost: there is no such any more.
         """
         known = self._abilities
-        if (known is not None and not (known.loads or known.resumes)) or (self._options.apart and before is None):
+        if known is not None and not (known.loads or known.resumes):
             raise ConversationLost
-        session, endpoint = own_name(conversation), None if before is None else before.endpoint
-        peer = await self._peer(endpoint)
+        session = own_name(conversation)
+        peer = await self._peer(message.endpoint() if self._options.apart else None)
         try:
-            await self._load(peer, session)
+            if any(one.session == session and one.peer is peer for one in self._conversations.values()):
+                raise ConversationLost  # this process has begun another one under its name
+            await self._load(peer, session, message.tool_server)
         except BaseException:
             self._drop(peer)
             raise
-        return _Conversation(session, peer, endpoint)
+        return _Conversation(session, peer, message.tool_server)
 
-    async def _load(self, peer: AcpPeer, session: str) -> None:
-        taken = any(one.session == session and one.peer is peer for one in self._conversations.values())
-        able = peer.abilities
-        if taken or not (able.loads or able.resumes):
-            raise ConversationLost
-        cwd = self._options.cwd
+    async def _load(self, peer: AcpPeer, session: str, tools: ToolServer | None) -> None:
+        """Have a process take a session up; what it repeats of it is heard by nobody.
+
+        Raises:
+            ConversationLost: it cannot.
+        """
+        cwd, servers = self._options.cwd, _servers(peer, tools)
         try:
-            if able.resumes:
-                await peer.ask("session_resume", ResumeSessionRequest(cwd=cwd, session_id=session, mcp_servers=[]))
+            if peer.abilities.resumes:
+                request = ResumeSessionRequest(cwd=cwd, session_id=session, mcp_servers=servers)
+                await peer.ask("session_resume", request)
+            elif peer.abilities.loads:
+                await peer.ask("session_load", LoadSessionRequest(cwd=cwd, session_id=session, mcp_servers=servers))
             else:
-                await peer.ask("session_load", LoadSessionRequest(cwd=cwd, session_id=session, mcp_servers=[]))
+                raise ConversationLost
         except AgentFailed:
             raise ConversationLost from None
 
@@ -174,6 +184,13 @@ class AcpBackend:
     def _forget(self, name: str, conversation: _Conversation) -> None:
         self._conversations.pop(name, None)
         self._drop(conversation.peer)
+
+    def _run_away(self, name: str, conversation: _Conversation) -> None:
+        """The agent goes on with a turn that it was told to stop: the conversation is lost, and so is the process,
+        unless another turn needs it."""
+        self._conversations.pop(name, None)
+        if not conversation.peer.busy:
+            self._end(conversation.peer)
 
     # Processes
 
@@ -257,3 +274,14 @@ class AcpBackend:
         return Launch(tuple(map(filled, options.command)), options.cwd, environment)
 
 
+def _servers(peer: AcpPeer, tools: ToolServer | None) -> list[Any]:
+    """The servers of tools that a session is told.
+
+    Raises:
+        UnsupportedParameter: it has tools, and the agent takes none by HTTP.
+    """
+    if tools is None:
+        return []
+    if not peer.abilities.takes_http_tools:
+        raise UnsupportedParameter("this agent takes no tools by HTTP; send the request without `tools`", param="tools")
+    return [HttpMcpServer(type="http", name=TOOLS_NAME, url=tools.url, headers=[])]

@@ -1,11 +1,11 @@
-"""Runs an agent's command, and ends it, and all that it has started in its process group, when the gateway lets go.
+"""Runs an agent's command, and ends it, with all that is in its process group, when the gateway lets go.
 
     python leash.py DESCRIPTOR LC_CTYPE COMMAND [ARGUMENT ...]
 
-The gateway holds the other end of the pipe at DESCRIPTOR. However the gateway ends, that end is closed then: by it, or by
-the system where the gateway was killed. So nothing outlives it, whatever the agent makes of a closed standard input. The
-group is asked to end (SIGTERM), and after a while made to (SIGKILL). An agent that ends by itself leaves nothing behind
-either. Should this program be killed, Linux kills the agent.
+The gateway holds the other end of the pipe at DESCRIPTOR. However the gateway ends, that end is closed then: by it, or
+by the system where the gateway was killed. So nothing outlives it, whatever the agent makes of a closed standard input.
+The group is asked to end (SIGTERM), and after a while made to (SIGKILL). An agent that ends by itself leaves nothing
+behind either. Should this program be killed, Linux kills the agent.
 
 LC_CTYPE is what the agent is to have as that variable, or empty for none: Python sets one for itself where it has none.
 This is a program of its own, and uses nothing of the gateway's: it starts in a few hundredths of a second.
@@ -30,14 +30,19 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its status, or 128 and the signal that ended it."""
     leash, locale, command = int(arguments[0]), arguments[1], list(arguments[2:])
-    environment = {name: value for name, value in os.environ.items() if name != "LC_CTYPE"}
     if locale:
-        environment["LC_CTYPE"] = locale
+        os.putenv("LC_CTYPE", locale)
+    else:
+        os.unsetenv("LC_CTYPE")
     os.set_inheritable(leash, False)
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     try:
-        agent = subprocess.Popen(command, env=environment, process_group=0, preexec_fn=_die_with_parent())
+        agent = subprocess.Popen(
+            command,
+            process_group=0,
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509 # no thread runs here yet
+        )
     except OSError as error:
         sys.stderr.write(f"{command[0]} cannot be run: {error.strerror}\n")
         return CANNOT_RUN

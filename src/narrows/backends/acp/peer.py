@@ -1,7 +1,7 @@
 """One agent's process as the other side of the protocol: what is asked of it, and who hears what it says by itself.
 
-The official SDK does the calls and their answers, and has the forms of what is sent. What comes is read leniently, since
-one unknown word in an update is no reason to lose a turn. The agent is offered neither files nor terminals of the
+The official SDK does the calls and their answers, and has the forms of what is sent. What comes is read leniently,
+since one unknown word in an update is no reason to lose a turn. The agent is offered neither files nor terminals of the
 gateway's machine; what it asks for that is not offered does not exist.
 """
 
@@ -162,7 +162,7 @@ class AcpPeer:
         told = await self.ask("initialize", request)
         if told.get("protocolVersion") not in {1, 2}:
             raise AgentFailed(
-                f"the agent speaks version {told.get('protocolVersion')!r} of the Agent Client Protocol; 1 is spoken here"
+                f"the agent speaks version {told.get('protocolVersion')!r} of the Agent Client Protocol, and not 1"
             )
         self.abilities = _abilities(told)
 
@@ -180,7 +180,7 @@ class AcpPeer:
         if self._wanted:
             self._ended(self._process.status, self._process.last_words)
 
-    async def _hear(self, method: str, params: Any, notice: bool) -> Any:  # noqa: FBT001 # the SDK's
+    async def _hear(self, method: str, params: Any, notice: bool) -> Any:
         """What the agent says or asks by itself."""
         said: Json = params if isinstance(params, Mapping) else {}
         listener = self._listeners.get(str(said.get("sessionId")))

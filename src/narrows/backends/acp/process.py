@@ -52,6 +52,7 @@ class AgentProcess:
         self._writing = asyncio.Lock()
         self._last: deque[str] = deque(maxlen=KEPT_LINES)
         self._complaining = asyncio.create_task(self._drain())
+        self._ending = False
         self.over = asyncio.Event()
         self.trouble = ""
 
@@ -104,15 +105,19 @@ class AgentProcess:
     async def end(self) -> None:
         """End it, and wait until it has; nothing happens where it has ended."""
         self._let_go()
+        self._ending = True
+        discarding = asyncio.create_task(self._discard())
         try:
             await asyncio.wait_for(self._process.wait(), END_TIMEOUT_S)
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
-        await asyncio.wait({self._complaining}, timeout=1)
-        self._complaining.cancel()
-        self.over.set()
+        finally:
+            self.over.set()
+            await asyncio.wait({self._complaining, discarding}, timeout=1)
+            self._complaining.cancel()
+            discarding.cancel()
 
     def _let_go(self) -> None:
         assert self._process.stdin is not None
@@ -120,6 +125,13 @@ class AgentProcess:
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
+
+    async def _discard(self) -> None:
+        """Read what nobody wants any more, or the pipe would stay open."""
+        assert self._process.stdout is not None
+        await self.over.wait()
+        while await self._process.stdout.read(_READ_BYTES):
+            pass
 
     async def _drain(self) -> None:
         assert self._process.stderr is not None
@@ -154,16 +166,17 @@ class AgentProcess:
 
     async def receive(self) -> dict[str, Any] | None:
         """The next message; None where there will be none. What is none is kept with the last words."""
-        while True:
+        while not self._ending:
             line = await self._line()
             if line is None:
-                self.over.set()
-                return None
+                break
             await asyncio.sleep(0)  # what the last one began goes first, and so does the rest of the gateway
             message = _read(line)
             if message is not None:
                 return message
             self._keep(line)
+        self.over.set()
+        return None
 
     async def close(self) -> None:
         """The SDK has no more to say; the process is ended by whoever started it."""

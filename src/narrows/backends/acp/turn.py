@@ -1,7 +1,7 @@
 """One prompt to an ACP agent and its answer.
 
-A watcher asks for the prompt's result, and meanwhile updates come. A turn is over with the result, which says why; where
-an agent answers at once and says by an update that it is idle, as in version 2 of the protocol, with that.
+A watcher asks for the prompt's result, and meanwhile updates come. A turn is over with the result, which says why;
+where an agent answers at once and says by an update that it is idle, as in version 2 of the protocol, with that.
 
 A question for permission is a step that waits for a person. It is answered by the option that allows or rejects once,
 and never by one that holds for longer; where the agent does not offer that, and at a cancel, as cancelled.
@@ -10,18 +10,12 @@ and never by one that holds for longer; where the agent does not offer that, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from acp import AGENT_METHODS
-from acp.schema import (
-    CancelNotification,
-    ContentBlock,
-    ImageContentBlock,
-    PromptRequest,
-    TextContentBlock,
-)
+from acp.schema import CancelNotification, ImageContentBlock, PromptRequest, TextContentBlock
 from msgspec.json import encode
 
 from narrows.agents.observation import Broken, Finished, Observation, Usage
@@ -37,15 +31,16 @@ CANCEL_TIMEOUT_S: Final = 4.0
 
 
 class AcpTurn:
-    """A turn whose prompt is being asked. `lost` is set where the agent goes on though it was told to stop: then nothing
-    more can be asked in its session."""
+    """A turn whose prompt is being asked. `run_away` is called at its close where the agent goes on though it was told
+    to stop: then nothing more can be asked in its session."""
 
     steps: int | None = None
     """A session does not count its steps."""
 
-    def __init__(self, peer: AcpPeer, session: str, message: Outgoing) -> None:
+    def __init__(self, peer: AcpPeer, session: str, message: Outgoing, run_away: Callable[[], None]) -> None:
         self._peer = peer
         self._session = session
+        self._run_away = run_away
         self._reader = AnswerReader()
         self._news = News()
         self._began = False
@@ -57,7 +52,7 @@ class AcpTurn:
         self._cancelled = False
         self._outcome: Finished | Broken | None = None
         self._usage: Usage | None = None
-        self.lost = False
+        self._lost = False
         peer.listen(session, self)
         self._news.watch(self._follow(PromptRequest(session_id=session, prompt=_content(message))))
 
@@ -96,9 +91,11 @@ class AcpTurn:
     async def close(self) -> None:
         for step in tuple(self._verdicts):
             self._answer(step, CANCELLED)
-        self.lost = self.lost or not self._over.is_set()
+        lost = self._lost or not self._over.is_set()
         await self._news.close()
         self._peer.leave(self._session, self)
+        if lost and self._peer.alive:
+            self._run_away()
 
     # What the agent says by itself
 
@@ -122,7 +119,8 @@ class AcpTurn:
             return CANCELLED
         step = len(self._asked)
         self._asked[step] = asked
-        verdict = self._verdicts[step] = asyncio.get_running_loop().create_future()
+        verdict: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._verdicts[step] = verdict
         self._began = True
         self._news.tell()
         return await verdict
@@ -148,7 +146,7 @@ class AcpTurn:
         try:
             await asyncio.wait({asking, flooded}, return_when=asyncio.FIRST_COMPLETED)
             if flooded.done():
-                self.lost = True
+                self._lost = True
                 await self._peer.tell("session_cancel", CancelNotification(session_id=self._session))
                 raise AgentFailed(f"the agent has said more than {MAX_ANSWER_CHARS} characters; it was told to stop")
             result = asking.result()
@@ -167,7 +165,7 @@ class AcpTurn:
         """Why the agent is idle, once it is."""
         gone = asyncio.ensure_future(self._peer.gone())
         try:
-            await asyncio.wait({self._idle, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((self._idle, gone), return_when=asyncio.FIRST_COMPLETED)
             if not self._idle.done():
                 raise await self._peer.lost(AGENT_METHODS["session_prompt"])
             return self._idle.result()
@@ -187,14 +185,12 @@ class AcpTurn:
         with suppress(TimeoutError):
             async with asyncio.timeout(CANCEL_TIMEOUT_S):
                 await self._over.wait()
-        self.lost = self.lost or not self._over.is_set()
+        self._lost = self._lost or not self._over.is_set()
 
 
-def _content(message: Outgoing) -> Sequence[ContentBlock]:
-    blocks: list[ContentBlock] = [TextContentBlock(type="text", text=message.text)]
-    blocks += [
-        ImageContentBlock(type="image", mime_type=image.media_type, data=image.data) for image in message.images
-    ]
+def _content(message: Outgoing) -> list[Any]:
+    blocks: list[Any] = [TextContentBlock(type="text", text=message.text)]
+    blocks += [ImageContentBlock(type="image", mime_type=image.media_type, data=image.data) for image in message.images]
     return blocks
 
 

@@ -1,8 +1,8 @@
 """From an agent's updates to the answer as it stands.
 
-Text comes in pieces that are to be joined as they are. A tool's call, other reasoning, or another message begins another
-step, so that what was said before a tool and after it are two texts. Everything else that an agent shows (its plan, its
-commands, its modes) is no part of an answer.
+Text comes in pieces that are to be joined as they are. A tool's call, other reasoning, or another message begins
+another step, so that what was said before a tool and after it are two texts. Everything else that an agent shows (its
+plan, its commands, its modes) is no part of an answer.
 """
 
 from __future__ import annotations

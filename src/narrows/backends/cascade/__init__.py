@@ -81,6 +81,11 @@ class CascadeBackend:
         """They go beside the text, as media."""
         return True
 
+    @property
+    def takes_limits(self) -> bool:
+        """Its planner's configuration has a place for one."""
+        return True
+
     async def start(
         self,
         endpoint: ModelEndpoint | None = None,
@@ -141,7 +146,7 @@ class CascadeBackend:
     async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> CascadeTurn:  # noqa: ARG002 # the protocol's
         raise AgentFailed("a cascade agent does not wait for a client's tools")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._calls.close()
 
     def _planner_config(self, message: Outgoing) -> dict[str, Any]:

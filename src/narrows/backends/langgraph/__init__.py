@@ -12,7 +12,6 @@ kept in the thread's metadata: it is said once, when the thread is made.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,13 +44,13 @@ class LangGraphBackend:
     holds_looks = True
     takes_images = True
     takes_tool_server = False
+    takes_limits = True
     pauses = True
 
     def __init__(self, http: httpx.AsyncClient, options: LangGraphOptions) -> None:
         self._http = http
         self._client = LangGraphClient(http)
         self._options = options
-        self._closing: asyncio.Task[None] | None = None
 
     async def start(
         self,
@@ -110,8 +109,8 @@ class LangGraphBackend:
             raise ConversationLost
         return LangGraphTurn(self._client, course, await start_run(self._client, course, None))
 
-    def close(self) -> None:
-        self._closing = asyncio.get_running_loop().create_task(self._http.aclose())
+    async def close(self) -> None:
+        await self._http.aclose()
 
     async def _course(self, conversation: str, message: Outgoing, mark: str) -> Course:
         """What the runs of a turn are started with."""

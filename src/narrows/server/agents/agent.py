@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from narrows.agents.request import ChatRequest
 from narrows.agents.run import OnDisconnect, OnWaiting, RunRules
@@ -72,6 +72,21 @@ class Agent:
                 "this agent takes text alone; send its messages without images", param="messages"
             )
 
+    def within_abilities(self, request: ChatRequest) -> ChatRequest:
+        """The request without a limit of tokens, where the agent can be told none and is lenient.
+
+        Raises:
+            UnsupportedParameter: it is not.
+        """
+        if request.max_output_tokens is None or self.backend.takes_limits:
+            return request
+        if not self.settings.lenient:
+            raise UnsupportedParameter(
+                "this agent cannot be told a limit of tokens; leave it out, or set `lenient` for this agent",
+                param="max_tokens",
+            )
+        return replace(request, max_output_tokens=None, ignored=(*request.ignored, "max_tokens"))
+
     def offered(self, tools: Sequence[ClientTool]) -> tuple[ClientTool, ...]:
         """Those of a client's tools that the agent is to know of."""
         asks = self.settings.on_waiting is OnWaiting.ASK
@@ -100,7 +115,12 @@ class Agent:
         """
         endpoint = self.traffic.endpoint_for(session)
         self.tool_servers.forget(session)
-        session.conversation = await self.backend.start(endpoint, self.tool_server(session, tools))
+        try:
+            session.conversation = await self.backend.start(endpoint, self.tool_server(session, tools))
+        except UnsupportedParameter:
+            if self.tool_path is not ToolPath.TRAFFIC:  # else it has only now said that it takes no tool server
+                raise
+            session.conversation = await self.backend.start(endpoint)
         self.traffic.opened(session)
 
     def tool_server(self, session: Session, tools: Sequence[ClientTool]) -> ToolServer | None:

@@ -10,6 +10,8 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrows.agents.sessions import Sessions
@@ -22,6 +24,8 @@ from narrows.server.agents.agent import Agent
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.agents.session_store import SessionStore
 from narrows.settings import AgentKind, AgentSettings
+from narrows.settings.agents import Correlation
+from narrows.telemetry.events import AgentProcessEnded, LoggedEvent
 from narrows.upstream.calling import Caller
 from narrows.upstream.pool import Pool
 from narrows.upstream.target import parse_target
@@ -38,6 +42,7 @@ def agent_plane(
     connect_timeout_s: float,
     sessions_file: str,
     fault: Callable[[BaseException], None],
+    log: Callable[[LoggedEvent], None],
 ) -> AgentPlane | None:
     """The agents of these settings; None where there are none.
 
@@ -50,11 +55,14 @@ def agent_plane(
     agents: list[Agent] = []
     pools: list[Pool] = []
     for one in settings:
+        if one.kind is AgentKind.ACP:
+            agents.append(_process_agent(one, store, log))
+            continue
         target = parse_target(one.url)
         tls: ssl.SSLContext | None = client_context(ca_bundle) if target.tls else None
         way = _Way(Pool(target, tls, connect_timeout_s), tls, connect_timeout_s)
         pools.append(way.pool)
-        agents.append(served(one, _made(one, way), store))
+        agents.append(served(one, _made(one, partial(_MAKERS[one.kind], one, way)), store))
     return AgentPlane(agents, pools, fault, store)
 
 
@@ -115,14 +123,48 @@ def _sdk_client(settings: AgentSettings, way: _Way, token_field: str) -> httpx.A
     )
 
 
-def _made(settings: AgentSettings, way: _Way) -> Backend:
+def _process_agent(settings: AgentSettings, store: SessionStore | None, log: Callable[[LoggedEvent], None]) -> Agent:
+    """An agent whose processes the gateway starts.
+
+    Raises:
+        SettingsError: its folder is none, or its SDK is not installed.
+    """
+    if not Path(settings.cwd).is_dir():
+        raise SettingsError((f"agents.{settings.name}: cwd {settings.cwd} is no folder",))
+    found: list[Agent] = []
+
+    def ended(status: int | None, last: tuple[str, ...]) -> None:
+        log(AgentProcessEnded(agent=settings.name, status=status, last_lines=last))
+
+    def shared() -> str:
+        return found[0].traffic.shared_address()
+
+    def acp() -> Backend:
+        from narrows.backends.acp import AcpBackend, AcpOptions
+
+        options = AcpOptions(
+            settings.command,
+            settings.cwd,
+            settings.environment,
+            settings.env,
+            apart=settings.correlation is Correlation.ENDPOINT,
+            max_processes=settings.max_processes,
+            max_conversations=settings.max_sessions,
+        )
+        return AcpBackend(options, _credentials(settings).token, shared, ended)
+
+    found.append(served(settings, _made(settings, acp), store))
+    return found[0]
+
+
+def _made(settings: AgentSettings, make: Callable[[], Backend]) -> Backend:
     """The backend of an agent's kind.
 
     Raises:
         SettingsError: its SDK is not installed.
     """
     try:
-        return _MAKERS[settings.kind](settings, way)
+        return make()
     except ModuleNotFoundError as error:
         raise SettingsError(
             (

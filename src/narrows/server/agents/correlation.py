@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from blake3 import blake3
 
 from narrows.agents.session import Session
-from narrows.backends.types import ModelEndpoint
+from narrows.backends.types import ModelEndpoint, own_name
 from narrows.errors import NoSuchRoute
 from narrows.server.agents.offering import Offerings
 from narrows.server.agents.passage import AGENTS, API_KEY_PREFIX, Passage
@@ -59,26 +59,37 @@ class AgentTraffic:
 
     def endpoint_for(self, session: Session) -> ModelEndpoint | None:
         """Where a conversation that is about to begin for this session is to send its model calls; it may at once."""
-        chosen = self._settings
         session.token, session.exchanges = b"", []
         self._offerings.pop(session, None)
+        return self.endpoint_again(session)
+
+    def endpoint_again(self, session: Session) -> ModelEndpoint | None:
+        """Another such place for a conversation that goes on; the one before leads nowhere any more."""
+        chosen = self._settings
         if chosen.correlation is not Correlation.ENDPOINT:
             return None
         token = token_urlsafe(TOKEN_BYTES)
         session.token = token_digest(token.encode())
         self._by_token[session.token] = session
-        base_url = f"{self.gateway_url}{AGENTS}{chosen.name}/s/{token}"
-        if chosen.model_wire is ModelWire.OPENAI_CHAT:
-            base_url += "/v1"  # clients of the other wires put the version before the rest themselves
         key = API_KEY_PREFIX.decode() + token if self.lends_key else ""
-        return ModelEndpoint(base_url, key, chosen.model_wire.value)
+        return ModelEndpoint(self._address(f"/s/{token}"), key, chosen.model_wire.value)
+
+    def shared_address(self) -> str:
+        """The base URL that the model calls of all conversations can come in under."""
+        return self._address("")
+
+    def _address(self, place: str) -> str:
+        base_url = f"{self.gateway_url}{AGENTS}{self._settings.name}{place}"
+        if self._settings.model_wire is ModelWire.OPENAI_CHAT:
+            base_url += "/v1"  # clients of the other wires put the version before the rest themselves
+        return base_url
 
     def opened(self, session: Session) -> None:
         """The session's conversation has a name."""
         if session.token:
             self._by_token[session.token] = session
         if session.conversation:
-            self._by_conversation[session.conversation] = session
+            self._by_conversation[own_name(session.conversation)] = session
 
     def run(self, name: str) -> RunTraffic:
         """What a run hears of its model calls."""
@@ -138,7 +149,7 @@ class AgentTraffic:
             return None
         name = passage.session_name(self._settings.session_header)
         named = self._by_conversation.get(name)
-        if named is not None and named.conversation == name:
+        if named is not None and own_name(named.conversation) == name:
             return named
         if self._settings.correlation is Correlation.SINGLE and len(self._runs) == 1:
             return next(iter(self._runs))

@@ -84,7 +84,7 @@ class AgentPlane:
         Raises:
             GatewayError: it cannot be begun; nothing has happened.
         """
-        request = read_request(body, lenient=agent.settings.lenient)
+        request = agent.within_abilities(read_request(body, lenient=agent.settings.lenient))
         if not request.model:
             request = replace(request, model=agent.settings.models[0])
         asking.story.asked = (request.model, request.stream)
@@ -202,7 +202,7 @@ class AgentPlane:
         await asyncio.gather(*running, return_exceptions=True)
         for agent in self._agents:
             await agent.parking.close()
-            agent.backend.close()
+            await agent.backend.close()
         if self._store is not None:
             self._store.close()
 

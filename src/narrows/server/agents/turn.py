@@ -199,6 +199,7 @@ class AgentTurn:
             request.max_output_tokens,
             tools,
             tool_server=self._agent.tool_server(session, self.tools),
+            endpoint=lambda: self._agent.traffic.endpoint_again(session),
         )
 
     async def _resume(self) -> Turn:
