@@ -29,7 +29,7 @@ Json = dict[str, Any]
 
 def agent_settings(url: str = "http://127.0.0.1:1", **changes: Any) -> AgentSettings:
     """An agent `coder`, as a TOML file gives it."""
-    (agent,) = read_agents({"coder": {"url": url, **changes}})
+    (agent,) = read_agents({"coder": {"url": url, **changes} if changes.get("kind") != "acp" else changes})
     return agent
 
 

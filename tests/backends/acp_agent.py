@@ -115,7 +115,7 @@ async def junk(one: Session, rest: str) -> Any:
     return await one.perform(rest)
 
 
-async def fail(_: Session, rest: str) -> None:
+async def fail(one: Session, rest: str) -> None:
     code, _, words = rest.partition(" ")
     raise RefusedError(int(code), "it failed", words)
 

@@ -27,7 +27,11 @@ def test_every_setting_is_described_with_its_default() -> None:
         found = re.findall(r"`(\w+)`", names)
         defaults = re.findall(r"`([\w.-]+)`", default) or [""] * len(found)
         described.update(zip(found, defaults, strict=True))
-    settings = {field.name: field.default for field in fields(AgentSettings) if field.name not in {"name", "token"}}
+    settings = {
+        field.name: field.default
+        for field in fields(AgentSettings)
+        if field.name not in {"name", "token", "environment"}
+    }
     assert set(described) == set(settings)
     for name, default in settings.items():
         shown = show_duration(default) if isinstance(default, float) else str(default or "").lower()

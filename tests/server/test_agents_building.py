@@ -39,8 +39,12 @@ async def test_without_agents_there_is_no_plane() -> None:
 
 async def test_a_kind_has_its_backend() -> None:
     from narrows.backends.a2a import A2ABackend
+    from narrows.backends.acp import AcpBackend
     from narrows.backends.langgraph import LangGraphBackend
 
+    made = plane(kind="acp", command=["true"], cwd="/")
+    assert isinstance(made._agents[0].backend, AcpBackend)
+    await made.close()
     kinds = {"cascade": CascadeBackend, "langgraph": LangGraphBackend, "a2a": A2ABackend}
     for kind, backend in kinds.items():
         made = plane(kind=kind)
@@ -49,22 +53,24 @@ async def test_a_kind_has_its_backend() -> None:
         await made.close()
 
 
-@pytest.mark.parametrize(("kind", "package"), [("langgraph", "langgraph_sdk"), ("a2a", "a2a")])
+@pytest.mark.parametrize(("kind", "package"), [("langgraph", "langgraph_sdk"), ("a2a", "a2a"), ("acp", "acp")])
 async def test_an_agent_whose_sdk_is_missing(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(f"narrows.backends.{kind}")]:
         monkeypatch.delitem(sys.modules, name)
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
+    changes: dict[str, Any] = {"command": ["true"], "cwd": "/"} if kind == "acp" else {}
     with pytest.raises(SettingsError) as caught:
-        plane(kind=kind)
+        plane(kind=kind, **changes)
     (problem,) = caught.value.problems
     assert problem.startswith("agents.coder: ")
     assert f"pip install 'narrows[{kind}]'" in problem
 
 
 def test_who_has_no_such_agent_loads_no_sdk() -> None:
-    code = "import sys, narrows.server.app; print([n for n in ('httpx', 'langgraph_sdk', 'a2a') if n in sys.modules])"
+    sdks = "('httpx', 'langgraph_sdk', 'a2a', 'acp')"
+    code = f"import sys, narrows.server.app; print([name for name in {sdks} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
@@ -74,6 +80,11 @@ def test_who_has_no_agents_loads_nothing_that_serves_them() -> None:
     code = f"import sys, narrows.server.app; print([n for n in {names} if 'narrows.' + n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_folder_that_is_none() -> None:
+    with pytest.raises(SettingsError, match="cwd /nowhere is no folder"):
+        plane(kind="acp", command=["true"], cwd="/nowhere")
 
 
 async def test_a_ca_bundle_that_cannot_be_used() -> None:

@@ -11,6 +11,12 @@ from typing import Final
 _ONLY_FOR: Final[Mapping[str, frozenset[str]]] = {
     "service": frozenset({"cascade"}),
     "assistant": frozenset({"langgraph"}),
+    "command": frozenset({"acp"}),
+    "cwd": frozenset({"acp"}),
+    "env": frozenset({"acp"}),
+    "max_processes": frozenset({"acp"}),
+    "token_header": frozenset({"cascade", "langgraph", "a2a"}),
+    "max_calls": frozenset({"cascade", "langgraph", "a2a"}),
 }
 _NEVER_ASK: Final = frozenset({"langgraph", "a2a"})
 """Their servers say that they wait for a person, and take no yes or no: the run ends."""
@@ -23,9 +29,14 @@ def check_heeded(kind: str, correlation: str, given: Mapping[str, object]) -> No
     Raises:
         ValueError: there is such a setting.
     """
-    for word in _ONLY_FOR.keys() & given.keys():
+    for word in sorted(_ONLY_FOR.keys() & given.keys()):
         if kind not in _ONLY_FOR[word]:
-            raise ValueError(f"has {word}, which is for agents of kind {', '.join(_ONLY_FOR[word])}: leave it out")
+            kinds = ", ".join(sorted(_ONLY_FOR[word]))
+            raise ValueError(f"has {word}, which is for agents of kind {kinds}: leave it out")
+    if "max_processes" in given and correlation != "endpoint":
+        raise ValueError(
+            "has max_processes, and one process serves all of its sessions: leave it out, or set correlation to endpoint"
+        )
     if kind in _NEVER_ASK and given.get("on_waiting", "error") != "error":
         raise ValueError(
             f"has on_waiting {given['on_waiting']}, and what waits for a person at a server of kind {kind} can be told"
@@ -38,7 +49,7 @@ def check_heeded(kind: str, correlation: str, given: Mapping[str, object]) -> No
             f"has {', '.join(idle)}, which is about model calls that pass the gateway, and no correlation by which they"
             " could be known to be a session's: set correlation, or leave it out"
         )
-    if "model_wire" in given and correlation != "endpoint":
+    if "model_wire" in given and correlation != "endpoint" and kind != "acp":
         raise ValueError(
             "has model_wire, which is told to an agent whose conversations get addresses of their own: leave it out, or"
             " set correlation to endpoint"

@@ -186,8 +186,6 @@ def _read_agent(name: str, entry: object) -> AgentSettings:
         check_process(agent, tells=way is not Correlation.NONE, apart=way is Correlation.ENDPOINT)
     elif not agent.url:
         raise ValueError("needs a url, such as http://127.0.0.1:9901")
-    elif agent.command:
-        raise ValueError("has a command, which is for agents of kind acp")
     tokens = [word for word in ("token_env", "token_file", "token_command") if getattr(agent, word)]
     if len(tokens) > 1:
         raise ValueError(f"has {' and '.join(tokens)}; leave one of them")
