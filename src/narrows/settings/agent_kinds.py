@@ -35,7 +35,7 @@ def check_heeded(kind: str, correlation: str, given: Mapping[str, object]) -> No
             raise ValueError(f"has {word}, which is for agents of kind {kinds}: leave it out")
     if "max_processes" in given and correlation != "endpoint":
         raise ValueError(
-            "has max_processes, and one process serves all of its sessions: leave it out, or set correlation to endpoint"
+            "has max_processes, and one process serves all its sessions: leave it out, or set correlation to endpoint"
         )
     if kind in _NEVER_ASK and given.get("on_waiting", "error") != "error":
         raise ValueError(

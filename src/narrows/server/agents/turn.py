@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import replace
+from functools import partial
 from secrets import choice, token_hex, token_urlsafe
 from time import time
 
@@ -199,7 +200,7 @@ class AgentTurn:
             request.max_output_tokens,
             tools,
             tool_server=self._agent.tool_server(session, self.tools),
-            endpoint=lambda: self._agent.traffic.endpoint_again(session),
+            endpoint=partial(self._agent.traffic.endpoint_again, session),
         )
 
     async def _resume(self) -> Turn:
