@@ -115,7 +115,7 @@ async def test_what_was_held_up_is_read_on(stage: Stage, there: int) -> None:
 @pytest.mark.parametrize("ends", ["it drains", "its time is over"])
 async def test_a_client_that_takes_no_answers_gets_those_it_was_given_and_no_more(stage: Stage, ends: str) -> None:
     stage.upstream.otherwise = lambda _: whole(b"x" * 50_000)
-    gateway = await stage.gateway(limits=Limits(keep_alive_s=0.3 if ends == "its time is over" else 60))
+    gateway = await stage.gateway(limits=Limits(keep_alive_s=60))
     client = await stage.client(gateway)
     client.set_reading(False)
     await client.send(request() * 1000)
@@ -126,7 +126,7 @@ async def test_a_client_that_takes_no_answers_gets_those_it_was_given_and_no_mor
     if ends == "it drains":
         gateway.retire(0.0)
     else:
-        await asyncio.sleep(1)
+        await stage.pass_time(61)
     asked = len(stage.upstream.requests)
     client.set_reading(True)
     received = await client.rest()
@@ -224,21 +224,28 @@ async def _trickle(client: RawClient) -> None:
 
 
 async def test_an_idle_connection_is_closed_without_a_word(stage: Stage) -> None:
-    gateway = await stage.gateway(limits=Limits(keep_alive_s=0.2))
+    gateway = await stage.gateway(limits=Limits(keep_alive_s=60))
     fresh, used = await stage.client(gateway), await stage.client(gateway)
     await used.send(request())
     assert (await used.answer()).status == 200
+    await stage.pass_time(61)
     assert await fresh.rest() == b""
     assert await used.rest() == b""
 
 
 async def test_a_body_that_stops_coming_is_408(stage: Stage) -> None:
-    gateway = await stage.gateway(idle_timeout_s=0.2)
+    gateway = await stage.gateway(idle_timeout_s=60)
     for path in ("/v1/chat/completions", "/v1/files"):
         client = await stage.client(gateway)
         await client.send(request("POST", path, "Content-Length: 100") + b"{")
+        await stage.until(lambda: gateway.gateway.in_flight == 1)
+        if path == "/v1/files":
+            await stage.upstream.request()
+        await stage.pass_time(61)
         answer = await client.answer()
         assert (answer.status, answer.error_code) == (408, "request_timeout")
+        client.close()
+        await stage.until(lambda: gateway.gateway.in_flight == 0)
     await stage.upstream.all_closed()
 
 

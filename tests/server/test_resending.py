@@ -48,7 +48,7 @@ async def test_a_connection_that_the_upstream_closed_while_idle_is_not_used(stag
     gateway = await stage.gateway()
     client = await one_exchange(stage, gateway)
     await stage.upstream.all_closed()
-    await asyncio.sleep(0.05)
+    await stage.until(lambda: gateway.gateway.pool.idle_count == 0)
     await client.send(request("POST", "/v1/files", body=b"x" * 1_000_000))
     assert (await client.answer()).status == 200
     assert gateway.gateway.pool.retried == 0
@@ -93,7 +93,7 @@ async def test_a_request_that_may_have_been_acted_on_is_not_sent_again(stage: St
 
 
 async def test_a_passed_body_that_is_not_here_any_more_is_not_sent_again(stage: Stage) -> None:
-    gateway = await stage.gateway(limits=Limits(replay_bytes=1000))
+    gateway = await stage.gateway(limits=Limits(replay_bytes=1000, stale_s=60))
     client = await one_exchange(stage, gateway)
     stage.upstream.play(silence(Ending.CLOSE))
     await client.send(request("POST", "/v1/files", body=b"x" * 2000))
@@ -142,13 +142,14 @@ async def test_a_body_that_cannot_be_sent_again_is_not_held(stage: Stage) -> Non
 
 
 async def test_a_body_is_held_while_its_connection_may_turn_out_dead(stage: Stage) -> None:
-    gateway = await stage.gateway(limits=Limits(stale_s=0.6))
+    gateway = await stage.gateway(limits=Limits(stale_s=60), first_byte_timeout_s=3600)
     client = await one_exchange(stage, gateway)
     stage.upstream.play(STALL)
     await client.send(request("POST", CHAT, body=BIG))
     await (await stage.upstream.request(1)).complete.wait()
     await asyncio.sleep(0.1)
     assert gateway.gateway.budget.held >= len(BIG)
+    await stage.pass_time(61)
     await is_let_go(gateway)
     assert gateway.gateway.in_flight == 1
 
