@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
-from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, Verdict
+from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, ToolServer, Verdict
 from narrows.core.sse import EventStreamDecoder
 from narrows.upstream.calling import Caller
 from narrows.upstream.pool import Pool
@@ -122,6 +122,7 @@ class PacedBackend:
     """Runs of one pace. `holds`: it holds questions until there is news."""
 
     pauses = False
+    takes_tool_server = False
     takes_images = False
 
     def __init__(self, pace: Pace, *, holds: bool) -> None:
@@ -130,7 +131,11 @@ class PacedBackend:
         self._endpoints: dict[str, ModelEndpoint | None] = {}
         self._started = 0
 
-    async def start(self, endpoint: ModelEndpoint | None = None) -> str:
+    async def start(
+        self,
+        endpoint: ModelEndpoint | None = None,
+        tools: ToolServer | None = None,  # noqa: ARG002 # the protocol's
+    ) -> str:
         self._started += 1
         name = f"conversation-{self._started}"
         self._endpoints[name] = endpoint

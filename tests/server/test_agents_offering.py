@@ -14,6 +14,7 @@ import pytest
 from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.tools import ClientTool, ToolPath
 from narrows.errors import UnsupportedParameter
+from narrows.inject.registry import injector_for
 from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
 from narrows.server.agents import offering as offering_module
@@ -462,9 +463,8 @@ async def test_a_call_that_cannot_carry_the_tools_ends_the_run(
 
 
 def a_wire_without_an_injector(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = offering_module.injector_for
     monkeypatch.setattr(
-        offering_module, "injector_for", lambda wire: None if wire == "openai_responses" else known(wire)
+        offering_module, "injector_for", lambda wire: None if wire == "openai_responses" else injector_for(wire)
     )
 
 
