@@ -11,7 +11,7 @@ import pytest
 
 from narrows.errors import Overloaded
 from narrows.server.agents import handing_over
-from narrows.server.agents.handing_over import Arrivals, Elsewhere, handing_over_pair
+from narrows.server.agents.handing_over import Arrivals, Elsewhere, handing_over_pair, refuse_waiting
 from tests.agent_stage import agent_settings
 
 Taken = tuple[socket.socket, bytes]
@@ -103,6 +103,36 @@ async def test_the_end_of_the_givers_is_the_end_of_taking() -> None:
         await asyncio.sleep(0.02)
         assert taken == []
         arrivals.begin()
+
+
+async def test_whoever_nobody_will_take_is_told_to_ask_again() -> None:
+    """Also one that goes on sending, and one that has left."""
+    giving, taking = handing_over_pair()
+    elsewhere = Elsewhere(giving, [], "")
+    clients: list[socket.socket] = []
+    for _ in range(3):
+        ours, theirs = socket.socketpair()
+        await elsewhere.give(theirs.fileno(), b"POST / HTTP/1.1\r\n")
+        theirs.close()
+        clients.append(ours)
+    clients[1].sendall(b"x" * 10_000)
+    clients.pop().close()
+    for client in clients:
+        client.setblocking(False)
+    refusing = asyncio.create_task(refuse_waiting(taking))
+    loop = asyncio.get_running_loop()
+    for client in clients:
+        answer = b""
+        while piece := await loop.sock_recv(client, 65536):
+            answer += piece
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 2\r\n" in answer
+        assert b"Connection: close\r\n" in answer
+        client.close()
+    await asyncio.wait_for(refusing, 30)
+    await refuse_waiting(taking)
+    giving.close()
+    taking.close()
 
 
 def test_what_is_elsewhere_is_known_by_the_model_or_the_path() -> None:

@@ -21,6 +21,7 @@ from tests.agent_stage import STUCK, Scene, agent_settings, chat, growing, scene
 from tests.raw_client import RawClient, request
 from tests.raw_client import chat as model_chat
 from tests.scripted_upstream import Answer, whole
+from tests.server.test_agents import until
 from tests.stage import Stage
 
 PATH = "/v1/chat/completions"
@@ -156,6 +157,30 @@ async def test_a_client_that_leaves_is_noticed_where_its_run_is(stage: Stage) ->
     record = await stage.record(one.agents.gateway)
     assert record.outcome is Outcome.CANCELLED
     assert one.agents.backend.turns[0].cancelled == 1
+
+
+async def test_a_client_that_comes_while_the_agents_process_drains_is_answered(stage: Stage) -> None:
+    """It was taken just before: nobody else will answer it."""
+    one = await two(stage, growing("Hello"), taking=False)
+    await one.client.send(request("POST", PATH, body=ASKED))
+    await until(lambda: one.worker.gateway.downstreams == set())
+    one.agents.gateway.retire(0.0)
+    one.arrivals.begin()
+    answer = await one.client.answer(b"POST")
+    assert answer.json["choices"][0]["message"]["content"] == "Hello"
+    assert answer.values(b"connection") == [b"close"]
+
+
+async def test_a_worker_that_stops_hands_nobody_over_that_nobody_would_answer(stage: Stage) -> None:
+    one = await two(stage, growing("Hello"), taking=False)
+    assert one.worker.gateway.elsewhere is not None
+    one.worker.gateway.elsewhere.stops = True
+    others = await stage.client(one.worker)
+    await one.client.send(request("POST", PATH, body=ASKED))
+    await others.send(request("GET", "/v1/sessions/mine"))
+    for client in (one.client, others):
+        answer = await client.answer(b"POST")
+        assert (answer.status, answer.error_code, answer.values(b"retry-after")) == (503, "overloaded", [b"2"])
 
 
 async def test_models_of_agents_elsewhere_are_listed(stage: Stage) -> None:

@@ -203,10 +203,15 @@ class _HandedOver(Downstream):
         super().__init__(gateway)
         self._read_before = read
 
+    def drain(self) -> None:
+        """It is no idle connection before what was read of it has been looked at."""
+        if not self._read_before:
+            super().drain()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.data_received(self._read_before)
-        self._read_before = b""
+        read, self._read_before = self._read_before, b""
+        self.data_received(read)
 
 
 async def serve(

@@ -7,7 +7,8 @@ like the others. So there is one exchange, one record, and a client that leaves 
 
 The socket pair is the supervisor's and outlives either end: what is handed over while the agents' process is being
 replaced waits in it. Its messages are whole and in order. The bytes go along in a file without a name, as they may be
-more than a message holds.
+more than a message holds. Whoever has been taken is answered, also by a process that drains; and whoever waits when
+there will be nobody to take him is told so, with the time after which to ask again.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from secrets import token_hex
 from time import time
 
 from narrows.agents.request import model_of
 from narrows.errors import Overloaded
 from narrows.server.agents.passage import AGENTS
+from narrows.server.replies import error_reply
 from narrows.server.resetting import reset_on_close
 from narrows.settings import AgentSettings
 
@@ -31,6 +34,8 @@ SESSIONS = b"/v1/sessions/"
 GIVEN_WITHIN_S = 5.0
 _AGAIN_S = 0.005
 _RETRY_AFTER_S = 2
+_LINGER_S = 1.0
+_PIECE_BYTES = 1 << 16
 _MESSAGE = b"client"
 _MESSAGE_BYTES = 64
 
@@ -46,11 +51,13 @@ def handing_over_pair() -> tuple[socket.socket, socket.socket]:
 
 
 class Elsewhere:
-    """The agents, as a worker knows them that has none: their models, and how to get a client to them."""
+    """The agents, as a worker knows them that has none: their models, and how to get a client to them. `stops`: the
+    process that has them ends, and has no successor."""
 
     def __init__(self, end: socket.socket, agents: Sequence[AgentSettings], own_prefix: str) -> None:
         self.models = tuple(model for agent in agents for model in agent.models)
         self.started_s = int(time())
+        self.stops = False
         self._end = end
         self._served = frozenset((*self.models, *([""] if any(agent.default for agent in agents) else [])))
         self._path = (own_prefix + AGENTS).encode()
@@ -68,8 +75,10 @@ class Elsewhere:
         one that takes nothing is reset.
 
         Raises:
-            Overloaded: as `give` does; the client is still here.
+            Overloaded: as `give` does, or they stop; the client is still here.
         """
+        if self.stops:
+            raise _stopping()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + within_s
         while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < until_s:
@@ -134,16 +143,61 @@ class Arrivals:
             return
         if not message:  # the supervisor is gone, and with it all workers
             self.stop()
-        if len(descriptors) != 2:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            return
-        client, content = descriptors
-        read = _content_of(content)
-        connection = socket.socket(fileno=client)
-        connection.setblocking(False)
-        connection.set_inheritable(False)
-        self._take(connection, read)
+        client = _client_of(descriptors)
+        if client is not None:
+            self._take(*client)
+
+
+async def refuse_waiting(end: socket.socket) -> None:
+    """Answer everybody who waits to be taken from this end, as nobody will take them: 503, to be sent again."""
+    reply = error_reply(_stopping()).to_bytes("nrw-" + token_hex(6), keep_alive=False)
+    waiting: list[socket.socket] = []
+    with suppress(BlockingIOError, InterruptedError):
+        while (received := socket.recv_fds(end, _MESSAGE_BYTES, 2))[0]:
+            client = _client_of(received[1])
+            if client is not None:
+                waiting.append(client[0])
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + _LINGER_S
+    for connection in waiting:
+        with suppress(OSError):  # it has left
+            connection.send(reply)
+            connection.shutdown(socket.SHUT_WR)
+    left = waiting
+    while left and loop.time() < until_s:  # to close before a client has sent everything would reset its answer
+        left = [connection for connection in left if not _has_ended(connection)]
+        await asyncio.sleep(_AGAIN_S)
+    for connection in waiting:
+        connection.close()
+
+
+def _stopping() -> Overloaded:
+    """Why a client is not handed over."""
+    return Overloaded("the gateway stops, and its agents with it; send the request again", retry_after_s=_RETRY_AFTER_S)
+
+
+def _client_of(descriptors: Sequence[int]) -> tuple[socket.socket, bytes] | None:
+    """The connection that a message has brought, and what was read of it."""
+    if len(descriptors) != 2:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return None
+    client, content = descriptors
+    read = _content_of(content)
+    connection = socket.socket(fileno=client)
+    connection.setblocking(False)
+    connection.set_inheritable(False)
+    return connection, read
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    """Whether the other side has said everything; what there is of it is thrown away."""
+    try:
+        return not connection.recv(_PIECE_BYTES)
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError:
+        return True
 
 
 def _file_of(data: bytes) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from narrows.server.agents.handing_over import handing_over_pair
+from narrows.server.agents.handing_over import handing_over_pair, refuse_waiting
 from narrows.server.workers.listeners import Listeners
 from narrows.server.workers.member import Member, launched
 from narrows.server.workers.messages import Begin, Document
@@ -55,6 +55,10 @@ class Launcher:
         """
         begin = msgspec.structs.replace(begin, agents_take=self._taking.fileno())
         return _begun(await launched(self._command, begin.worker, [self._taking]), begin)
+
+    async def refuse_waiting(self) -> None:
+        """Tell the clients that wait for the process that has the agents that there will be none."""
+        await refuse_waiting(self._taking)
 
 
 def _begun(member: Member, begin: Begin) -> Member:

@@ -12,8 +12,8 @@ what is meant for it. A restart replaces all, without a connection refused or an
   wait meanwhile in the sockets' queues, a fraction of a second.
 
 Where there are agents, one more process has them: it accepts nothing, and takes the clients that the workers hand over.
-There is never a second one beside it, as two of them could speak to one agent's conversation: its successor is started
-when it has ended, and what is handed over meanwhile waits.
+There is never a second one beside it, as two could speak to one agent's conversation: its successor is started when it
+has ended. What is handed over meanwhile waits, and is refused where there will be none.
 
 The new workers are new processes and run the code that is installed then. One that cannot start leaves the old ones
 as they were.
@@ -120,10 +120,8 @@ class Supervisor:
         for member in self.members:
             member.leaving = True
             member.send(Stop())
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + self.settings.drain_timeout_s + _KILL_AFTER_S
-        while self.members and loop.time() < until_s:
-            await asyncio.sleep(0.02)
+        if self._lives:  # one for each worker
+            await asyncio.wait(self._lives, timeout=self.settings.drain_timeout_s + _KILL_AFTER_S)
         await self.kill()
 
     async def kill(self) -> None:
@@ -133,6 +131,7 @@ class Supervisor:
             member.kill()
         while self.members:
             await asyncio.sleep(0.01)
+        await self._launcher.refuse_waiting()
 
     # Settings
 
@@ -226,6 +225,7 @@ class Supervisor:
             if not await old.gone_within(self.settings.drain_timeout_s + _KILL_AFTER_S):
                 old.kill()
         if not self._surroundings.read(document).agents:
+            await self._launcher.refuse_waiting()
             return
         try:
             ((member, prepared),) = await self._made_ready([number], document, prove_first=False)

@@ -92,6 +92,7 @@ class Worker:
         self._read = read
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._takings: set[asyncio.Task[None]] = set()
         self._workers = Workers(channel)
         self._arrivals = None
         if begin.agents_take >= 0:
@@ -148,7 +149,7 @@ class Worker:
         self._channel.send(Accepting(descriptors))
 
     def _take_over(self, connection: socket.socket, read: bytes) -> None:
-        self._spawn(self._running.take_over(connection, read))
+        self._takings.add(self._spawn(self._running.take_over(connection, read)))
 
     def _reload(self, document: Document) -> None:
         """The supervisor has judged the document; one that cannot be used here all the same changes nothing."""
@@ -171,12 +172,16 @@ class Worker:
     def _stop(self) -> None:
         """Drain and end. Being told twice is usual (a service manager tells every process) and hurries nothing: the
         supervisor kills where somebody insists."""
+        if self._running.gateway.elsewhere is not None:
+            self._running.gateway.elsewhere.stops = True
         self._spawn(self._close())
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._takings.discard)
+        return task
 
     def _take_no_more(self) -> None:
         if self._arrivals is not None:
@@ -184,6 +189,7 @@ class Worker:
 
     async def _close(self) -> None:
         self._take_no_more()
+        await asyncio.gather(*self._takings)  # whoever has been taken is served to the end
         await self._running.close()
         self._ended.set()
 
