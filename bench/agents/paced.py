@@ -123,6 +123,7 @@ class PacedBackend:
 
     pauses = False
     takes_tool_server = False
+    takes_limits = False
     takes_images = False
 
     def __init__(self, pace: Pace, *, holds: bool) -> None:
@@ -150,5 +151,5 @@ class PacedBackend:
     async def resume(self, conversation: str, outputs: object, message: Outgoing) -> PacedTurn:  # noqa: ARG002 # the protocol's
         raise ConversationLost
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing is held."""
