@@ -15,7 +15,7 @@ from tests.conftest import CORPUS
 from tests.corpus.test_streams import cuts_of, named
 from tests.inject.answers import observed, through
 
-WIRES = {"chat": "openai_chat", "anthropic": "anthropic", "gemini": "gemini"}
+WIRES = {"chat": "openai_chat", "anthropic": "anthropic", "gemini": "gemini", "responses": "openai_responses"}
 FILES = sorted(path for folder in WIRES for path in (CORPUS / "streams" / folder).glob("*/*.sse"))
 
 

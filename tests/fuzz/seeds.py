@@ -61,14 +61,17 @@ def _planner() -> Iterator[bytes]:
 
 def _offered() -> Iterator[bytes]:
     said: list[Said] = [Text("a"), Called("theirs", {"n": 1}, "c"), Called("own", {}, "d")]
+    answers, histories = len(CASES), 2 * len(CASES)
     for number, case in enumerate(CASES):
         copy = case.read(case.stream([Text("ab"), Called("own", {}, "d")], 1, None))["message"]
         history = [case.user, copy, *case.answered([Called("own", {}, "d")])]
         yield bytes([number]) + dumped(case.asked([case.user]))
         yield from (
-            bytes([number + 3]) + write(said[:many], 1, None) for write in (case.stream, case.whole) for many in (2, 3)
+            bytes([number + answers]) + write(said[:many], 1, None)
+            for write in (case.stream, case.whole)
+            for many in (2, 3)
         )
-        yield bytes([number + 6]) + dumped({case.key: history})
+        yield bytes([number + histories]) + dumped({case.key: case.asked(history)[case.key]})
 
 
 def _compressors() -> Iterator[bytes]:

@@ -377,6 +377,118 @@ def gemini_answered(calls: Sequence[Called]) -> list[Value]:
     return [{"role": "user", "parts": parts}] if parts else []
 
 
+# Responses
+
+
+def responses_request(messages: Sequence[Value]) -> Value:
+    """An answer, which is several items, is one message here."""
+    items: list[Any] = []
+    for message in messages:
+        items += message["items"] if "items" in message else [message]
+    tool = {"type": "function", "name": "own", "parameters": {"type": "object"}}
+    return {"model": "m-1", "input": items, "tools": [tool, {"type": "web_search"}], "stream": True}
+
+
+def item_of(one: Said) -> Value:
+    match one:
+        case Text(text):
+            content = [{"type": "output_text", "text": text, "annotations": []}]
+            named = {"id": f"msg_{text.encode().hex()}", "type": "message", "role": "assistant"}
+            return {**named, "status": "completed", "content": content}
+        case Thought(text, signature):
+            summary = [{"type": "summary_text", "text": text}]
+            return {"id": f"rs_{signature}", "type": "reasoning", "summary": summary, "encrypted_content": signature}
+        case Called(name, arguments, call_id):
+            named = {"id": f"fc_{call_id}", "type": "function_call", "call_id": call_id, "name": name}
+            return {**named, "arguments": json.dumps(arguments), "status": "completed"}
+
+
+def item_events(one: Said, index: int) -> list[Value]:
+    item = item_of(one)
+    at = {"item_id": item["id"], "output_index": index}
+    match one:
+        case Text(text):
+            begun, kind, part = {**item, "content": []}, "output_text", {"content_index": 0}
+            whole, pieces = {"text": text}, pieces_of(text)
+        case Thought(text, _):
+            begun, kind, part = {**item, "summary": []}, "reasoning_summary_text", {"summary_index": 0}
+            whole, pieces = {"text": text}, pieces_of(text)
+        case Called():
+            begun, kind, part = {**item, "arguments": ""}, "function_call_arguments", {}
+            whole, pieces = {"arguments": item["arguments"]}, pieces_of(item["arguments"])
+    begun = {**begun, "status": "in_progress"} if "status" in item else begun
+    return [
+        {"type": "response.output_item.added", "output_index": index, "item": begun},
+        *({"type": f"response.{kind}.delta", **at, **part, "delta": piece} for piece in pieces),
+        {"type": f"response.{kind}.done", **at, **part, **whole},
+        {"type": "response.output_item.done", "output_index": index, "item": item},
+    ]
+
+
+def response_of(said: Sequence[Said], number: int, finish: str | None) -> Value:
+    usage = {"input_tokens": 100 * number, "output_tokens": 10, "output_tokens_details": {"reasoning_tokens": 4},
+             "total_tokens": 100 * number + 10}  # fmt: skip
+    details = None if finish is None else {"reason": finish}
+    return {"id": f"resp_{number}", "object": "response", "created_at": 100 + number, "model": "m-1",
+            "status": "completed" if finish is None else "incomplete", "error": None, "incomplete_details": details,
+            "output": [item_of(one) for one in said], "usage": usage}  # fmt: skip
+
+
+def responses_stream(said: Sequence[Said], number: int, finish: str | None) -> bytes:
+    whole = response_of(said, number, finish)
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+    events = [{"type": f"response.{name}", "response": begun} for name in ("created", "in_progress")]
+    events += [event for index, one in enumerate(said) for event in item_events(one, index)]
+    events.append({"type": f"response.{whole['status']}", "response": whole})
+    numbered = [{"type": one.pop("type"), "sequence_number": at, **one} for at, one in enumerate(events)]
+    return b"".join(b"event: %b\ndata: %b\n\n" % (one["type"].encode(), dumped(one)) for one in numbered)
+
+
+def responses_whole(said: Sequence[Said], number: int, finish: str | None) -> bytes:
+    return dumped(response_of(said, number, finish))
+
+
+def responses_read(stream: bytes) -> Value:
+    """As openai-python accumulates: an item's place is its index, and the last event says all of it again."""
+    events = [(name.decode(), json.loads(data)) for name, data in events_of(stream)]
+    assert [event["sequence_number"] for _, event in events] == list(range(len(events)))
+    assert all(name == event["type"] for name, event in events)
+    assert [name for name, _ in events[:2]] == ["response.created", "response.in_progress"]
+    items: list[Value] = []
+    texts: dict[int, str] = {}
+    for name, event in events[2:-1]:
+        assert name not in ("response.created", "response.in_progress", "response.completed", "response.incomplete")
+        index = event["output_index"]
+        if name == "response.output_item.added":
+            assert index == len(items)
+            items.append(event["item"])
+        assert index == len(items) - 1
+        assert event.get("item_id", items[index]["id"]) == items[index]["id"]
+        texts[index] = texts.get(index, "") + event.get("delta", "")
+        if name == "response.output_item.done":
+            items[index] = event["item"]
+    for index, item in enumerate(items):
+        parts = item.get("content", item.get("summary", [{"text": item.get("arguments")}]))
+        assert [part["text"] for part in parts] == [texts[index]]
+    final = events[-1][1]["response"]
+    assert final["output"] == items
+    assert {key: final[key] for key in ("id", "created_at", "model")} == {
+        key: events[0][1]["response"][key] for key in ("id", "created_at", "model")
+    }
+    return responses_read_whole(dumped(final))
+
+
+def responses_read_whole(body: bytes) -> Value:
+    answer = json.loads(body)
+    finish = (answer["incomplete_details"] or {"reason": answer["status"]})["reason"]
+    message = {"role": "assistant", "items": answer["output"]}
+    return {"message": message, "finish": finish, "usage": answer["usage"], "id": answer["id"]}
+
+
+def responses_answered(calls: Sequence[Called]) -> list[Value]:
+    return [{"type": "function_call_output", "call_id": call.id, "output": f"own {call.id}"} for call in calls]
+
+
 CHAT = Case(
     injector("openai_chat"), chat_request, {"role": "user", "content": "Go."}, chat_stream, chat_whole, chat_read,
     chat_read_whole, chat_answered, "length",
@@ -389,4 +501,8 @@ GEMINI = Case(
     injector("gemini"), gemini_request, {"role": "user", "parts": [{"text": "Go."}]}, gemini_stream, gemini_whole,
     gemini_read, gemini_read_whole, gemini_answered, "MAX_TOKENS", has_ids=False,
 )  # fmt: skip
-CASES = (CHAT, ANTHROPIC, GEMINI)
+RESPONSES = Case(
+    injector("openai_responses"), responses_request, {"role": "user", "content": "Go."}, responses_stream,
+    responses_whole, responses_read, responses_read_whole, responses_answered, "max_output_tokens",
+)  # fmt: skip
+CASES = (CHAT, ANTHROPIC, GEMINI, RESPONSES)

@@ -20,10 +20,14 @@ WORDS = {
     "output_tokens text signature citation",
     "gemini": "candidates content parts functionCall name args partialArgs jsonPath text thought thoughtSignature "
     "finishReason usageMetadata candidatesTokenCount error id",
+    "openai_responses": "type response output item output_index sequence_number name arguments call_id id content text "
+    "delta status error incomplete_details reason usage output_tokens encrypted_content namespace store execution",
 }
 WORDY = (
     "theirs own {} { tool_calls tool_use STOP stop length assistant content_block_start content_block_delta "
-    "message_delta message_stop input_json_delta citations_delta $.a"
+    "message_delta message_stop input_json_delta citations_delta $.a completed incomplete message output_text "
+    "reasoning response.created response.completed response.output_item.added response.output_item.done client false "
+    "response.function_call_arguments.delta function_call shell_call tool_search_call"
 )
 VALUES: list[Any] = [*WORDY.split(), "", "\ud83d", None, True, 0, 1, -1, 1.5, 10**20]
 
@@ -48,6 +52,9 @@ def events(case: Case) -> st.SearchStrategy[Any]:
         "gemini": lambda one, other: {
             "candidates": [{"content": {"parts": [{"functionCall": one, "text": other}]}, "finishReason": other}]
         },
+        "openai_responses": lambda one, other: {
+            "type": "response.output_item.done", "output_index": 0, "item": {"type": "function_call", **one}, "x": other
+        },
     }  # fmt: skip
     return anything | st.builds(shapes[case.injector.name], call, anything)
 
@@ -68,7 +75,8 @@ def test_anything_is_taken(case: Case, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_any_history_is_spliced_or_left(case: Case, data: st.DataObject) -> None:
     """A message that looks like the answer, but is anything, is cut into valid JSON or stays."""
-    values = st.sampled_from(["a", "own", "theirs", "aown", "", None, 1, "text", "tool_use", "model", "assistant"])
+    words = "a own theirs aown text tool_use model assistant message output_text function_call item_reference msg_61"
+    values = st.sampled_from([*words.split(), "", None, 1])
     keys = st.sampled_from(["role", "content", "parts", "text", "type", "tool_calls", "functionCall", "thought", "id"])
     anything: st.SearchStrategy[Any] = st.recursive(
         values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8

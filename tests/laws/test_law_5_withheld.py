@@ -211,6 +211,9 @@ def heard(messages: Sequence[Any]) -> list[Any]:
     """What a conversation says to a model, whatever pieces it is written in."""
     found: list[Any] = []
     for message in messages:
+        if "role" not in message:  # an item of its own
+            found.append(message)
+            continue
         content = message.get("content", message.get("parts"))
         pieces = content if isinstance(content, list) else [{"text": content or ""}]
         found += [(message["role"], piece) for piece in settled({"parts": pieces})["parts"]]
@@ -220,6 +223,8 @@ def heard(messages: Sequence[Any]) -> list[Any]:
 
 def called_and_answered(messages: Sequence[Any]) -> bool:
     """Whether every message with calls is followed by the outputs of all of them."""
+    if any("call_id" in message for message in messages):
+        return items_are_answered(messages)
     for number, message in enumerate(messages):
         calls = ids_of(message, "tool_calls", "tool_use", "functionCall")
         answered: list[str] = []
@@ -231,6 +236,21 @@ def called_and_answered(messages: Sequence[Any]) -> bool:
         if sorted(calls) != sorted(answered) and calls:
             return False
     return True
+
+
+def items_are_answered(items: Sequence[Any]) -> bool:
+    """The same of calls and outputs that are items of their own, the calls of one answer before their outputs."""
+    waiting: list[str] = []
+    for item in items:
+        if item.get("type") == "function_call":
+            waiting.append(item["call_id"])
+        elif item.get("type") == "function_call_output":
+            if item["call_id"] not in waiting:
+                return False
+            waiting.remove(item["call_id"])
+        elif waiting and item.get("type") != "reasoning":
+            return False
+    return not waiting
 
 
 def ids_of(message: Any, chat: str, anthropic: str, gemini: str) -> list[str]:

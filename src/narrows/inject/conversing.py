@@ -1,7 +1,8 @@
 """Where in an agent's conversation an exchange stands that the agent does not know of, and how a request goes on.
 
 A place is named by the messages before it, each one's digest chained to those before. They are compared softly, since a
-client may move its cache marks from turn to turn, or write one text block as a string: neither is another conversation.
+client may move its cache marks from turn to turn, write one text block as a string, or a user's only message as a bare
+string, as Responses allows: none of these is another conversation.
 What is inserted at a place is always the same bytes.
 """
 
@@ -15,23 +16,37 @@ from blake3 import blake3
 
 from narrows.agents.tools import CallOutput
 from narrows.core.edits import Edit
-from narrows.inject.places import appended, document_of, elements_at
+from narrows.inject.places import appended, array_of, document_of, elements_at, object_of, replaced
 from narrows.inject.types import Exchange, Place, Withheld
 from narrows.wire import items
 
 _MARK = b"cache_control"
+_TEXTS = ("text", "input_text", "output_text")
 
 
 def conversation(body: bytes, key: str) -> list[items.Place]:
-    """The messages of a request, which are the elements of its member `key`."""
-    return elements_at(body, (document_of(body) or {}).get(key))
+    """The messages of a request, which are the elements of its member `key`, or that itself where it is a string."""
+    place = (document_of(body) or {}).get(key)
+    return [place] if place is not None and _is_string(body, place) else elements_at(body, place)
+
+
+def _is_string(body: bytes, place: items.Place) -> bool:
+    return body[place[0]] == b'"'[0]
+
+
+def _users(text: bytes) -> bytes:
+    """The user's message that a bare string is."""
+    return object_of([("role", b'"user"'), ("content", text)])
 
 
 def chain(body: bytes, messages: Iterable[items.Place]) -> list[bytes]:
     """The digests of a conversation's beginnings: of none of its messages, of the first, and so on."""
     found = [b""]
     for first, last in messages:
-        found.append(blake3(found[-1] + _canonical(body[first:last])).digest())
+        message = body[first:last]
+        if message[:1] == b'"' and body[:first].rstrip()[-1:] == b":":
+            message = _users(message)
+        found.append(blake3(found[-1] + _canonical(message)).digest())
     return found
 
 
@@ -62,13 +77,15 @@ def _unmarked(value: Any) -> Any:
 
 
 def _settled(message: Any) -> Any:
-    """A message, or a block of one, whose content is a string where it is one text."""
+    """A message, or a block of one, whose content is a string where it is one text. It need not say that it is one."""
+    if isinstance(message, dict) and "role" in message and message.get("type") == "message":
+        message = {key: value for key, value in message.items() if key != "type"}
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, list):
         return message
     settled: Any = [_settled(one) for one in content]
     if len(settled) == 1 and isinstance(settled[0], dict) and settled[0].keys() == {"type", "text"}:
-        settled = settled[0]["text"] if settled[0]["type"] == "text" else settled
+        settled = settled[0]["text"] if settled[0]["type"] in _TEXTS else settled
     return {**message, "content": settled}
 
 
@@ -94,8 +111,10 @@ def followed_up(body: bytes, key: str, exchange: Exchange, messages: Iterable[by
         ValueError: there is no array of messages; or the agent goes on by itself.
     """
     place = (document_of(body) or {}).get(key)
-    if place is None or body[place[0]] != b"["[0]:
+    if place is None or not (body[place[0]] == b"["[0] or _is_string(body, place)):
         raise ValueError(f"a request without `{key}` has no follow-up")
     if exchange.mixed:
         raise ValueError("the agent has calls of its own in this answer: it goes on with their outputs by itself")
+    if _is_string(body, place):
+        return replaced(place, array_of([_users(items.literal_at(body, place)), *messages]))
     return appended(body, place, messages)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from narrows.inject import anthropic, gemini, openai_chat
+from narrows.inject import anthropic, gemini, openai_chat, openai_responses
 from narrows.inject.injector import Injector
 
-INJECTORS: tuple[Injector, ...] = (openai_chat.INJECTOR, anthropic.INJECTOR, gemini.INJECTOR)
+INJECTORS: tuple[Injector, ...] = (
+    openai_chat.INJECTOR,
+    anthropic.INJECTOR,
+    gemini.INJECTOR,
+    openai_responses.INJECTOR,
+)
 
 
 def injector_for(wire: str) -> Injector | None:

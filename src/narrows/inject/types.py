@@ -46,6 +46,10 @@ class Obstacle(StrEnum):
     """It asks for several answers at once."""
     LEGACY_FUNCTIONS = "legacy_functions"
     """It declares functions in the way that does not go together with tools."""
+    STORED = "stored"
+    """What was said before is kept by the model's server, and does not stand in it."""
+    BACKGROUND = "background"
+    """Its answer is fetched later, in another way."""
 
 
 @dataclass(frozen=True, slots=True)

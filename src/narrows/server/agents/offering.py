@@ -27,6 +27,9 @@ _OBSTACLES: Final = {
     Obstacle.NOT_AN_ARRAY: "its `{}` is no array",
     Obstacle.SEVERAL_CHOICES: "it asks for several answers at once, by `{}`",
     Obstacle.LEGACY_FUNCTIONS: "it declares `{}`, which do not go together with tools",
+    Obstacle.STORED: "its `{}` names a conversation that the model's server keeps, into which nothing can be put; the"
+    " agent needs to send all items again in each request, as with `store: false`",
+    Obstacle.BACKGROUND: "its answer is fetched later, by `{}`",
 }
 """Why nothing was inserted, but for a name that is the agent's too, which is told otherwise."""
 
