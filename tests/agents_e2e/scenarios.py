@@ -21,7 +21,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.agents_e2e.environments import NODE, node
-from tests.agents_e2e.model import ARGUMENTS, Model
+from tests.agents_e2e.model import ARGUMENTS, Model, declared, heard, text_of
 from tests.agents_e2e.servers import Kind
 from tests.gateways import exchanges, gateway_process
 
@@ -117,7 +117,7 @@ async def turns_are_remembered(one: Setting) -> None:
             texts.append(str((await ask(client, user(*texts))).choices[0].message.content))
         assert texts[1::2] == ["FIRST", "SECOND", "THIRD"], texts
     assert len(set(one.model.sessions())) == 1, one.model.sessions()
-    told = [str(message["content"]) for message in one.model.asked[-1].json["messages"]]
+    told = [text_of(message) for message in heard(one.model.asked[-1])]
     assert told == ["first", "FIRST", "second", "SECOND", "third"], told
 
 
@@ -191,7 +191,7 @@ async def an_agent_that_was_started_again(one: Setting) -> None:
         answer = str(raw.parse().choices[0].message.content)
     assert answer.endswith("SECOND"), answer
     assert raw.headers["x-narrows-session-use"] == one.kind.after
-    told = " ".join(str(message["content"]) for message in one.model.asked[-1].json["messages"])
+    told = " ".join(text_of(message) for message in heard(one.model.asked[-1]))
     if one.kind.name != "a2a-0.3":  # that version has no way to notice
         assert "first" in told, told
         assert "FIRST" in told, told
@@ -229,10 +229,8 @@ async def a_clients_tool_is_called_and_the_run_goes_on(one: Setting) -> None:
         assert answer.choices[0].finish_reason == "tool_calls", answer
         (call,) = message.tool_calls
         assert (call.function.name, call.function.arguments) == ("weather", ARGUMENTS)
-        (declared,) = [
-            tool["function"] for tool in one.model.asked[0].json["tools"] if tool["function"]["name"] == "weather"
-        ]
-        assert declared["parameters"] == WEATHER["function"]["parameters"], declared
+        (found,) = [function for function in declared(one.model.asked[0]) if function["name"] == "weather"]
+        assert found["parameters"] == WEATHER["function"]["parameters"], found
         output = {"role": "tool", "tool_call_id": call.id, "content": "it rains in Oslo"}
         asked += [message.model_dump(exclude_none=True), output]
         pieces, finish, _ = await pieces_of(await ask(client, asked, tools=[WEATHER], stream=True))
@@ -241,9 +239,11 @@ async def a_clients_tool_is_called_and_the_run_goes_on(one: Setting) -> None:
         asked += user("", said)[1:] + user("and then")
         assert (await ask(client, asked, tools=[WEATHER])).choices[0].message.content == "AND THEN"
         assert len(set(one.model.sessions())) == 1, "it is one conversation of the agent's"
-        last = one.model.asked[1].json["messages"]
+        last = heard(one.model.asked[1])
         assert [message["role"] for message in last] == ["user", "assistant", "tool"], last
         assert last[1]["tool_calls"][0]["id"] == last[2]["tool_call_id"] == "native-0"
+        later = [message["role"] for message in heard(one.model.asked[2])]
+        assert later == ["user", "assistant", "tool", "assistant", "user"], later
 
 
 async def calls_of_both_sides_in_one_message(one: Setting) -> None:
@@ -256,7 +256,7 @@ async def calls_of_both_sides_in_one_message(one: Setting) -> None:
         assert len(one.model.asked) == 1, "the model waits for every output"
         output = {"role": "tool", "tool_call_id": call.id, "content": "dry"}
         answer = await ask(client, [*asked, message.model_dump(exclude_none=True), output], tools=[WEATHER])
-    told = [message for message in one.model.asked[1].json["messages"] if message["role"] == "tool"]
+    told = [message for message in heard(one.model.asked[1]) if message["role"] == "tool"]
     outputs = {message["tool_call_id"]: message["content"] for message in told}
     assert outputs == {"native-0": "QUIETLY", "native-1": "dry"}, outputs
     assert str(answer.choices[0].message.content).endswith(told[-1]["content"].upper())

@@ -36,6 +36,8 @@ def make_graph(config):
     return create_react_agent(model, [shout])
 """
 """A graph that knows nothing of a gateway, but for the session's name on its model calls."""
+RESPONSES = PLAIN.replace("streaming=True,", "streaming=True, use_responses_api=True,")
+"""The same, whose model is asked in the Responses format."""
 
 Command = Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
 """What to run in a folder, on a port, with the model at an address; and what is added to its environment."""
@@ -110,6 +112,15 @@ def _cascade(_: Path, port: int, model_url: str) -> tuple[list[str], dict[str, s
 KINDS = (
     Kind("langgraph", "langgraph", _langgraph(sample_graph()), "endpoint", after="reused"),
     Kind("langgraph-plain", "langgraph", _langgraph(PLAIN), "header", rests=False, tools="traffic", after="reused"),
+    Kind(
+        "langgraph-responses",
+        "langgraph",
+        _langgraph(RESPONSES),
+        "header",
+        rests=False,
+        tools="traffic",
+        after="reused",
+    ),
     Kind("a2a", "a2a", _a2a(), "endpoint"),
     Kind("a2a-polling", "a2a", _a2a(STREAMING="0"), "header"),
     Kind("a2a-rest", "a2a", _a2a(BINDING="HTTP+JSON"), "endpoint"),

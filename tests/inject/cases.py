@@ -384,7 +384,8 @@ def responses_request(messages: Sequence[Value]) -> Value:
     """An answer, which is several items, is one message here."""
     items: list[Any] = []
     for message in messages:
-        items += message["items"] if "items" in message else [message]
+        kept = isinstance(message, dict) and "items" in message
+        items += message["items"] if kept else [message]
     tool = {"type": "function", "name": "own", "parameters": {"type": "object"}}
     return {"model": "m-1", "input": items, "tools": [tool, {"type": "web_search"}], "stream": True}
 
@@ -417,10 +418,16 @@ def item_events(one: Said, index: int) -> list[Value]:
             begun, kind, part = {**item, "arguments": ""}, "function_call_arguments", {}
             whole, pieces = {"arguments": item["arguments"]}, pieces_of(item["arguments"])
     begun = {**begun, "status": "in_progress"} if "status" in item else begun
+    inside, kind_of_part = item.get("content", item.get("summary", [])), "content_part"
+    if "summary" in item:
+        kind_of_part = "reasoning_summary_part"
+    empty = [{**one, "text": ""} for one in inside]
     return [
         {"type": "response.output_item.added", "output_index": index, "item": begun},
+        *({"type": f"response.{kind_of_part}.added", **at, **part, "part": one} for one in empty),
         *({"type": f"response.{kind}.delta", **at, **part, "delta": piece} for piece in pieces),
         {"type": f"response.{kind}.done", **at, **part, **whole},
+        *({"type": f"response.{kind_of_part}.done", **at, **part, "part": one} for one in inside),
         {"type": "response.output_item.done", "output_index": index, "item": item},
     ]
 

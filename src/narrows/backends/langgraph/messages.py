@@ -185,6 +185,9 @@ class AnswerReader:
         if name in self._settled:
             return False  # what a resumed run streams again of what is over
         new = name not in self._said
+        calls = calls_of(message) or message.get("tool_call_chunks")
+        if new and kind == _CHUNK and not (calls or text_of(message) or reasoning_of(message)):
+            return False  # what goes on under another name, as answers in the Responses format do
         said = self._said.setdefault(name, _Said(self._next_index()))
         before = (said.text, said.thought, said.over, self.using_tool)
         if kind == _CHUNK:
@@ -195,7 +198,7 @@ class AnswerReader:
         else:
             said.text, said.thought = text_of(message), reasoning_of(message)
         self._callers.update((call.get("id"), name) for call in calls_of(message) if call.get("id"))
-        self.using_tool = bool(calls_of(message) or message.get("tool_call_chunks")) or (self.using_tool and not new)
+        self.using_tool = bool(calls) or (self.using_tool and not new)
         return new or before != (said.text, said.thought, said.over, self.using_tool)
 
     def _tool_answered(self, message: Json) -> bool:

@@ -80,8 +80,8 @@ class Item:
 
     @property
     def is_injected(self) -> bool:
-        """Whether it calls a client's tool: those are in no namespace."""
-        is_bare = self._members.get("namespace", b"") in _NOTHING
+        """Whether it calls a client's tool. Those are in no namespace, or said to be in one of their own name."""
+        is_bare = self._members.get("namespace", b"") in _NOTHING or self.text("namespace") == self.name
         return self.kind == "function_call" and is_bare and self.name in self._names
 
     @property

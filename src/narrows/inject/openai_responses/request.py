@@ -25,8 +25,8 @@ _NAMES = NameForm(re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"(?!)"), 64)
 _STORED = ("previous_response_id", "conversation")
 _WATCHED = ("tools", "input", "tool_choice", "parallel_tool_calls", "background", *_STORED)
 _NO_PARAMETERS = b'{"type":"object","properties":{}}'
-_NAMED = ("function", "custom")
-"""Types of the agent's tools that are called by a name; others have names in a space of their own, or none."""
+_NAMED = ("function", "custom", "namespace")
+"""Types of the agent's tools that have a name; a call may say of a function in no namespace that it is in its own."""
 
 
 def declare(tools: Sequence[ClientTool], *, one_at_a_time: bool = True) -> Offer:
