@@ -406,6 +406,17 @@ def test_a_whole_message_takes_the_place_of_its_pieces() -> None:
     assert [(step.index, step.text, step.terminal) for step in reader.texts] == [(0, "Hello", True), (1, "there", True)]
 
 
+def test_an_answer_that_goes_on_under_another_name_is_one() -> None:
+    """A chunk without a text begins it, as in the Responses format, whose first is named by the response."""
+    reader = AnswerReader()
+    assert not reader.stream({"type": "AIMessageChunk", "id": "resp_1", "content": []})
+    text = {"type": "text", "text": "Hello", "index": 0}
+    assert reader.stream({"type": "AIMessageChunk", "id": "run-1", "content": [text]})
+    assert [(step.index, step.text, step.terminal) for step in reader.texts] == [(0, "Hello", False)]
+    reader.settle([{"type": "ai", "id": "resp_1", "content": [text]}])
+    assert [(step.index, step.text, step.terminal) for step in reader.texts] == [(0, "Hello", True)]
+
+
 def test_arguments_that_were_not_streamed_are_written_anew() -> None:
     assert AnswerReader().call({"id": "c", "name": "f", "args": {"a": 1}}) == AgentCall("c", "f", '{"a":1}')
 

@@ -145,7 +145,9 @@ def test_an_agent_that_is_not_set_up_for_it() -> None:
         made.call(passage(), counts=True)
 
 
-@pytest.mark.parametrize(("wire", "end"), [("openai-chat", "/v1"), ("anthropic", ""), ("gemini", "")])
+@pytest.mark.parametrize(
+    ("wire", "end"), [("openai-chat", "/v1"), ("openai-responses", "/v1"), ("anthropic", ""), ("gemini", "")]
+)
 def test_the_address_and_the_key_are_as_the_wire_wants_them(wire: str, end: str) -> None:
     made = traffic(correlation="endpoint", model_wire=wire)
     endpoint = made.endpoint_for(session())

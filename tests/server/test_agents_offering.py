@@ -671,6 +671,17 @@ ANTHROPIC_CALL = named_events(
     {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 5}},
     {"type": "message_stop"},
 )
+FUNCTION_CALL = {"id": "fc_1", "type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}"}
+RESPONSES_CALL = named_events(
+    {"type": "response.created", "sequence_number": 0, "response": {"id": "r", "status": "in_progress"}},
+    {"type": "response.output_item.added", "sequence_number": 1, "output_index": 0, "item": FUNCTION_CALL},
+    {"type": "response.output_item.done", "sequence_number": 2, "output_index": 0, "item": FUNCTION_CALL},
+    {
+        "type": "response.completed",
+        "sequence_number": 3,
+        "response": {"id": "r", "status": "completed", "output": [FUNCTION_CALL]},
+    },
+)
 GEMINI_CONTENT = {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}}]}
 GEMINI_CALL = (
     b"data: " + json.dumps({"candidates": [{"content": GEMINI_CONTENT, "finishReason": "STOP"}]}).encode() + b"\n\n"
@@ -692,6 +703,13 @@ GEMINI_CALL = (
             "/v1beta/models/g:streamGenerateContent?alt=sse",
             {"contents": [{"role": "user", "parts": [{"text": "x"}]}]},
             GEMINI_CALL,
+            b'data: {"error":{',
+        ),
+        (
+            "openai-responses",
+            "/responses",
+            {"model": "r", "stream": True, "input": "x"},
+            RESPONSES_CALL,
             b'data: {"error":{',
         ),
     ],
@@ -716,6 +734,23 @@ async def test_the_other_wires(stage: Stage, wire: str, path: str, asked: Json, 
     assert b"minus 3" in after
     assert b"weather" not in (answer := await agent.answer()).raw_body
     assert error_of in answer.raw_body
+
+
+@pytest.mark.parametrize("stored", [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}])
+async def test_a_conversation_that_the_models_server_keeps_is_refused_and_says_what_to_do(
+    stage: Stage, stored: Json
+) -> None:
+    """The gateway could neither put an exchange there, nor does the agent know the response that it ended with."""
+    one = await offered(stage, model_wire="openai-responses")
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    agent.path = agent.path.replace("chat/completions", "responses")
+    await agent.calls(input=[{"role": "user", "content": "x"}], **stored)
+    refused, answer = await asking, await agent.answer()
+    for told in (refused, answer):
+        assert (told.status, told.error_code, told.json["error"]["param"]) == (400, "unsupported_parameter", "tools")
+        assert next(iter(stored)) in told.json["error"]["message"]
+        assert "`store: false`" in told.json["error"]["message"]
+    assert stage.upstream.requests == []
 
 
 def test_the_same_tools_are_declared_once() -> None:

@@ -61,7 +61,7 @@ def test_everything_can_be_set() -> None:
         ({"gateway_url": "http://gw"}, "no correlation"),
         ({"gateway_url": "gw:8787", "correlation": "header"}, "gateway_url needs http"),
         ({"session_header": "x y"}, "session_header needs the name of a header"),
-        ({"model_wire": "smoke"}, "model_wire needs one of openai-chat, anthropic, gemini"),
+        ({"model_wire": "smoke"}, "model_wire needs one of openai-chat, openai-responses, anthropic, gemini"),
         ({"background_models": "tiny"}, "background_models needs a list"),
         ({"kind": "magic"}, "kind needs one of cascade"),
         ({"assistant": ""}, "assistant needs a name"),

@@ -32,7 +32,7 @@ class LookFailed(Exception):  # named for what happened
 class ModelEndpoint:
     """Where an agent's own model calls of one conversation are to go: a base URL without a slash at its end, such as
     `http://127.0.0.1:8787/narrows/agents/coder/TOKEN/v1`, the key to show there, and which wire to speak, in the words
-    of cascade/1: `openai-chat`, `gemini` or `anthropic`."""
+    of cascade/1, `openai-chat`, `gemini` or `anthropic`; or `openai-responses`."""
 
     base_url: str
     api_key: str

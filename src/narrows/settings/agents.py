@@ -70,9 +70,10 @@ class Correlation(StrEnum):
 
 
 class ModelWire(StrEnum):
-    """The format of an agent's model calls, in the words of the cascade protocol."""
+    """The format of an agent's model calls, in the words of the cascade protocol, which has none for Responses."""
 
     OPENAI_CHAT = "openai-chat"
+    OPENAI_RESPONSES = "openai-responses"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
 

@@ -234,5 +234,5 @@ class ResponsesAnswer:
 
 def _unanswered(row: Sequence[Item]) -> list[Item]:
     """The calls that the agent has to answer: what ran at the provider's has its output beside it."""
-    answered = {item.text("call_id") for item in row if item.kind.endswith("_output")}
+    answered = {item.text("call_id") for item in row if item.kind.endswith("_output")} - {""}
     return [item for item in row if item.is_own and item.text("call_id") not in answered]

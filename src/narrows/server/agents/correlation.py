@@ -80,7 +80,7 @@ class AgentTraffic:
 
     def _address(self, place: str) -> str:
         base_url = f"{self.gateway_url}{AGENTS}{self._settings.name}{place}"
-        if self._settings.model_wire is ModelWire.OPENAI_CHAT:
+        if self._settings.model_wire in (ModelWire.OPENAI_CHAT, ModelWire.OPENAI_RESPONSES):
             base_url += "/v1"  # clients of the other wires put the version before the rest themselves
         return base_url
 
