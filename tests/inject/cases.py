@@ -418,7 +418,8 @@ def item_events(one: Said, index: int) -> list[Value]:
             begun, kind, part = {**item, "arguments": ""}, "function_call_arguments", {}
             whole, pieces = {"arguments": item["arguments"]}, pieces_of(item["arguments"])
     begun = {**begun, "status": "in_progress"} if "status" in item else begun
-    inside, kind_of_part = item.get("content", item.get("summary", [])), "content_part"
+    inside: list[Value] = item.get("content") or item.get("summary") or []
+    kind_of_part = "content_part"
     if "summary" in item:
         kind_of_part = "reasoning_summary_part"
     empty = [{**one, "text": ""} for one in inside]
@@ -447,7 +448,7 @@ def responses_stream(said: Sequence[Said], number: int, finish: str | None) -> b
     events = [{"type": f"response.{name}", "response": begun} for name in ("created", "in_progress")]
     events += [event for index, one in enumerate(said) for event in item_events(one, index)]
     events.append({"type": f"response.{whole['status']}", "response": whole})
-    numbered = [{"type": one.pop("type"), "sequence_number": at, **one} for at, one in enumerate(events)]
+    numbered: list[Value] = [{"type": one.pop("type"), "sequence_number": at, **one} for at, one in enumerate(events)]
     return b"".join(b"event: %b\ndata: %b\n\n" % (one["type"].encode(), dumped(one)) for one in numbered)
 
 
@@ -475,7 +476,7 @@ def responses_read(stream: bytes) -> Value:
         if name == "response.output_item.done":
             items[index] = event["item"]
     for index, item in enumerate(items):
-        parts = item.get("content", item.get("summary", [{"text": item.get("arguments")}]))
+        parts: list[Value] = item.get("content") or item.get("summary") or [{"text": item.get("arguments")}]
         assert [part["text"] for part in parts] == [texts[index]]
     final = events[-1][1]["response"]
     assert final["output"] == items

@@ -150,10 +150,10 @@ def test_openai_python_reads_an_answer_with_calls_of_both() -> None:
 
 def test_items_go_back_as_they_were() -> None:
     """What the provider's own tools did too; that is nobody's to call."""
-    search = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"n": 1.0}}
-    shell = {"id": "sh_1", "type": "shell_call", "call_id": "s1", "action": {"commands": ["ls"]}}
-    output = {"id": "so_1", "type": "shell_call_output", "call_id": "s1", "output": []}
-    reasoning = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "xyz"}
+    search: dict[str, Any] = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"n": 1.0}}
+    shell: dict[str, Any] = {"id": "sh_1", "type": "shell_call", "call_id": "s1", "action": {"commands": ["ls"]}}
+    output: dict[str, Any] = {"id": "so_1", "type": "shell_call_output", "call_id": "s1", "output": []}
+    reasoning: dict[str, Any] = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "xyz"}
     items = [reasoning, search, shell, output, item_of(Text("a")), item_of(CALL)]
     answer = INJECTOR.filter(OFFER)
     through(answer, [*(done(index, item) for index, item in enumerate(items)), ended(*items, store=False)])
@@ -187,7 +187,7 @@ def test_other_calls_that_the_agent_has_to_answer(own: dict[str, Any]) -> None:
 @pytest.mark.parametrize("store", [True, False])
 def test_reasoning_that_nobody_keeps_does_not_go_back(store: bool) -> None:
     """An id of what the model's server has not kept is an error there, and so is one that belongs to it."""
-    reasoning = {"id": "rs_1", "type": "reasoning", "summary": []}
+    reasoning: dict[str, Any] = {"id": "rs_1", "type": "reasoning", "summary": []}
     answer = INJECTOR.filter(OFFER)
     items = [reasoning, item_of(CALL)]
     through(answer, [done(0, items[0]), done(1, items[1]), ended(*items, store=store)])
