@@ -194,6 +194,10 @@ async def test_what_is_refused_for_its_head(stage: Stage, method: str, lines: tu
     assert answer.status == status
     assert ("error" in answer.json) is (status != 200)
     assert answer.values(b"allow") == ([b"POST"] if status == 405 else [])
+    record = await stage.record(one.gateway, 1)
+    assert record.status == status
+    assert record.agent_call is not None
+    assert record.agent_call.session == one.agent.sessions.listed()[0].name
 
 
 async def test_a_wrong_token_is_nobodys(stage: Stage) -> None:

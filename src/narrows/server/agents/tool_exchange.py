@@ -116,6 +116,7 @@ class ToolExchange(Exchange):
         if self._agent is None:
             raise NoSuchRoute(f"there is no agent {passage.agent}; the settings' tables [agents.NAME] name them")
         self._session, self._served = self._agent.tool_servers.find(passage.token)
+        self._note(None)
 
     def _refusal(self) -> Reply | None:
         """The answer to what is refused for its head; None where nothing is."""
@@ -145,12 +146,12 @@ class ToolExchange(Exchange):
                 self._call(message)
             case mcp.Cancelled(request):
                 assert self._served is not None
+                self._note("notifications/cancelled")
                 self._served.cancel(request)
-                self._accept("notifications/cancelled")
+                self._accept()
             case mcp.Told():
-                self._accept(None)
+                self._accept()
             case mcp.Refused(answer, is_request):
-                self._note(None)
                 status, outcome = (200, Outcome.ANSWERED) if is_request else (400, Outcome.REFUSED)
                 self._say(Reply(status, _JSON, answer + b"\n"), outcome)
             case _:
@@ -269,9 +270,8 @@ class ToolExchange(Exchange):
         self._note(method)
         self._say(Reply(200, _JSON, answer + b"\n"), Outcome.ANSWERED)
 
-    def _accept(self, method: str | None) -> None:
+    def _accept(self) -> None:
         """There is nothing to answer."""
-        self._note(method)
         self._say(Reply(202, _JSON, b""), Outcome.ANSWERED)
 
     def _say(self, reply: Reply, outcome: Outcome) -> None:
