@@ -46,6 +46,7 @@ from narrows.agents.run import (
     Stopped,
     Tell,
     Ticked,
+    TimeoutFinish,
 )
 from narrows.agents.tools import APPROVAL_TOOL
 from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, GatewayError, ToolCallExpired
@@ -75,6 +76,34 @@ def begun(*events: Event, rules: RunRules = RULES) -> tuple[Run, list[list[Comma
 def told_error(commands: list[Command]) -> GatewayError:
     (error,) = [command.error for command in commands if isinstance(command, Tell)]
     return error
+
+
+CUT_OFF = replace(RULES, timeout_finish=TimeoutFinish.LENGTH)
+
+
+def test_an_answer_whose_time_is_over_may_end_by_its_length() -> None:
+    """Where the settings ask for it; the agent is told to stop, and nobody builds on the turn."""
+    usage = Usage(1, 2)
+    run, told = begun(seen(1.0, "Half"), Ticked(RULES.idle_s + 1), rules=CUT_OFF)
+    assert told[-1] == [CancelBackend(), Complete("Half", Finish.LENGTH, None, False), Release(completed=False)]
+    assert run.state is RunState.EXPIRED
+    _, told = begun(seen(1.0, "Half", usage=usage), Ticked(RULES.total_s), rules=CUT_OFF)
+    assert Complete("Half", Finish.LENGTH, usage, False) in told[-1]
+
+
+@pytest.mark.parametrize("events", [(), (seen(1.0),), (seen(1.0, thoughts=(StepText(1, "Hm", False),)),)])
+def test_one_that_has_said_nothing_is_a_time_out_all_the_same(events: tuple[Event, ...]) -> None:
+    run, told = begun(*events, Ticked(RULES.total_s), rules=CUT_OFF)
+    assert isinstance(told_error(told[-1]), AgentTimeout)
+    assert run.state is RunState.EXPIRED
+
+
+def test_a_run_that_waits_for_tools_is_not_cut_off_by_its_length() -> None:
+    rules = replace(CUT_OFF, tools=frozenset({"f"}))
+    run, _ = begun(seen(1.0, "Half"), Called(2.0, (AgentCall("1", "f", "{}"),)), seen(3.0, "Half"), rules=rules)
+    assert run.rests
+    _, (told,) = played(Ticked(3.0 + RULES.hold_s), rules=rules, run=run)
+    assert isinstance(told_error(told), AgentTimeout)
 
 
 def test_an_answer_in_two_pieces() -> None:

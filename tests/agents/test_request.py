@@ -61,6 +61,19 @@ def test_what_an_agent_cannot_honour_is_refused_by_name(name: str, value: object
 
 
 @pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"tool_choice": "required"}, 'nobody can have an agent call a tool, so `tool_choice` may be "auto" or "none"'),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, 'may be "auto" or "none", where "none"'),
+        ({"n": 2}, "cannot honour `n` but as 1; leave it out"),
+        ({"seed": 1}, "cannot honour `seed`; leave it out"),
+    ],
+)
+def test_a_refusal_says_what_is_possible(fields: dict[str, Any], words: str) -> None:
+    assert words in refused(**fields).message
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [("n", 1), ("temperature", 1), ("tools", []), ("tool_choice", "auto"), ("response_format", {"type": "text"}),
      ("user", "me"), ("metadata", {"a": "b"}), ("seed", None), ("logprobs", False)],

@@ -401,6 +401,37 @@ async def test_time_that_runs_out_in_a_stream_is_an_event_and_no_stop(stage: Sta
     assert one.backend.turns[0].cancelled == 1
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_time_that_runs_out_may_end_an_answer_by_its_length(stage: Stage, stream: bool) -> None:
+    """As the settings ask; its record says that it expired, and the next turn begins anew."""
+    one = await scene(stage, STUCK, growing("More."), idle_timeout_s="0.2s", timeout_finish="length")
+    answer = await ask(stage, one, chat("hi", stream=stream))
+    assert answer.status == 200
+    if stream:
+        *_, last, done = events(answer)
+        assert (last["choices"][0]["finish_reason"], done) == ("length", "[DONE]")
+    else:
+        (choice,) = answer.json["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == ("Half", "length")
+    assert one.backend.turns[0].cancelled == 1
+    record = await stage.record(one.gateway, 0)
+    assert record.agent is not None
+    assert record.agent.run == "expired"
+    again = await ask(stage, one, chat("hi", "Half", "go on"))
+    assert session_of(again)[1] == "retold"
+
+
+async def test_the_field_user_may_name_the_session(stage: Stage) -> None:
+    one = await scene(stage, growing("a"), growing("b"), growing("c"), user_names_session=True)
+    first = await ask(stage, one, chat("hi", user="me"))
+    second = await ask(stage, one, chat("more", user="me"))
+    assert [session_of(answer) for answer in (first, second)] == [("me", "new"), ("me", "reused")]
+    by_head = await ask(stage, one, chat("hi", user="me"), "x-narrows-session: other")
+    assert session_of(by_head)[0] == "other"
+    wrong = await ask(stage, one, chat("hi", user="two words"))
+    assert (wrong.status, wrong.json["error"]["param"]) == (400, "user")
+
+
 async def test_a_client_may_not_ask_for_more_time_than_the_settings_give(stage: Stage) -> None:
     one = await scene(stage, STUCK, total_timeout_s="0.2s")
     answer = await ask(stage, one, chat("hi", timeout=1000))

@@ -3,6 +3,7 @@
 Whatever happens, a run ends in one terminal state, once, and its last command is `Release`; events after that do
 nothing. An end of a run whose agent may be at work cancels the agent, except where the client has left and the rules
 let it go on. A clock that runs out is an error and never an answer: nobody could tell a made-up `stop` from a real one.
+Only where the rules ask for it, an answer of which a part has been said ends by its length, and the run has expired.
 
 A leg that ends with calls releases as well, and then the run rests. A client that leaves meanwhile changes nothing, as
 nobody is expected to be there, and one that has left before can find the calls; where the agent is held up, it is for
@@ -17,7 +18,7 @@ from math import inf
 from typing import assert_never
 
 from narrows.agents.deltas import OnRevision, advance, answer_text
-from narrows.agents.observation import Broken, Finished, Observation, Paused
+from narrows.agents.observation import Broken, Finish, Finished, Observation, Paused
 from narrows.agents.run import (
     TRANSITIONS,
     Admitted,
@@ -50,6 +51,7 @@ from narrows.agents.run import (
     Stopped,
     Tell,
     Ticked,
+    TimeoutFinish,
 )
 from narrows.agents.tools import APPROVAL_TOOL
 from narrows.errors import AgentFailed, AgentTimeout, AgentUnavailable, AgentWaiting, DownstreamError, GatewayError
@@ -258,6 +260,9 @@ def _ticked(run: Run, at_s: float, rules: RunRules) -> Step:
     out = [said for until_s, said in _clocks(run, rules) if at_s >= until_s]
     if not out:
         return run, ()
+    if rules.timeout_finish is TimeoutFinish.LENGTH and run.said and run.state is RunState.IN_PROGRESS:
+        cut_off = Complete(run.said, Finish.LENGTH, run.usage, run.sent.revised, run.reasoned)
+        return _moved(run, RunState.EXPIRED), (CancelBackend(), cut_off, Release(completed=False))
     then = "; it has been told to stop" if run.begun else "; it was given nothing to do"
     return _ended(run, RunState.EXPIRED, AgentTimeout(f"the agent {out[0]}{then}"))
 

@@ -96,7 +96,8 @@ class Message:
 class ChatRequest:
     """A request to an agent. `timeout_s`: the most that this client gives the run, which no standard field says;
     `tools`: those that it offers the agent; `parallel_calls`: whether it takes more than one call at a time;
-    `reasoning`: whether it wants that of the agent's model, which OpenRouter and vLLM have the same field for."""
+    `reasoning`: whether it wants that of the agent's model, which OpenRouter and vLLM have the same field for; `user`:
+    whom it says it is for."""
 
     model: str
     messages: tuple[Message, ...]
@@ -108,6 +109,7 @@ class ChatRequest:
     tools: tuple[ClientTool, ...] = ()
     parallel_calls: bool = True
     reasoning: bool = False
+    user: str = ""
 
 
 def model_of(body: bytes) -> str:
@@ -135,9 +137,7 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
     tools = read_tools(body, asked)
     unknown = tuple(name for name, value in asked.items() if not _is_honoured(name, value))
     if unknown and not lenient:
-        raise UnsupportedParameter(
-            f"an agent cannot honour `{unknown[0]}`; leave it out, or set `lenient` for this agent", param=unknown[0]
-        )
+        raise _refusal(unknown[0])
     options = asked.get("stream_options")
     return ChatRequest(
         model=str(asked.get("model", "")),
@@ -150,11 +150,20 @@ def read_request(body: bytes, *, lenient: bool = False) -> ChatRequest:
         tools=tools,
         parallel_calls=asked.get("parallel_tool_calls") is not False,
         reasoning=asked.get("include_reasoning") is True,
+        user=str(asked.get("user", "")),
     )
 
 
 def _is_honoured(name: str, value: object) -> bool:
     return name in _READ or name in _SAYS_NOTHING or value in _HOLDS.get(name, ())
+
+
+def _refusal(name: str) -> UnsupportedParameter:
+    held = " or ".join(msgspec.json.encode(value).decode() for value in _HOLDS.get(name, ()))
+    said = f"an agent cannot honour `{name}`" + (f" but as {held}" if held else "")
+    if name == "tool_choice":
+        said = f'nobody can have an agent call a tool, so `tool_choice` may be {held}, where "none" offers no tools'
+    return UnsupportedParameter(f"{said}; leave it out, or set `lenient` for this agent", param=name)
 
 
 def _number(asked: Mapping[str, Any], name: str) -> float | None:

@@ -62,6 +62,13 @@ class OnWaiting(StrEnum):
     ERROR = "error"
 
 
+class TimeoutFinish(StrEnum):
+    """What an answer ends with whose time is over when a part of it has been said."""
+
+    ERROR = "error"
+    LENGTH = "length"
+
+
 @dataclass(frozen=True, slots=True)
 class RunRules:
     """What a run depends on beside its events. The clocks: until there is a place, until the agent has begun, without a
@@ -84,6 +91,7 @@ class RunRules:
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
+    timeout_finish: TimeoutFinish = TimeoutFinish.ERROR
     tools: frozenset[str] = frozenset()
     parallel_calls: bool = True
     reasoning: bool = False

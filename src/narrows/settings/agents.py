@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.agents.deltas import OnRevision
-from narrows.agents.run import OnWaiting
+from narrows.agents.run import OnWaiting, TimeoutFinish
 from narrows.core.units import parse_duration_s
 from narrows.settings.agent_kinds import check_heeded
 from narrows.settings.agent_process import check_process, handed_on, read_cwd, read_env
@@ -114,6 +114,8 @@ class AgentSettings:
     grace_s: float = 60.0
     on_waiting: OnWaiting = OnWaiting.DENY
     on_revision: OnRevision = OnRevision.APPEND
+    timeout_finish: TimeoutFinish = TimeoutFinish.ERROR
+    user_names_session: bool = False
     first_event_timeout_s: float = 120.0
     idle_timeout_s: float = 120.0
     tool_idle_timeout_s: float = 600.0
@@ -315,6 +317,8 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "on_disconnect": _one_of(DisconnectPolicy),
     "on_waiting": _one_of(OnWaiting),
     "on_revision": _one_of(OnRevision),
+    "timeout_finish": _one_of(TimeoutFinish),
+    "user_names_session": _switch,
     "max_sessions": _count,
     "max_runs": _count,
     "max_queued": _queue,

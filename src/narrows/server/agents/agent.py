@@ -153,4 +153,5 @@ class Agent:
             on_disconnect=on_disconnect,
             on_waiting=chosen.on_waiting,
             on_revision=chosen.on_revision,
+            timeout_finish=chosen.timeout_finish,
         )

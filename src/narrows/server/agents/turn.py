@@ -345,9 +345,11 @@ def read_ask(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> 
     Raises:
         MalformedRequest: that cannot be.
     """
-    named = field(asking.head.fields, SESSION_FIELD) or b""
+    named, said_by = field(asking.head.fields, SESSION_FIELD) or b"", SESSION_FIELD.decode()
+    if not named and agent.settings.user_names_session:
+        named, said_by = request.user.encode(errors="replace"), "user"
     if named and not _NAME.fullmatch(named):
-        raise MalformedRequest("x-narrows-session needs 1 to 128 visible ASCII characters", param="x-narrows-session")
+        raise MalformedRequest(f"{said_by} needs 1 to 128 visible ASCII characters", param=said_by)
     name = agent.settings.name
     tools = tools_digest(request.tools)
     digests = prefix_digests(owner, name, request.model, request.messages, tools)
