@@ -14,7 +14,7 @@ from narrows.inject.types import Broken, Dropped, Offer, Passed, Withheld
 from narrows.wire.registry import wire_named
 from tests.conftest import CORPUS
 from tests.corpus.test_streams import cuts_of, named
-from tests.inject.answers import observed, through
+from tests.inject.answers import observed, parsed_response, through
 
 WIRES = {"chat": "openai_chat", "anthropic": "anthropic", "gemini": "gemini", "responses": "openai_responses"}
 FILES = sorted(path for folder in WIRES for path in (CORPUS / "streams" / folder).glob("*/*.sse"))
@@ -110,3 +110,9 @@ def test_a_recorded_run_is_one_answer(path: Path) -> None:
     outputs = [turn.usage.output_tokens or 0 for turn in turns[: last + 1] if turn.usage is not None]
     assert usage.output_tokens == sum(outputs)
     assert choice.role in ("assistant", "model")
+    if name == "openai_responses":
+        response = parsed_response(joined)
+        assert response.output_text == choice.text
+        assert [item.name for item in response.output if item.type == "function_call"] == [
+            call.name for call in choice.tool_calls
+        ]

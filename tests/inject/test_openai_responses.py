@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from openai import omit
-from openai._models import construct_type
-from openai.lib.streaming.responses._responses import ResponseStreamState
-from openai.types.responses import ParsedResponse, ResponseStreamEvent
 
 from narrows.agents.observation import AgentCall
 from narrows.agents.tools import CallOutput, ClientTool
 from narrows.core.edits import apply_edits
 from narrows.inject.types import Broken, Dropped, Exchange, Inserted, NotInserted, Obstacle, Passed, Withheld
-from tests.inject.answers import through
+from tests.inject.answers import parsed_response, through
 from tests.inject.cases import RESPONSES, Called, Said, Text, Thought, dumped, events_of, item_of
 
 INJECTOR = RESPONSES.injector
@@ -110,15 +106,6 @@ def ended(*items: dict[str, Any], kind: str = "completed", **fields: Any) -> byt
     return event(kind, response=whole)
 
 
-def parsed(stream: bytes) -> ParsedResponse[Any]:
-    """What openai-python makes of a stream."""
-    state: ResponseStreamState[Any] = ResponseStreamState(input_tools=omit, text_format=omit)
-    for _, data in events_of(stream):
-        state.handle_event(cast(Any, construct_type(type_=ResponseStreamEvent, value=json.loads(data))))
-    assert state._completed_response is not None
-    return state._completed_response
-
-
 def test_openai_python_reads_answers_that_were_joined() -> None:
     """It refuses a stream in which a response changes its id, or an item's place is taken twice."""
     answer = INJECTOR.filter(OFFER)
@@ -128,7 +115,7 @@ def test_openai_python_reads_answers_that_were_joined() -> None:
     answer.go_on()
     shown += through(answer, [RESPONSES.stream([Thought("ah", "s2"), Text("Cold."), Called("own", {}, "c3")], 3, None)])
     assert answer.outcome == Passed()
-    response = parsed(shown)
+    response = parsed_response(shown)
     assert (response.id, response.output_text, response.status) == ("resp_1", "Let me see.Cold.", "completed")
     assert [item.type for item in response.output] == [
         "reasoning", "message", "reasoning", "message", "function_call"
@@ -144,7 +131,7 @@ def test_openai_python_reads_an_answer_with_calls_of_both() -> None:
     shown = through(answer, [RESPONSES.stream(said, 1, None)]) + answer.release()
     assert isinstance(answer.outcome, Withheld)
     assert (answer.outcome.mixed, answer.outcome.leading) == (True, 1)
-    response = parsed(shown)
+    response = parsed_response(shown)
     assert [item.type for item in response.output] == ["message", "function_call"]
 
 
