@@ -40,7 +40,7 @@ BOTH = pytest.mark.parametrize("streams", [True, False], ids=["streaming", "poll
 
 def backend_of(url: str, credentials: Credentials | None = None, model: str = "") -> A2ABackend:
     auth = TokenAuth(credentials or NoToken(), "Authorization")
-    return A2ABackend(sdk_client(url, None, auth, connect_timeout_s=5, max_connections=8), A2AOptions(url, model))
+    return A2ABackend(sdk_client(url, None, auth, connect_timeout_s=60, max_connections=8), A2AOptions(url, model))
 
 
 class Peer:

@@ -42,7 +42,7 @@ async def test_a_file_without_a_token_says_so_and_not_what_it_holds(tmp_path: Pa
         await FileToken(str(tmp_path / "absent")).token()
 
 
-def command(code: str, timeout_s: float = 10.0) -> CommandToken:
+def command(code: str, timeout_s: float = 60.0) -> CommandToken:
     return CommandToken([sys.executable, "-c", code], timeout_s)
 
 
@@ -67,7 +67,7 @@ async def test_a_command_is_run_once_and_again_where_its_token_is_refused(tmp_pa
 )
 async def test_a_command_that_gives_no_token_says_so_and_not_what_it_wrote(code: str, said: str) -> None:
     with pytest.raises(AgentCredentials, match=said) as caught:
-        await command(code, 0.5 if "within" in said else 10.0).token()
+        await command(code, 0.5 if "within" in said else 60.0).token()
     assert "secret" not in caught.value.message
     assert "two" not in caught.value.message
 

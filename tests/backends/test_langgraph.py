@@ -39,7 +39,7 @@ OFFERED = (WEATHER,)
 def backend_of(url: str, credentials: Credentials | None = None, **options: Any) -> LangGraphBackend:
     auth = TokenAuth(credentials or NoToken(), "x-api-key")
     return LangGraphBackend(
-        sdk_client(url, None, auth, connect_timeout_s=5, max_connections=8), LangGraphOptions(**options)
+        sdk_client(url, None, auth, connect_timeout_s=60, max_connections=8), LangGraphOptions(**options)
     )
 
 

@@ -18,7 +18,7 @@ def client_of(
     url: str, credentials: Credentials | None = None, named: str = "x-key", tls: ssl.SSLContext | None = None
 ) -> httpx.AsyncClient:
     auth = TokenAuth(credentials or NoToken(), named)
-    return sdk_client(url, tls, auth, connect_timeout_s=5, max_connections=2)
+    return sdk_client(url, tls, auth, connect_timeout_s=60, max_connections=2)
 
 
 async def test_paths_are_those_below_the_url_and_nothing_comes_from_the_environment(

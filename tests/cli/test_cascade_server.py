@@ -70,7 +70,7 @@ async def test_pictures_go_to_the_model_and_are_part_of_the_message(scripted_ups
         assert (status, again["duplicate"]) == (200, True)
         status, other = await called(server.port, "SendUserCascadeMessage", {**said, "media": []})
         assert (status, other["code"]) == (400, "invalid_argument")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not scripted_upstream.requests:
                 await asyncio.sleep(0.01)
     (message,) = scripted_upstream.requests[0].json["messages"]

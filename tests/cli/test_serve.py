@@ -38,7 +38,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/slow":
             self.server.asked.set()  # type: ignore[attr-defined] # set where the server is made
-            self.server.go_on.wait(30)  # type: ignore[attr-defined] # likewise
+            self.server.go_on.wait(60)  # type: ignore[attr-defined] # likewise
         body = self.path.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -81,7 +81,7 @@ def url(server: http.server.ThreadingHTTPServer) -> str:
 
 
 def get(port: int, path: str) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path)
     body = connection.getresponse().read()
     connection.close()
@@ -93,7 +93,7 @@ def test_it_serves_and_a_signal_ends_it(upstream: http.server.ThreadingHTTPServe
     with running("--upstream", url(upstream)) as (process, port):
         assert get(port, "/v1/models") == b"/v1/models"
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_an_exchange_in_flight_ends_before_the_process(upstream: http.server.ThreadingHTTPServer) -> None:
@@ -101,25 +101,25 @@ def test_an_exchange_in_flight_ends_before_the_process(upstream: http.server.Thr
         answers: list[bytes] = []
         asking = threading.Thread(target=lambda: answers.append(get(port, "/slow")))
         asking.start()
-        assert upstream.asked.wait(30)  # type: ignore[attr-defined] # set by the fixture
+        assert upstream.asked.wait(60)  # type: ignore[attr-defined] # set by the fixture
         process.send_signal(signal.SIGTERM)
         upstream.go_on.set()  # type: ignore[attr-defined] # set by the fixture
-        asking.join(30)
+        asking.join(60)
         assert answers == [b"/slow"]
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_second_signal_ends_it_at_once(upstream: http.server.ThreadingHTTPServer) -> None:
     with running("--upstream", url(upstream)) as (process, port):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/slow")
-        assert upstream.asked.wait(30)  # type: ignore[attr-defined] # set by the fixture
+        assert upstream.asked.wait(60)  # type: ignore[attr-defined] # set by the fixture
         assert process.stderr is not None
         process.send_signal(signal.SIGTERM)
         while '"stopping"' not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
         connection.close()
 
 

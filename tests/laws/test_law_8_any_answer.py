@@ -98,4 +98,6 @@ class SlowObserver(FaultyObserver):
     """Takes longer for a batch than the event loop can be held."""
 
     def receive_data(self, data: bytes) -> None:
-        time.sleep(0.3)
+        until_s = time.thread_time() + 0.3
+        while time.thread_time() < until_s:
+            pass

@@ -219,8 +219,7 @@ async def test_bodies_held_by_all_requests_have_one_budget(stage: Stage) -> None
     gateway = await stage.gateway(max_body_bytes=1000, max_buffered_bytes=1500)
     first, second, third = [await stage.client(gateway) for _ in range(3)]
     await first.send(request("POST", CHAT, "Content-Length: 1000") + b"x" * 900)
-    await asyncio.sleep(0.05)
-    assert gateway.gateway.budget.held == 900
+    await stage.until(lambda: gateway.gateway.budget.held == 900)
     await second.send(request("POST", CHAT, "Content-Length: 700"))
     answer = await second.answer()
     assert (answer.status, answer.error_code, answer.values(b"retry-after")) == (503, "overloaded", [b"1"])

@@ -38,7 +38,7 @@ class Ended:
 
 
 def pool_for(upstream: ScriptedUpstream) -> Pool:
-    return Pool(parse_target(upstream.url), None, 5)
+    return Pool(parse_target(upstream.url), None, 60)
 
 
 async def used(pool: Pool) -> Connection:
@@ -78,7 +78,9 @@ async def test_what_the_upstream_closed_is_not_taken(scripted_upstream: Scripted
     pool.give_back(await used(pool), 0)
     gate.set()
     await scripted_upstream.all_closed()
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while pool._idle[0].alive:
+            await asyncio.sleep(0.005)
     assert pool.take() is None
 
 
@@ -123,7 +125,7 @@ async def test_a_closed_pool_keeps_nothing(scripted_upstream: ScriptedUpstream) 
     ],
 )
 async def test_what_cannot_be_reached_is_named(url: str, remedy: str) -> None:
-    pool = Pool(parse_target(url), None, 20)
+    pool = Pool(parse_target(url), None, 300)  # a resolver that reaches nobody takes its time
     with pytest.raises(UpstreamUnreachable, match=f"{parse_target(url).host}.*; .*{remedy}"):
         await pool.connect()
     assert pool.opened == 0

@@ -25,7 +25,7 @@ SECRET = "p%40ss"
 PLAIN = base64.b64encode(b"user:p@ss")
 
 
-def pool_through(proxy: ConnectProxy, url: str, bundle: str = "", timeout_s: float = 5) -> Pool:
+def pool_through(proxy: ConnectProxy, url: str, bundle: str = "", timeout_s: float = 60) -> Pool:
     target = parse_target(url)
     found = proxy_for(target, proxy.url, "")
     return Pool(asked_through(target, found), client_context(bundle) if target.tls else None, timeout_s, found)
