@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from narrows.agents.run import TRANSITIONS, RunState
 from narrows.cli.words import why_kept, why_untouched
 from narrows.compressors.types import Reason
 from narrows.settings import SETTINGS, Group, Setting
@@ -85,6 +86,13 @@ def event_fields(event: type, prefix: str = "") -> Iterator[tuple[str, str, str]
             yield from event_fields(part.cls, f"{prefix}{one.encode_name}.")
 
 
+def run_states() -> str:
+    """How a run of an agent goes from state to state."""
+    steps = [(state, after) for state in RunState for after in RunState if after in TRANSITIONS[state]]
+    lines = [f"    {state} --> {after}" for state, after in steps]
+    return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {RunState.QUEUED}", *lines, "```"])
+
+
 def type_parts(one: msgspec.inspect.Type) -> tuple[msgspec.inspect.Type, ...]:
     """The members of a union, or the type itself."""
     return one.types if isinstance(one, msgspec.inspect.UnionType) else (one,)
@@ -96,6 +104,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "refusals": refusals,
     "metrics": metrics,
     "events": events,
+    "run states": run_states,
 }
 
 
