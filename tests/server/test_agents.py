@@ -18,6 +18,7 @@ from narrows.records.types import Outcome
 from narrows.server.agents import answering
 from narrows.settings import GatewayKey
 from narrows.settings.keys import key_digest
+from narrows.telemetry.events import AgentRunMoved, LoggedEvent
 from tests.agent_stage import STUCK, Json, Scene, chat, growing, scene
 from tests.raw_client import Answered, RawClient, request
 from tests.scripted_upstream import whole
@@ -419,6 +420,24 @@ async def test_time_that_runs_out_may_end_an_answer_by_its_length(stage: Stage, 
     assert record.agent.run == "expired"
     again = await ask(stage, one, chat("hi", "Half", "go on"))
     assert session_of(again)[1] == "retold"
+
+
+async def test_each_step_of_a_run_is_told_with_its_name_and_its_sessions(stage: Stage) -> None:
+    one = await scene(stage, growing("a"), [Observation("")])
+    told: list[LoggedEvent] = []
+    one.agent.log = told.append
+    answer = await ask(stage, one, chat("hi"))
+    run = answer.values(b"x-narrows-request-id")[0].decode()
+    names = {"agent": "coder", "run": run, "session": session_of(answer)[0]}
+    assert told == [
+        AgentRunMoved(**names, before="queued", state="in_progress"),
+        AgentRunMoved(**names, before="in_progress", state="completed"),
+    ]
+    await ask(stage, one, chat("hi", timeout=0.2))
+    assert [(event.before, event.state) for event in told[2:] if isinstance(event, AgentRunMoved)] == [
+        ("queued", "in_progress"),
+        ("in_progress", "expired"),
+    ]
 
 
 async def test_the_field_user_may_name_the_session(stage: Stage) -> None:

@@ -20,6 +20,7 @@ from narrows.server.agents.building import served
 from narrows.server.agents.passage import Passage
 from narrows.server.agents.plane import AgentPlane
 from narrows.server.agents.session_store import SessionStore
+from narrows.telemetry.events import AgentRunMoved, LoggedEvent
 from tests.agent_stage import Json, Scene, chat, growing, scene
 from tests.raw_client import Answered, request
 from tests.server.test_agents import PATH, ask, events, session_of, text_of, until
@@ -361,9 +362,14 @@ async def test_a_client_that_goes_on_without_the_agent_holds_it_up_no_longer(sta
 
 async def test_an_agent_that_breaks_off_its_request_ends_the_run(stage: Stage) -> None:
     one = await held_scene(stage, [looks("a")], [looks("b")])
+    told: list[LoggedEvent] = []
+    one.agent.log = told.append
     first, held = await first_leg(stage, one, turn("hi"), CALL)
     assert one.plane.gave_up("coder", one.agent.sessions.listed()[0].id, AgentFailed("it waited 60 s"))
     assert held.error.message == "it waited 60 s"
+    moved = [(event.before, event.state) for event in told if isinstance(event, AgentRunMoved)]
+    assert moved == [("queued", "in_progress"), ("in_progress", "requires_action"), ("requires_action", "failed")]
+    assert len({event.run for event in told if isinstance(event, AgentRunMoved)}) == 1
     answer = await ask(stage, one, with_outputs(turn("hi"), first, "cold"))
     assert answer.error_code == "tool_call_expired"
     asking = asyncio.create_task(ask(stage, one, turn("hello")))

@@ -137,6 +137,16 @@ class AgentProcessEnded(LoggedEvent, frozen=True, kw_only=True, omit_defaults=Tr
     last_lines: Annotated[tuple[str, ...], _is("the last lines of its standard error, each cut to 400 characters")] = ()
 
 
+class AgentRunMoved(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, tag="agent_run_moved"):
+    """A run of an agent has gone from one state to another."""
+
+    agent: Annotated[str, _is("the agent, as the settings name it")]
+    run: Annotated[str, _is("the id of the request that the run began with, or went on with after a rest")]
+    session: Annotated[str, _is("the session's name")]
+    before: Annotated[str, _is("the state that it has left")]
+    state: Annotated[str, _is("the state that it is in")]
+
+
 AFRESH = "start a new conversation, or send `x-narrows-policy: off` with every request of this one"
 """What helps where a prefix was refused."""
 
@@ -169,6 +179,7 @@ EVENTS: tuple[EventRow, ...] = (
     EventRow(PlanningWorkerLost, LogLevel.WARNING),
     EventRow(PrefixRefused, LogLevel.WARNING),
     EventRow(AgentProcessEnded, LogLevel.ERROR),
+    EventRow(AgentRunMoved, LogLevel.DEBUG),
     EventRow(InternalError, LogLevel.ERROR),
 )
 """Every event; an exchange that was refused, cancelled or truncated is a warning."""

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from narrows.agents.request import ChatRequest
-from narrows.agents.run import OnDisconnect, OnWaiting, RunRules
+from narrows.agents.run import OnDisconnect, OnWaiting, RunRules, RunState
 from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
 from narrows.agents.tools import APPROVAL_TOOL, ClientTool, ToolPath
 from narrows.backends.types import Backend, ToolServer
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
-from narrows.server.agents.parking import Parking
+from narrows.server.agents.parking import Parked, Parking
 from narrows.server.agents.repeats import LeftRequests
 from narrows.server.agents.tool_servers import ToolServers
 from narrows.server.agents.unread import Unread
 from narrows.settings import AgentSettings, ToolPolicy
 from narrows.settings.agents import DisconnectPolicy
+from narrows.telemetry.events import AgentRunMoved, LoggedEvent
 
 POLLS_S = (0.1, 0.4)
 """From how long to how long between two looks at an agent."""
@@ -27,10 +28,15 @@ WOKEN_POLLS_S = (0.06, 2.0)
 """The same for one whose model calls pass here, as they ask for a look themselves."""
 
 
+def _to_nobody(event: LoggedEvent) -> None:
+    """Where nobody has given a log."""
+
+
 @dataclass(slots=True)
 class Agent:
     """An agent as it is served. `queued`: runs that wait for a place; `parking`: runs that are held up until their
-    clients come back; `traffic`: its own model calls; `tool_servers`: the MCP servers that its sessions have."""
+    clients come back; `traffic`: its own model calls; `tool_servers`: the MCP servers that its sessions have; `log` is
+    told what its runs do."""
 
     settings: AgentSettings
     backend: Backend
@@ -41,12 +47,21 @@ class Agent:
     left: LeftRequests = field(default_factory=LeftRequests)
     unread: Unread = field(default_factory=Unread)
     traffic: AgentTraffic = field(init=False)
+    log: Callable[[LoggedEvent], None] = field(default=_to_nobody)
     tool_servers: ToolServers = field(init=False)
 
     def __post_init__(self) -> None:
         self.traffic = AgentTraffic(self.settings, self.sessions.listed())
         self.tool_servers = ToolServers(self.settings.name)
-        self.parking = Parking(self.settings.max_sessions, self.sessions, self.traffic.run_ends)
+        self.parking = Parking(self.settings.max_sessions, self.sessions, self._parked_ended)
+
+    def _parked_ended(self, parked: Parked, before: RunState) -> None:
+        self.traffic.run_ends(parked.session)
+        self.moved(parked.traffic.name, parked.session, before, parked.run.state)
+
+    def moved(self, run: str, session: Session, before: RunState, state: RunState) -> None:
+        """A run of this name has gone from one state to another."""
+        self.log(AgentRunMoved(agent=self.settings.name, run=run, session=session.name, before=before, state=state))
 
     @property
     def tool_path(self) -> ToolPath | None:

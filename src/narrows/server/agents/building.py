@@ -63,6 +63,8 @@ def agent_plane(
         way = _Way(Pool(target, tls, connect_timeout_s), tls, connect_timeout_s)
         pools.append(way.pool)
         agents.append(served(one, _made(one, partial(_MAKERS[one.kind], one, way)), store))
+    for agent in agents:
+        agent.log = log
     return AgentPlane(agents, pools, fault, store)
 
 

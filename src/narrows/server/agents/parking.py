@@ -17,7 +17,7 @@ from time import time
 from narrows.agents import machine
 from narrows.agents.calls import PendingCall
 from narrows.agents.observation import AgentCall
-from narrows.agents.run import CancelBackend, Event, GaveUp, Run, RunRules, Stopped, Tell, Ticked
+from narrows.agents.run import CancelBackend, Event, GaveUp, Run, RunRules, RunState, Stopped, Tell, Ticked
 from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
 from narrows.agents.tools import CallOutput, ClientTool
@@ -58,10 +58,10 @@ class Parked:
 
 
 class Parking:
-    """All such runs of an agent, at most `limit`, by the ids of their sessions. `ended` is told of the session of each
-    that ends here."""
+    """All such runs of an agent, at most `limit`, by the ids of their sessions. `ended` is told of each that ends here,
+    and in which state it was before."""
 
-    def __init__(self, limit: int, sessions: Sessions, ended: Callable[[Session], None]) -> None:
+    def __init__(self, limit: int, sessions: Sessions, ended: Callable[[Parked, RunState], None]) -> None:
         self._limit = limit
         self._sessions = sessions
         self._ended = ended
@@ -131,13 +131,14 @@ class Parking:
 
     def _end(self, parked: Parked, event: Event) -> None:
         """End a run at once; what its agent has to be told is told after that."""
+        before = parked.run.state
         parked.run, commands = machine.handle(parked.run, event, parked.rules)
         if not parked.run.over:
             self._watch(parked)
             return
         self.take(parked.session)
         self._sessions.expire(parked.session, time())
-        self._ended(parked.session)
+        self._ended(parked, before)
         cancels = any(isinstance(command, CancelBackend) for command in commands)
         told = [command.error for command in commands if isinstance(command, Tell)]
         ended = told[0] if told else AgentUnavailable("the run is over")

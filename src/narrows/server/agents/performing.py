@@ -42,6 +42,7 @@ from narrows.agents.run import (
     Resumed,
     Run,
     RunRules,
+    RunState,
     Stirred,
     Stopped,
     Tell,
@@ -80,7 +81,8 @@ class Reader(Protocol):
 class Part:
     """What a leg is made of beside its rules. `begin` gives the agent its message, or what it waits for; `release` lets
     go of the session, with what the client has been told as the answer, and gives the calls that wait now; `streams`:
-    it is told piece by piece; `traffic`: the agent's model calls; `consult` has the client asked about a step."""
+    it is told piece by piece; `traffic`: the agent's model calls; `consult` has the client asked about a step;
+    `moved` is told from which state to which the run goes."""
 
     places: asyncio.Semaphore
     begin: Callable[[], Awaitable[backends.Turn]]
@@ -89,6 +91,7 @@ class Part:
     streams: bool
     traffic: RunTraffic
     consult: Callable[[backends.Turn, int], None]
+    moved: Callable[[RunState, RunState], None]
 
 
 class Performance:
@@ -232,7 +235,10 @@ class Performance:
     # Commands
 
     async def _handle(self, event: Event) -> None:
+        before = self.run.state
         self.run, commands = machine.handle(self.run, event, self.rules)
+        if self.run.state is not before:
+            self._part.moved(before, self.run.state)
         if self.run.leg_over:
             await self._drop_work()
         elif isinstance(event, ReaderLeft | ReaderAsked) and self._work is None:  # take up again what was broken off

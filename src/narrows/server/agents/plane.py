@@ -114,6 +114,7 @@ class AgentPlane:
                 request.stream,
                 turn.traffic,
                 turn.consult,
+                turn.moved,
             ),
             agent.rules(request, turn.tools, named=lease.session.named),
             reader,

@@ -115,6 +115,10 @@ class AgentTurn:
         """The client is asked about a step that waits for a person."""
         self.called(asking_a_person(turn, step))
 
+    def moved(self, before: RunState, state: RunState) -> None:
+        """The run goes from one state to another."""
+        self._agent.moved(self.traffic.name, self._lease.session, before, state)
+
     def left(self, ask: Ask) -> None:
         """Its client has left."""
         self._left = digest_of(ask)
