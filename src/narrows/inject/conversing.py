@@ -34,6 +34,14 @@ def _is_string(body: bytes, place: items.Place) -> bool:
     return body[place[0]] == b'"'[0]
 
 
+def _is_member(body: bytes, first: int) -> bool:
+    """Whether the value that starts there is a member's, and no element."""
+    at = first - 1
+    while at > 0 and body[at] in b" \t\r\n":
+        at -= 1
+    return body[at] == b":"[0]
+
+
 def _users(text: bytes) -> bytes:
     """The user's message that a bare string is."""
     return object_of([("role", b'"user"'), ("content", text)])
@@ -44,7 +52,7 @@ def chain(body: bytes, messages: Iterable[items.Place]) -> list[bytes]:
     found = [b""]
     for first, last in messages:
         message = body[first:last]
-        if message[:1] == b'"' and body[:first].rstrip()[-1:] == b":":
+        if message[:1] == b'"' and _is_member(body, first):
             message = _users(message)
         found.append(blake3(found[-1] + _canonical(message)).digest())
     return found

@@ -128,13 +128,15 @@ def texts_of(body: bytes, content: Place | None) -> list[tuple[Place, str]]:
     """The texts of a message, each with the place of its string: its content, or those of its parts."""
     if content is None or body[content[0]] == b'"'[0]:
         return [] if content is None else [(content, text_of(literal_at(body, content)) or "")]
-    found = []
-    for place in elements_at(body, content):
-        part = object_at(body, place, None)
-        literal = part.get(_TEXTS.get(text_at(body, part.get("type")) or "", ""))
-        if literal is not None and body[literal[0]] == b'"'[0]:
-            found.append((literal, text_of(literal_at(body, literal)) or ""))
-    return found
+    literals = [literal_of(body, place) for place in elements_at(body, content)]
+    return [(one, text_of(literal_at(body, one)) or "") for one in literals if one is not None]
+
+
+def literal_of(body: bytes, part: Place) -> Place | None:
+    """The place of a part's text; None where it has none."""
+    fields = object_at(body, part, None)
+    literal = fields.get(_TEXTS.get(text_at(body, fields.get("type")) or "", ""))
+    return literal if literal is not None and body[literal[0]] == b'"'[0] else None
 
 
 def without_id(raw: bytes) -> bytes:

@@ -15,8 +15,8 @@ from msgspec import Struct
 from narrows.agents.tools import CallOutput
 from narrows.core.edits import Edit, Span
 from narrows.inject.literals import offset_of
-from narrows.inject.openai_responses.items import Item, Mark, mark_of, texts_of, without_id
-from narrows.inject.places import document_of, elements_at, object_of, text_literal
+from narrows.inject.openai_responses.items import Item, Mark, literal_of, mark_of, without_id
+from narrows.inject.places import document_of, elements_at, object_of, text_literal, text_of
 from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
 from narrows.inject.types import Exchange
 from narrows.wire.items import Place, literal_at, text_at
@@ -88,13 +88,13 @@ def _pieces(answered: Answered) -> list[_Piece]:
 
 def _texts(body: bytes, number: int, content: Place | None, identity: str) -> list[_Piece]:
     """The texts of a message; a part that is none stands alone."""
-    literals = dict(texts_of(body, content))
-    if content is not None and content in literals:
-        return [_Piece(number, Mark("text", identity, literals[content]), literal=content)]
+    if content is not None and body[content[0]] == b'"'[0]:
+        return [_Piece(number, Mark("text", identity, text_of(literal_at(body, content)) or ""), literal=content)]
     found = []
     for place in elements_at(body, content):
-        literal = next((one for one in literals if place[0] < one[0] < place[1]), None)
-        mark = Mark("part", "", "") if literal is None else Mark("text", identity, literals[literal])
+        literal = literal_of(body, place)
+        text = None if literal is None else text_of(literal_at(body, literal)) or ""
+        mark = Mark("part", "", "") if text is None else Mark("text", identity, text)
         found.append(_Piece(number, mark, part=place, literal=literal))
     return found
 
