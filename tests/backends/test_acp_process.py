@@ -13,11 +13,12 @@ from tests.backends.acp_peer import runs
 STUBBORN = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, 1); time.sleep(600)"])
-print(os.getpid(), child.pid, flush=True)
+deaf = [sys.executable, "-c", "import signal, time; signal.signal(15, 1); time.sleep(600)"]
+child, apart = subprocess.Popen(deaf), subprocess.Popen(deaf, start_new_session=True)
+print(os.getpid(), child.pid, apart.pid, flush=True)
 time.sleep(600)
 """
-"""It and its child care for no signal that can be ignored, and read nothing."""
+"""It and its children, of which one has a session of its own, care for no signal that can be ignored."""
 
 STARTER = """
 import asyncio, sys
@@ -58,7 +59,7 @@ async def test_none_outlives_a_gateway_that_was_killed() -> None:
     )
     assert starter.stdout is not None
     pids = [int(pid) for pid in (await starter.stdout.readline()).split()]
-    assert len(pids) == 2
+    assert len(pids) == 3
     assert all(map(runs, pids))
     starter.kill()
     await starter.wait()
