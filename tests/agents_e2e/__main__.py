@@ -9,11 +9,13 @@ reason`; any failure ends it with status 1. Arguments pick agents and scenarios 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tempfile
 import traceback
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from tests.agents_e2e.environments import NotInstalledError
 from tests.agents_e2e.model import Model
@@ -47,10 +49,10 @@ async def tried(kind: Kind, scenarios: list[Scenario] | tuple[Scenario, ...]) ->
     with tempfile.TemporaryDirectory(prefix="narrows-agent-") as place:
         folder = Path(place)
         config = folder / "narrows.toml"
-        agent = {"kind": kind.kind, "url": f"http://127.0.0.1:{own_port}", "correlation": kind.correlation}
-        agent["tools"] = kind.tools
+        agent: dict[str, Any] = {"kind": kind.kind, "correlation": kind.correlation, "tools": kind.tools}
+        agent |= {"url": f"http://127.0.0.1:{own_port}"} if kind.settings is None else kind.settings(folder)
         lines = [f'agent_sessions_file = "{folder / "sessions.db"}"', "[agents.coder]"]
-        config.write_text("\n".join([*lines, *(f'{name} = "{value}"' for name, value in agent.items())]))
+        config.write_text("\n".join([*lines, *(f"{name} = {toml(value)}" for name, value in agent.items())]))
         model_url = f"http://127.0.0.1:{port}{kind.model_path}"
         async with ScriptedUpstream() as upstream, AsyncExitStack() as running:
 
@@ -84,6 +86,13 @@ async def played(setting: Setting, scenario: Scenario) -> bool:
     else:
         tell(f"PASS {name}")
     return True
+
+
+def toml(value: Any) -> str:
+    """A value of a setting."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {json.dumps(one)}" for name, one in value.items()) + "}"
+    return json.dumps(value)
 
 
 def tell(line: str) -> None:

@@ -26,6 +26,7 @@ from acp.schema import (
     LoadSessionResponse,
     McpCapabilities,
     NewSessionResponse,
+    PromptCapabilities,
     PromptResponse,
     Usage,
 )
@@ -60,8 +61,8 @@ class Session:
     async def say(self, text: str) -> None:
         await self.tell(update_agent_message_text(text))
 
-    async def answer(self, text: str) -> PromptResponse:
-        self.messages.append({"role": "user", "content": text})
+    async def answer(self, told: Any) -> PromptResponse:
+        self.messages.append({"role": "user", "content": told})
         async with self.tools() as tools:
             figures = [0, 0]
             while calls := await self.ask_model([tool for tool, _ in tools.values()], figures):
@@ -144,7 +145,11 @@ class SampleAgent:
     async def initialize(self, protocol_version: int, **_: Any) -> InitializeResponse:
         return InitializeResponse(
             protocol_version=protocol_version,
-            agent_capabilities=AgentCapabilities(load_session=True, mcp_capabilities=McpCapabilities(http=True)),
+            agent_capabilities=AgentCapabilities(
+                load_session=True,
+                prompt_capabilities=PromptCapabilities(image=True),
+                mcp_capabilities=McpCapabilities(http=True),
+            ),
         )
 
     async def new_session(self, cwd: str, mcp_servers: list[Any] | None = None, **_: Any) -> NewSessionResponse:
@@ -168,7 +173,10 @@ class SampleAgent:
     async def prompt(self, session_id: str, prompt: list[Any], **_: Any) -> Any:
         session = self.sessions[session_id]
         text = "".join(block.text for block in prompt if block.type == "text")
-        session.running = asyncio.create_task(session.answer(text))
+        urls = [f"data:{block.mime_type};base64,{block.data}" for block in prompt if block.type == "image"]
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        told = [{"type": "text", "text": text}, *images] if images else text
+        session.running = asyncio.create_task(session.answer(told))
         try:
             return await session.running
         except asyncio.CancelledError:

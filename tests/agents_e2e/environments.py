@@ -11,14 +11,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.clients.__main__ import NotInstalledError as ClientNotInstalledError
+from tests.clients.__main__ import installed
+from tests.clients.cases import CASES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build" / "agents"
 NODE = REPOSITORY / "tests" / "e2e" / "node"
 TIMEOUT_S = 600
 PACKAGES = {
     "langgraph": ("langgraph-cli[inmem]==0.4.40", "langgraph-api==0.16.7", "langchain-openai==1.7.3"),
+    "acp": ("agent-client-protocol==0.12.1", "mcp==2.3.0", "openai"),
     "a2a": ("a2a-sdk[http-server]==1.3.0", "uvicorn", "openai"),
 }
+
+
+CLIENT_COMMANDS = {"opencode": "opencode", "gemini-cli": "gemini"}
 
 
 class NotInstalledError(Exception):
@@ -39,6 +47,20 @@ def environment(name: str) -> Path:
         _run([str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", *PACKAGES[name]])
         done.write_text(wanted)
     return place / "bin"
+
+
+def client_program(name: str) -> str:
+    """A program that `make e2e-clients` tries as a client, installed as it is there.
+
+    Raises:
+        NotInstalledError: it cannot be had.
+    """
+    case = next(case for case in CASES if case.name == name)
+    try:
+        folder, *_ = installed(case)
+    except ClientNotInstalledError as error:
+        raise NotInstalledError(str(error)) from None
+    return str(folder / CLIENT_COMMANDS[name])
 
 
 def node() -> str:

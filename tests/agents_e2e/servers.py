@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.agents_e2e.environments import REPOSITORY, environment
+from tests.agents_e2e.processes import PROCESSES, end_agents
 
 PAGE = REPOSITORY / "docs" / "agents.md"
 LISTEN_TIMEOUT_S = 60
@@ -46,17 +48,20 @@ Command = Callable[[Path, int, str], tuple[list[str], dict[str, str]]]
 @dataclass(frozen=True, slots=True)
 class Kind:
     """An agent that is tried. `correlation`: how its model calls are known; `rests`: it waits at its server for a
-    client's tools, and is not held up in the gateway; `tools`: the setting; `own`: it has a tool of its own, `shout`;
-    `after`: how a session is used that its server was started again in."""
+    client's tools, and is not held up in the gateway; `tools`: the setting; `own`: its tool of its own, or empty;
+    `after`: how a session is used that its server was started again in. `settings`: more of its
+    table, where the gateway starts it; `names_sessions`: its model calls have x-session-id."""
 
     name: str
     kind: str
-    command: Command
+    command: Command | None
     correlation: str
     rests: bool = True
     tools: str = "auto"
-    own: bool = True
+    own: str = "shout"
     after: str = "retold"
+    settings: Callable[[Path], dict[str, Any]] | None = None
+    names_sessions: bool = True
 
     @property
     def model_path(self) -> str:
@@ -126,7 +131,21 @@ KINDS = (
     Kind("a2a-rest", "a2a", _a2a(BINDING="HTTP+JSON"), "endpoint"),
     Kind("a2a-0.3", "a2a", _a2a(VERSION="0.3"), "endpoint", after="reused"),
     Kind("a2a-plain", "a2a", _a2a(EXTENSION="0"), "endpoint", rests=False),
-    Kind("cascade", "cascade", _cascade, "header", rests=False, own=False),
+    Kind("cascade", "cascade", _cascade, "header", rests=False, own=""),
+    *(
+        Kind(
+            one.name,
+            "acp",
+            None,
+            one.correlation,
+            rests=False,
+            own=one.own,
+            after="reused",
+            settings=one.settings,
+            names_sessions=one.names_sessions,
+        )
+        for one in PROCESSES
+    ),
 )
 
 
@@ -137,6 +156,10 @@ async def agent_server(kind: Kind, folder: Path, port: int, model_url: str) -> A
     Raises:
         NotInstalledError: it cannot be had here.
     """
+    if kind.command is None:
+        yield
+        await end_agents(folder)
+        return
     command, told = kind.command(folder, port, model_url)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     log = (folder / "agent.log").open("wb")

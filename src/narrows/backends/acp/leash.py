@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _linux() -> Callable[[], object] | None:
-    """Be the parent of every orphan below, where the system knows that; and what the agent is to do before it begins."""
+    """Be the parent of every orphan below, where the system knows that; what the agent does before it begins."""
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None).prctl

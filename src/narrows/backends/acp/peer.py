@@ -85,7 +85,7 @@ class AcpPeer:
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._wanted and not self._process.over.is_set()
+        return self._wanted and not self._process.over.is_set() and self._process.status is None
 
     @property
     def busy(self) -> bool:
