@@ -219,7 +219,8 @@ async def test_clients_tools_on_the_agents_model_traffic(
                 said_last = str(second.choices[0].message.content)
                 assert (called.content or "") + said_last == f"Let me see. It is cold in {city} for native-{city}."
                 texts.append({"role": "assistant", "content": said_last})
-                assert [leg.usage.total_tokens for leg in (first, second) if leg.usage is not None] == [25, 25]
+                used = [leg.usage.total_tokens for leg in (first, second) if leg.usage is not None]
+                assert used in ([25, 25], [50]), "what is not known in time of the first is told with the second"
 
         await asyncio.gather(*(conversation(name) for name in ("a", "b", "c")))
         assert len(one.service.conversations) == 3

@@ -576,10 +576,12 @@ async def test_an_idle_stream_is_kept_alive_by_comments(stage: Stage) -> None:
 
 async def test_the_head_is_held_until_the_agent_has_begun(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "HOLD_HEAD_S", 0.15)
-    one = await scene(stage, [Observation("")], first_event_timeout_s="0.4s")
-    answer = await ask(stage, one, chat("hi", stream=True))
-    assert answer.status == 200
-    assert events(answer)[-1]["error"]["code"] == "agent_timeout"
+    one = await scene(stage, [Observation("")], first_event_timeout_s="60s")
+    client = await stage.client(one.gateway)
+    await client.send(request("POST", PATH, body=json.dumps(chat("hi", stream=True)).encode()))
+    assert (await client.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+    await stage.pass_time(61)
+    await client.reader.readuntil(b'"code":"agent_timeout"')
 
 
 async def test_a_client_of_http_1_0_gets_no_chunks(stage: Stage) -> None:

@@ -27,7 +27,7 @@ SOON_S: Final = 0.01
 """What an agent is given to read what has passed, before it is looked at."""
 LOOK_GAP_S: Final = 0.05
 """Between two looks that nothing but passing bytes asks for."""
-TOLD_WITHIN_S: Final = 0.25
+TOLD_WITHIN_S: Final = 1.0
 """For how long the end of a run waits for the figures of calls that have not been told yet."""
 _NO_TOOLS: Final = frozenset({b"", b"[]", b"null"})
 _FIELDS: Final = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
