@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from a2a.types.a2a_pb2 import Artifact, Part, StreamResponse, Task, TaskStatus
@@ -22,7 +21,7 @@ from narrows.backends.a2a.tasks import TaskReader
 from narrows.backends.a2a.turn import A2ATurn
 from narrows.backends.credentials import GivenToken, NoToken
 from narrows.backends.sdk_http import TokenAuth, sdk_client
-from narrows.backends.types import ConversationLost, Credentials, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, Credentials, ModelEndpoint
 from narrows.errors import (
     AgentCredentials,
     AgentFailed,
@@ -32,8 +31,10 @@ from narrows.errors import (
     UnsupportedParameter,
 )
 from tests.backends.a2a_server import NO_METHOD, NOT_FOUND, A2AServer, a2a_server
+from tests.backends.peer import Peer
 from tests.backends.turns import failed, looks, streamed
 
+Asked = Peer[A2AServer, A2ABackend, A2ATurn]
 WEATHER = ClientTool("weather", "What it is like.", b'{"type":"object", "minProperties":1}')
 BOTH = pytest.mark.parametrize("streams", [True, False], ids=["streaming", "polling"])
 
@@ -43,33 +44,15 @@ def backend_of(url: str, credentials: Credentials | None = None, model: str = ""
     return A2ABackend(sdk_client(url, None, auth, connect_timeout_s=60, max_connections=8), A2AOptions(url, model))
 
 
-class Peer:
-    """A server, and a backend of it."""
-
-    def __init__(self, server: A2AServer, backend: A2ABackend) -> None:
-        self.server = server
-        self.backend = backend
-        self._sent = 0
-
-    def message(self, text: str, *tools: ClientTool, **fields: Any) -> Outgoing:
-        self._sent += 1
-        return Outgoing(text, f"message-{self._sent}", tools=tools, **fields)
-
-    async def ask(self, text: str, *tools: ClientTool, context: str = "", **fields: Any) -> A2ATurn:
-        context = context or await self.backend.start()
-        return await self.backend.send(context, self.message(text, *tools, **fields))
-
-    async def answer(self, text: str, *tools: ClientTool, context: str = "", **fields: Any) -> list[Observation]:
-        return await looks(await self.ask(text, *tools, context=context, **fields))
-
-
 @asynccontextmanager
-async def peer(credentials: Credentials | None = None, *, streams: bool = True, model: str = "") -> AsyncIterator[Peer]:
+async def peer(
+    credentials: Credentials | None = None, *, streams: bool = True, model: str = ""
+) -> AsyncIterator[Asked]:
     async with a2a_server() as server:
         server.streams = streams
         backend = backend_of(server.url, credentials, model)
         try:
-            yield Peer(server, backend)
+            yield Peer(server, backend, backend)
         finally:
             await backend.close()
 
@@ -145,7 +128,7 @@ async def test_an_image_that_the_card_does_not_take_is_refused_and_not_sent() ->
         context = await one.backend.start()
         assert one.backend.takes_images
         with pytest.raises(UnsupportedParameter, match=r"image/png.*text/plain, image/jpeg"):
-            await one.ask("what\n[Image]", context=context, images=(PNG,))
+            await one.ask("what\n[Image]", conversation=context, images=(PNG,))
         assert one.server.sent == []
     async with peer() as one:
         await one.backend.start()
@@ -238,37 +221,37 @@ async def test_a_cancel_of_what_is_over_or_was_never_named_is_nothing() -> None:
 async def test_turns_of_a_context_follow_each_other_and_a_lost_one_is_noticed() -> None:
     async with peer() as one:
         context = await one.backend.start()
-        first = await one.ask("one", context=context)
+        first = await one.ask("one", conversation=context)
         await looks(first)
         assert one.server.params("ListTasks") == [], "a conversation that was just begun has no past"
-        second = await one.ask("two", context=context, steps=first.steps)
+        second = await one.ask("two", conversation=context, steps=first.steps)
         await looks(second)
         assert (first.steps, second.steps) == (1, 2)
         assert {message["contextId"] for message in one.server.sent} == {context}
         one.server.tasks.clear()
         with pytest.raises(ConversationLost):
-            await one.ask("three", context=context, steps=2)
+            await one.ask("three", conversation=context, steps=2)
 
 
 async def test_a_server_that_does_not_list_is_taken_at_its_word() -> None:
     async with peer() as one:
         one.server.lists = False
-        turn = await one.ask("one", context="c-1", steps=4)
+        turn = await one.ask("one", conversation="c-1", steps=4)
         assert answer_text((await looks(turn))[-1].texts) == "ONE"
         assert turn.steps == 5
         one.server.lists = True
         one.server.refusals["ListTasks"] = [503]
         with pytest.raises(AgentOverloaded):
-            await one.ask("one", context="c-1", steps=4)
+            await one.ask("one", conversation="c-1", steps=4)
 
 
 async def test_a_question_of_the_agents_is_the_answer_and_the_next_message_goes_to_its_task() -> None:
     async with peer() as one:
         context = await one.backend.start()
-        first = await one.ask("QUESTION which one?", context=context)
+        first = await one.ask("QUESTION which one?", conversation=context)
         seen = await looks(first)
         assert (answer_text(seen[-1].texts), seen[-1].outcome) == ("which one?", Finished(Finish.STOP))
-        second = await one.ask("the red one", context=context, steps=first.steps)
+        second = await one.ask("the red one", conversation=context, steps=first.steps)
         assert answer_text((await looks(second))[-1].texts) == "THE RED ONE"
         assert second.steps == 1
         assert [message.get("taskId") for message in one.server.sent] == [None, "task-1"]
@@ -287,7 +270,7 @@ async def test_where_model_calls_go_is_said_with_the_first_message() -> None:
     async with peer() as one:
         context = await one.backend.start(ModelEndpoint("http://gw/v1", "key-1"))
         for _ in range(2):
-            await one.answer("one", context=context)
+            await one.answer("one", conversation=context)
         told = [message.get("metadata") for message in one.server.sent]
     assert told == [{"modelEndpoint": {"baseUrl": "http://gw/v1", "apiKey": "key-1", "wire": "openai-chat"}}, None]
 
@@ -299,7 +282,7 @@ async def test_where_model_calls_go_is_said_with_the_first_message() -> None:
 async def test_a_call_of_a_clients_tool_pauses_and_its_output_goes_on(streams: bool) -> None:
     async with peer(streams=streams) as one:
         context = await one.backend.start()
-        seen = await one.answer("CALL weather", WEATHER, context=context)
+        seen = await one.answer("CALL weather", WEATHER, conversation=context)
         (call,) = paused(seen)
         assert call == AgentCall("c0", "weather", '{"n":  1}', "task-1")
         output = CallOutput(call.id, call.name, call.arguments, "it rains", call.signature)
@@ -322,7 +305,7 @@ async def test_a_call_of_a_clients_tool_pauses_and_its_output_goes_on(streams: b
 async def test_outputs_for_calls_that_are_not_waited_for_are_refused() -> None:
     async with peer() as one:
         context = await one.backend.start()
-        (call,) = paused(await one.answer("CALL weather", WEATHER, context=context))
+        (call,) = paused(await one.answer("CALL weather", WEATHER, conversation=context))
         good = CallOutput(call.id, call.name, call.arguments, "dry", call.signature)
         for outputs in ([], [CallOutput("c9", "weather", "{}", "x", "task-1")], [CallOutput("c0", "w", "", "", "t-9")]):
             with pytest.raises(ConversationLost):

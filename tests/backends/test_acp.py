@@ -157,7 +157,7 @@ async def test_an_agent_that_does_not_stop_is_ended_and_its_conversation_lost(
         await turn.close()
         with pytest.raises(ConversationLost):
             await one.ask("hello", conversation)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while runs(pid):
                 await asyncio.sleep(0.01)
         assert await one.said("hello") == "HELLO"
@@ -275,7 +275,7 @@ async def test_names_of_two_processes_are_not_mixed_up(tmp_path: Path) -> None:
         first = await one.begin()
         pid = int(await one.said("SHOW pid", first))
         os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not one.ended:
                 await asyncio.sleep(0.01)
         second = await one.begin()
@@ -293,7 +293,7 @@ async def test_a_conversation_is_loaded_again_where_the_agent_can(ability: str, 
         conversation = await one.begin()
         await one.said("first thing", conversation)
         os.kill(int(await one.said("SHOW pid", conversation)), signal.SIGKILL)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not one.ended:
                 await asyncio.sleep(0.01)
         assert await one.said("second thing", conversation) == "SECOND THING", "and nothing that was repeated"

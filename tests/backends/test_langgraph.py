@@ -19,7 +19,7 @@ from narrows.backends.langgraph.failures import failure_words
 from narrows.backends.langgraph.messages import AnswerReader, after, pending, reasoning_of, text_of, usage_of
 from narrows.backends.langgraph.turn import LangGraphTurn
 from narrows.backends.sdk_http import TokenAuth, sdk_client
-from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint, Outgoing
+from narrows.backends.types import ConversationLost, Credentials, LookFailed, ModelEndpoint
 from narrows.errors import (
     AgentCredentials,
     AgentFailed,
@@ -30,8 +30,10 @@ from narrows.errors import (
     SessionBusy,
 )
 from tests.backends.langgraph_server import LangGraphServer, langgraph_server
+from tests.backends.peer import Peer
 from tests.backends.turns import failed, looks, streamed
 
+Asked = Peer[LangGraphServer, LangGraphBackend, LangGraphTurn]
 WEATHER = ClientTool("weather", "What it is like.", b'{"type":"object","minProperties":1}')
 OFFERED = (WEATHER,)
 
@@ -43,32 +45,12 @@ def backend_of(url: str, credentials: Credentials | None = None, **options: Any)
     )
 
 
-class Peer:
-    """A server, and a backend of it."""
-
-    def __init__(self, server: LangGraphServer, backend: LangGraphBackend) -> None:
-        self.server = server
-        self.backend = backend
-        self._sent = 0
-
-    def message(self, text: str, *tools: ClientTool, **fields: Any) -> Outgoing:
-        self._sent += 1
-        return Outgoing(text, f"message-{self._sent}", tools=tools, **fields)
-
-    async def ask(self, text: str, *tools: ClientTool, thread: str = "", **fields: Any) -> LangGraphTurn:
-        thread = thread or await self.backend.start()
-        return await self.backend.send(thread, self.message(text, *tools, **fields))
-
-    async def answer(self, text: str, *tools: ClientTool, thread: str = "", **fields: Any) -> list[Observation]:
-        return await looks(await self.ask(text, *tools, thread=thread, **fields))
-
-
 @asynccontextmanager
-async def peer(credentials: Credentials | None = None, **options: Any) -> AsyncIterator[Peer]:
+async def peer(credentials: Credentials | None = None, **options: Any) -> AsyncIterator[Asked]:
     async with langgraph_server() as server:
         backend = backend_of(server.url, credentials, **options)
         try:
-            yield Peer(server, backend)
+            yield Peer(server, backend, backend)
         finally:
             await backend.close()
 
@@ -114,7 +96,7 @@ async def test_text_after_the_agents_own_tool_is_seen_while_it_grows() -> None:
     async with peer() as one:
         turn = await one.ask("AFTER shout")
         sent, said = Sent(), ""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while said != "Let me see.\n\nHEY":
                 sent, piece = advance(sent, (await turn.look(5)).texts, ended=False)
                 said += piece
@@ -141,8 +123,8 @@ async def test_a_look_waits_for_news_and_for_no_longer_than_it_may() -> None:
 async def test_turns_of_a_thread_follow_each_other() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        first = await one.answer("one", thread=thread)
-        second = await one.answer("two", thread=thread)
+        first = await one.answer("one", conversation=thread)
+        second = await one.answer("two", conversation=thread)
         assert len(one.server.threads[thread].messages) == 4
     assert [answer_text(seen[-1].texts) for seen in (first, second)] == ["ONE", "TWO"]
     assert second[-1].usage == Usage(10, 3, 4, None), "a turn counts its own messages alone"
@@ -187,7 +169,7 @@ async def test_a_graph_that_asks_a_person_says_so() -> None:
 async def test_a_cancel_stops_the_run_and_returns_when_it_has() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        turn = await one.ask("HOLD it", thread=thread)
+        turn = await one.ask("HOLD it", conversation=thread)
         await turn.cancel()
         assert one.server.threads[thread].runs["run-1"].status == "interrupted"
         await turn.cancel()
@@ -204,7 +186,7 @@ async def test_a_cancel_stops_the_run_and_returns_when_it_has() -> None:
 async def test_somebody_elses_cancel_is_a_failure() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        turn = await one.ask("HOLD it", thread=thread)
+        turn = await one.ask("HOLD it", conversation=thread)
         run = one.server.threads[thread].runs["run-1"]
         run.status, one.server.threads[thread].next = "interrupted", ["agent"]
         assert run.held is not None
@@ -218,7 +200,7 @@ async def test_somebody_elses_cancel_is_a_failure() -> None:
 async def test_a_call_of_a_clients_tool_pauses_and_its_output_goes_on() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        seen = await one.answer("CALL weather", *OFFERED, thread=thread)
+        seen = await one.answer("CALL weather", *OFFERED, conversation=thread)
         (call,) = paused(seen)
         assert call == AgentCall(call.id, "weather", '{"text":  "hey"}'), "the arguments are the model's own text"
         output = CallOutput(call.id, call.name, call.arguments, "it rains")
@@ -248,7 +230,7 @@ async def test_the_agents_own_tools_are_run_without_the_client() -> None:
 async def test_a_message_that_calls_both_runs_the_agents_own_first_and_keeps_every_call() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        (call,) = paused(await one.answer("CALL weather shout", *OFFERED, thread=thread))
+        (call,) = paused(await one.answer("CALL weather shout", *OFFERED, conversation=thread))
         assert call.name == "weather"
         before = one.server.threads[thread].messages
         assert [message["type"] for message in before] == ["human", "ai", "tool"]
@@ -264,7 +246,7 @@ async def test_a_message_that_calls_both_runs_the_agents_own_first_and_keeps_eve
 async def test_outputs_for_calls_that_are_not_waited_for_are_refused_before_anything_is_done() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        (call,) = paused(await one.answer("CALL weather", *OFFERED, thread=thread))
+        (call,) = paused(await one.answer("CALL weather", *OFFERED, conversation=thread))
         output = CallOutput(call.id, call.name, call.arguments, "dry")
         with pytest.raises(ConversationLost):
             await one.backend.resume(thread, [CallOutput("other", "weather", "{}", "x")], one.message("", *OFFERED))
@@ -279,7 +261,7 @@ async def test_outputs_for_calls_that_are_not_waited_for_are_refused_before_anyt
 async def test_outputs_whose_run_could_not_be_started_can_be_sent_again() -> None:
     async with peer() as one:
         thread = await one.backend.start()
-        (call,) = paused(await one.answer("CALL weather", *OFFERED, thread=thread))
+        (call,) = paused(await one.answer("CALL weather", *OFFERED, conversation=thread))
         output = CallOutput(call.id, call.name, call.arguments, "dry")
         one.server.refusals["/runs"] = [503]
         with pytest.raises(AgentOverloaded):
@@ -304,7 +286,7 @@ async def test_where_model_calls_go_is_said_once_and_reaches_every_run() -> None
     async with peer() as one:
         thread = await one.backend.start(ModelEndpoint("http://gw/v1", ""))
         for text in ("one", "two"):
-            await one.answer(text, thread=thread)
+            await one.answer(text, conversation=thread)
         told = [run["config"]["configurable"] for run in one.server.bodies("/runs")]
     assert told == [{"model_base_url": "http://gw/v1", "model_wire": "openai-chat"}] * 2
 
@@ -312,14 +294,14 @@ async def test_where_model_calls_go_is_said_once_and_reaches_every_run() -> None
 async def test_a_thread_that_is_lost_or_busy() -> None:
     async with peer() as one:
         with pytest.raises(ConversationLost):
-            await one.ask("hi", thread="11111111-1111-1111-1111-111111111111")
+            await one.ask("hi", conversation="11111111-1111-1111-1111-111111111111")
         thread = await one.backend.start()
         one.server.refusals["/runs"] = [404]
         with pytest.raises(ConversationLost):
-            await one.ask("hi", thread=thread)
-        turn = await one.ask("HOLD it", thread=thread)
+            await one.ask("hi", conversation=thread)
+        turn = await one.ask("HOLD it", conversation=thread)
         with pytest.raises(SessionBusy, match="already running"):
-            await one.ask("hi", thread=thread)
+            await one.ask("hi", conversation=thread)
         await turn.cancel()
         await turn.close()
 
@@ -340,7 +322,7 @@ async def test_a_server_that_stumbles_is_asked_again_and_the_look_hears_of_it() 
     async with peer() as one:
         one.server.refusals = {"/stream": [503], "/run-1": [500, 429], "/state": [503]}
         thread = await one.backend.start()
-        turn = await one.ask("one two", thread=thread)
+        turn = await one.ask("one two", conversation=thread)
         troubles = 0
         async with asyncio.timeout(60):
             while True:

@@ -129,7 +129,7 @@ async def test_whoever_nobody_will_take_is_told_to_ask_again() -> None:
         assert b"Retry-After: 2\r\n" in answer
         assert b"Connection: close\r\n" in answer
         client.close()
-    await asyncio.wait_for(refusing, 30)
+    await asyncio.wait_for(refusing, 60)
     await refuse_waiting(taking)
     giving.close()
     taking.close()
