@@ -13,6 +13,8 @@ import pytest
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.tools import ClientTool, ToolPath
+from narrows.backends.scripted import ScriptedBackend
+from narrows.backends.types import ModelEndpoint, ToolServer
 from narrows.errors import UnsupportedParameter
 from narrows.inject.registry import injector_for
 from narrows.inject.types import Exchange, Place
@@ -637,16 +639,18 @@ async def test_what_stands_in_the_calls_outlives_the_gateway(stage: Stage, tmp_p
     assert asked[2][: len(asked[1])] == asked[1]
 
 
-@pytest.mark.parametrize(("calls_key", "offered_there"), [("", False), ("robot", True)])
-async def test_on_the_shared_address_tools_are_offered_to_the_agents_own_key_alone(
-    stage: Stage, calls_key: str, offered_there: bool
-) -> None:
+def three_keys() -> tuple[tuple[GatewayKey, ...], dict[str, str]]:
+    """Keys, and how each is shown."""
     made = {name: "nrw_" + name[0] * 43 for name in ("alice", "robot", "mallory")}
     digests = {name: key_digest(key.encode()) for name, key in made.items()}
     keys = tuple(GatewayKey(name, digest) for name, digest in digests.items() if digest is not None)
-    one = await offered(stage, correlation="header", **({"calls_key": calls_key} if calls_key else {}))
+    return keys, {name: f"Authorization: Bearer {key}" for name, key in made.items()}
+
+
+async def test_on_the_shared_address_tools_are_offered_to_the_agents_own_key_alone(stage: Stage) -> None:
+    keys, shown = three_keys()
+    one = await offered(stage, correlation="header", calls_key="robot")
     one.gateway.reload(dataclasses.replace(one.gateway.gateway.settings, keys=keys))
-    shown = {name: f"Authorization: Bearer {key}" for name, key in made.items()}
     asking = asyncio.create_task(ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"]))
     await until(lambda: one.backend.turns and one.backend.turns[0].looks)
     for name in ("mallory", "robot"):
@@ -655,7 +659,57 @@ async def test_on_the_shared_address_tools_are_offered_to_the_agents_own_key_alo
         assert (await agent.answer()).status == 200
     one.backend.turns[0].script.append(looks("done", over=True))
     await asking
-    assert ["tools" in seen.json for seen in stage.upstream.requests] == [False, offered_there]
+    assert ["tools" in seen.json for seen in stage.upstream.requests] == [False, True]
+
+
+@pytest.mark.parametrize("correlation", [{"correlation": "header"}, {"correlation": "single", "max_runs": 1}])
+async def test_where_anybodys_key_could_make_its_calls_an_agent_is_offered_no_tools_and_its_client_is_told(
+    stage: Stage, correlation: Json
+) -> None:
+    keys, shown = three_keys()
+    one = await offered(stage, [looks("a", over=True)], [looks("b", over=True)], **correlation)
+    without, settings = one.gateway.gateway.settings, one.gateway.gateway.settings
+    one.gateway.reload(dataclasses.replace(settings, keys=keys))
+    refused = await ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"])
+    assert (refused.status, refused.error_code) == (400, "unsupported_parameter")
+    assert refused.json["error"]["param"] == "tools"
+    assert "`calls_key` under [agents.coder]" in refused.json["error"]["message"]
+    assert one.backend.turns == []
+    assert (await ask(stage, one, chat("hi"), shown["alice"])).status == 200
+    one.gateway.reload(without)
+    assert (await ask(stage, one, chat("hi", tools=[WEATHER]))).status == 200
+
+
+async def test_an_agent_with_an_address_for_each_conversation_needs_no_key_of_its_own(stage: Stage) -> None:
+    keys, shown = three_keys()
+    one = await offered(stage, [looks("a", over=True)])
+    one.gateway.reload(dataclasses.replace(one.gateway.gateway.settings, keys=keys))
+    assert (await ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"])).status == 200
+
+
+class LateToSay(ScriptedBackend):
+    """Says that it takes no tool server when it is asked to begin with one."""
+
+    pauses = False
+    takes_tool_server = True
+
+    async def start(self, endpoint: ModelEndpoint | None = None, tools: ToolServer | None = None) -> str:
+        self.takes_tool_server = False
+        if tools is not None:
+            raise UnsupportedParameter("it takes no tools by HTTP", param="tools")
+        return await super().start(endpoint, tools)
+
+
+async def test_an_agent_that_says_late_that_it_takes_no_tool_server_is_refused_for_the_same_reason(
+    stage: Stage,
+) -> None:
+    keys, shown = three_keys()
+    one = await offered(stage, [looks("a")], correlation="header")
+    one.gateway.reload(dataclasses.replace(one.gateway.gateway.settings, keys=keys))
+    one.agent.backend = LateToSay([looks("a")])
+    refused = await ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"])
+    assert (refused.status, refused.json["error"]["param"]) == (400, "tools")
+    assert "`calls_key`" in refused.json["error"]["message"]
 
 
 def named_events(*said: Json) -> bytes:

@@ -144,3 +144,17 @@ def test_the_key_of_an_agents_calls_is_one_that_there_is() -> None:
     assert said == ("agents: coder: calls_key 'robot' is the name of no key; [keys] has none",)
     keys = {"robot": "sha256:" + "0" * 64}
     assert parse({}, {}, {"agents": agents, "keys": keys, "upstream": "https://api.openai.com"}).settings.agents
+
+
+@pytest.mark.parametrize("way", [{"correlation": "header"}, {"correlation": "single", "max_runs": 1}])
+def test_tools_on_model_calls_that_anybodys_key_could_make_are_refused_at_the_start(way: dict[str, object]) -> None:
+    keys = {"robot": "sha256:" + "0" * 64}
+    rest = {"upstream": "https://api.openai.com", "keys": keys}
+    agent = {"url": URL, "tools": "traffic", **way}
+    (said,) = problems({"agents": {"coder": agent}, **rest})
+    assert said.startswith("agents: coder: offers a client's tools on its model calls (tools = traffic)")
+    assert "set calls_key" in said
+    fit = ({**agent, "calls_key": "robot"}, {**agent, "tools": "auto"}, {"url": URL, "correlation": "endpoint"})
+    for entry in (*fit, {**agent, "correlation": "endpoint"}):
+        assert parse({}, {}, {"agents": {"coder": entry}, **rest}).settings.agents
+    assert parse({}, {}, {"agents": {"coder": agent}, "upstream": "https://api.openai.com"}).settings.agents

@@ -171,7 +171,7 @@ class RunningGateway:
         gateway, settings = self.gateway, self.gateway.settings
         if gateway.agents is not None:
             url = local_url(settings.host, self.port or settings.port) + settings.own_prefix
-            gateway.agents.reached_at(url, lends_key=bool(settings.upstream_key))
+            gateway.agents.reached_at(url, lends_key=bool(settings.upstream_key), has_keys=bool(settings.keys))
 
     def _stop_listening(self) -> None:
         while self._servers:

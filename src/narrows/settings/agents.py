@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from narrows.agents.deltas import OnRevision
@@ -128,6 +128,22 @@ class AgentSettings:
     max_runs: int = 16
     max_queued: int = 64
     max_calls: int = 4
+
+    @property
+    def needs_calls_key(self) -> bool:
+        """Whether it offers a client's tools in model calls that, where there are keys, anybody's could make."""
+        return (
+            self.tools is ToolPolicy.TRAFFIC
+            and self.correlation in (Correlation.HEADER, Correlation.SINGLE)
+            and not self.calls_key
+        )
+
+
+ANYBODYS_CALLS: Final = (
+    "offers a client's tools on its model calls (tools = traffic), which whoever has one of [keys] could make in its"
+    " stead: set calls_key to the name of the key that the agent shows for them, or correlation to endpoint"
+)
+"""What is wrong with an agent that needs such a key."""
 
 
 def read_agents(table: object) -> tuple[AgentSettings, ...]:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from narrows.errors import SettingsError
-from narrows.settings.agents import with_tokens
+from narrows.settings.agents import ANYBODYS_CALLS, with_tokens
 from narrows.settings.credentials import key_problems, with_upstream_key
 from narrows.settings.hosts import is_loopback, names_listener
 from narrows.settings.table import ENVIRONMENT_PREFIX, SETTINGS, Places, Setting, Settings
@@ -214,6 +214,9 @@ def _conflicts(settings: Settings, sources: Mapping[str, str], unreadable: set[s
             f" {', '.join(sorted(names)) or 'none'}"
             for agent in settings.agents
             if agent.calls_key and agent.calls_key not in names
+        ]
+        problems += [
+            f"agents: {agent.name}: {ANYBODYS_CALLS}" for agent in settings.agents if names and agent.needs_calls_key
         ]
     if settings.max_body_bytes > settings.max_buffered_bytes and not unreadable & {
         "max_body_bytes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from narrows.agents.request import ChatRequest
 from narrows.agents.run import OnDisconnect, OnWaiting, RunRules, RunState
@@ -73,7 +74,7 @@ class Agent:
                 return ToolPath.PAUSE
             if self.backend.takes_tool_server:
                 return ToolPath.MCP
-        return ToolPath.TRAFFIC if self.traffic.passes else None
+        return ToolPath.TRAFFIC if self.traffic.passes and self.traffic.owns_an_address else None
 
     def check(self, request: ChatRequest) -> None:
         """Refuse what the agent cannot be given.
@@ -113,11 +114,23 @@ class Agent:
         Raises:
             UnsupportedParameter: there are such.
         """
-        if not self.offered(request.tools) or self.tool_path is not None:
-            return
+        if self.offered(request.tools) and self.tool_path is None:
+            self._refuse_tools()
+
+    def _refuse_tools(self) -> NoReturn:
+        """Say why there is no way to offer tools.
+
+        Raises:
+            UnsupportedParameter: always.
+        """
         why = "its server takes none, and its own model calls do not pass the gateway (see `correlation`)"
         if self.settings.tools is ToolPolicy.OFF:
             why = "its setting `tools` is `off`"
+        elif self.traffic.passes:
+            why = (
+                "whoever has a gateway key could make its model calls, and so have this client run tools: set"
+                f" `calls_key` under [agents.{self.settings.name}] to the name of the key that the agent shows for them"
+            )
         raise UnsupportedParameter(
             f"this agent is not offered a client's tools, as {why}; send the request without `tools`", param="tools"
         )
@@ -133,7 +146,10 @@ class Agent:
         try:
             session.conversation = await self.backend.start(endpoint, self.tool_server(session, tools))
         except UnsupportedParameter:
-            if self.tool_path is not ToolPath.TRAFFIC:  # else it has only now said that it takes no tool server
+            path = self.tool_path
+            if path is None:  # it has only now said that it takes no tool server
+                self._refuse_tools()
+            if path is not ToolPath.TRAFFIC:
                 raise
             session.conversation = await self.backend.start(endpoint)
         self.traffic.opened(session)

@@ -38,7 +38,8 @@ def token_digest(token: bytes) -> bytes:
 class AgentTraffic:
     """The model calls of one agent. `kept`: sessions from before, whose tokens count on. `gateway_url` is where agents
     reach this gateway, with its own prefix and without a slash at the end; it is known once the gateway listens.
-    `lends_key`: the gateway has a key for the upstream, so an agent needs none of its own."""
+    `lends_key`: the gateway has a key for the upstream, so an agent needs none of its own; `has_keys`: it has keys of
+    its own, so that those who reach it are not all one party."""
 
     def __init__(self, settings: AgentSettings, kept: tuple[Session, ...] = ()) -> None:
         self._settings = settings
@@ -49,6 +50,7 @@ class AgentTraffic:
         self._offerings: WeakKeyDictionary[Session, Offerings] = WeakKeyDictionary()
         self.gateway_url = ""
         self.lends_key = False
+        self.has_keys = False
         for session in kept:
             self.opened(session)
 
@@ -56,6 +58,17 @@ class AgentTraffic:
     def passes(self) -> bool:
         """Whether the agent's model calls come through here at all."""
         return self._settings.correlation is not Correlation.NONE
+
+    @property
+    def owns_shared_address(self) -> bool:
+        """Whether calls on the shared address that count as the agent's can be nobody else's: what a client's tools are
+        called with follows from what its model is told."""
+        return not self.has_keys or bool(self._settings.calls_key)
+
+    @property
+    def owns_an_address(self) -> bool:
+        """Whether there is an address where that is so: each conversation's, if there are such, or the shared one."""
+        return self._settings.correlation is Correlation.ENDPOINT or self.owns_shared_address
 
     def endpoint_for(self, session: Session) -> ModelEndpoint | None:
         """Where a conversation that is about to begin for this session is to send its model calls; it may at once."""

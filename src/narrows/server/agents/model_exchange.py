@@ -184,11 +184,10 @@ class ModelExchange(CountedExchange):
         return self._agent.traffic.offerings_of(self._call.whose)
 
     def _is_surely_the_agents(self) -> bool:
-        """Whether nobody else can have sent this: calls of a client's tools follow from what its model is told."""
+        """Whether nobody else can have sent this."""
         assert self._agent is not None
         assert self._prepared.passage is not None
-        among_others = bool(self._gateway.settings.keys) and not self._agent.settings.calls_key
-        return bool(self._prepared.passage.token) or not among_others
+        return bool(self._prepared.passage.token) or self._agent.traffic.owns_shared_address
 
     def _body_of(self, content: bytes) -> HeldBody:
         """What is sent in place of what came.

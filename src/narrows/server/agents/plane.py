@@ -66,12 +66,12 @@ class AgentPlane:
         """The agent of this name."""
         return next((agent for agent in self._agents if agent.settings.name == name), None)
 
-    def reached_at(self, url: str, *, lends_key: bool) -> None:
+    def reached_at(self, url: str, *, lends_key: bool, has_keys: bool = False) -> None:
         """The gateway listens: agents that are told nothing else reach it at `url`. `lends_key`: it has a key for the
-        upstream, so an agent needs none."""
+        upstream, so an agent needs none; `has_keys`: its clients have keys."""
         for agent in self._agents:
             agent.traffic.gateway_url = agent.settings.gateway_url or url
-            agent.traffic.lends_key = lends_key
+            agent.traffic.lends_key, agent.traffic.has_keys = lends_key, has_keys
 
     def serving(self, body: bytes) -> Agent | None:
         """The agent that a request of this body is for."""
