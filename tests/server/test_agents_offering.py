@@ -13,9 +13,9 @@ import pytest
 
 from narrows.agents.observation import Finish, Finished, Observation, StepText
 from narrows.agents.tools import ClientTool, ToolPath
-from narrows.backends.scripted import ScriptedBackend
+from narrows.backends.scripted import Scripted, ScriptedBackend
 from narrows.backends.types import ModelEndpoint, ToolServer
-from narrows.errors import UnsupportedParameter
+from narrows.errors import AgentFailed, GatewayError, UnsupportedParameter
 from narrows.inject.registry import injector_for
 from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
@@ -26,6 +26,7 @@ from narrows.server.agents.plane import AgentPlane
 from narrows.server.agents.session_store import SessionStore
 from narrows.settings import GatewayKey
 from narrows.settings.keys import key_digest
+from narrows.telemetry.events import KNOW_CALLS, SEND_CALLS_HERE, AgentRunMoved, AgentToolsUnheard, LoggedEvent
 from tests.agent_stage import Json, Scene, chat, scene, tool
 from tests.raw_client import Answered, RawClient, request
 from tests.scripted_upstream import DONE, USAGE, Answer, Ending, completion, error, events, frame, whole
@@ -710,6 +711,82 @@ async def test_an_agent_that_says_late_that_it_takes_no_tool_server_is_refused_f
     refused = await ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"])
     assert (refused.status, refused.json["error"]["param"]) == (400, "tools")
     assert "`calls_key`" in refused.json["error"]["message"]
+
+
+# Tools that no model hears of
+
+
+async def test_an_answer_without_a_model_call_says_that_the_tools_were_ignored(stage: Stage) -> None:
+    one = await offered(stage, [looks("a", over=True)], [looks("b", over=True)], lenient=True)
+    told: list[LoggedEvent] = []
+    one.agent.log = told.append
+    first = await ask(stage, one, chat("hi", tools=[WEATHER], temperature=0.2))
+    assert (first.status, first.values(b"x-narrows-ignored")) == (200, [b"temperature, tools"])
+    second = await ask(stage, one, chat("ho", tools=[WEATHER]))
+    assert second.values(b"x-narrows-ignored") == [b"tools"]
+    for record in one.gateway.gateway.telling.ring.newest():
+        assert record.agent is not None
+        assert (record.agent.tools, record.agent.tools_unheard) == (1, True)
+    (said,) = [event for event in told if isinstance(event, AgentToolsUnheard)]
+    assert (said.agent, said.model_calls, said.note) == ("coder", 0, SEND_CALLS_HERE)
+
+
+async def test_a_stream_whose_head_is_sent_says_it_in_its_record_alone(stage: Stage) -> None:
+    one = await offered(stage)
+    client = await stage.client(one.gateway)
+    await client.send(request("POST", CHAT, body=json.dumps(chat("hi", tools=[WEATHER], stream=True)).encode()))
+    await until(lambda: one.backend.turns and one.backend.turns[0].looks > 1)
+    one.backend.turns[0].script.append(looks("ab", over=True))
+    answer = await client.answer(b"POST")
+    assert answer.complete
+    assert answer.values(b"x-narrows-ignored") == []
+    record = await stage.record(one.gateway)
+    assert record.agent is not None
+    assert record.agent.tools_unheard
+
+
+async def test_a_call_for_other_ends_carries_no_tools(stage: Stage) -> None:
+    one = await offered(stage, background_models=["tiny"])
+    told: list[LoggedEvent] = []
+    one.agent.log = told.append
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    await agent.calls(model="tiny")
+    await agent.answer()
+    one.backend.turns[0].script.append(looks("a", over=True))
+    assert (await asking).values(b"x-narrows-ignored") == [b"tools"]
+    (said,) = [event for event in told if isinstance(event, AgentToolsUnheard)]
+    assert (said.model_calls, said.note) == (1, KNOW_CALLS)
+
+
+async def test_one_call_that_carried_them_is_enough_for_the_whole_run(stage: Stage) -> None:
+    one = await offered(stage)
+    told: list[LoggedEvent] = []
+    one.agent.log = told.append
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL), saying(" Cold."))
+    await agent.calls(tools=[OWN])
+    first = await asking
+    one.backend.turns[0].script.append(looks("a. Cold.", over=True))
+    second = await ask(stage, one, with_outputs(body, first, "minus 3"))
+    assert [answer.values(b"x-narrows-ignored") for answer in (first, second)] == [[], []]
+    assert [type(event) for event in told if not isinstance(event, AgentRunMoved)] == []
+
+
+@pytest.mark.parametrize("script", [[AgentFailed("it fell over")], [looks("a", over=True)]])
+async def test_nothing_is_said_where_a_run_has_failed_or_offered_nothing(stage: Stage, script: list[Scripted]) -> None:
+    failing = isinstance(script[0], GatewayError)
+    one = await offered(stage, script)
+    answer = await ask(stage, one, chat("hi", **({"tools": [WEATHER]} if failing else {})))
+    assert answer.values(b"x-narrows-ignored") == []
+    record = await stage.record(one.gateway)
+    assert record.agent is not None
+    assert not record.agent.tools_unheard
+
+
+async def test_an_agent_that_is_told_of_them_by_its_server_needs_no_model_call(stage: Stage) -> None:
+    one = await scene(stage, [looks("a", over=True)], correlation="endpoint")
+    assert (await ask(stage, one, chat("hi", tools=[WEATHER]))).values(b"x-narrows-ignored") == []
 
 
 def named_events(*said: Json) -> bytes:

@@ -57,7 +57,9 @@ def test_every_metric_of_the_table_is_shown_as_it_says_and_no_other() -> None:
     metrics = Metrics(version="1", policy_version="2")
     metrics.observe_exchange(exchange(error_code="overloaded", outcome=Outcome.REFUSED), [decision()])
     metrics.observe_exchange(exchange(response=response(dropped="lagging"), key="alice"))
-    metrics.observe_exchange(exchange(agent=AgentFigures(name="coder", run="requires_action", tool_calls=1)))
+    metrics.observe_exchange(
+        exchange(agent=AgentFigures(name="coder", run="requires_action", tool_calls=1, tools_unheard=True))
+    )
     families = {family.name: family for family in text_string_to_metric_families(metrics.render(Readings()).decode())}
     assert set(families) == {metric.name.removesuffix("_total") for metric in METRICS}
     for metric in METRICS:
@@ -100,6 +102,13 @@ def test_requests_to_agents_are_counted_by_how_their_runs_stand() -> None:
     assert value(samples, name, agent="coder", run="completed", use="resumed") == 2
     assert value(samples, "narrows_agent_tool_calls_total", agent="coder") == 2
     assert sum(count for (one, _), count in samples.items() if one == name) == 3
+
+
+def test_answers_of_agents_that_heard_of_no_tools_are_counted() -> None:
+    heard = AgentFigures(name="coder", run="completed", tools=3)
+    unheard = AgentFigures(name="coder", run="completed", tools=3, tools_unheard=True)
+    samples = after(exchange(agent=heard), exchange(agent=unheard), exchange(agent=unheard))
+    assert value(samples, "narrows_agent_tools_unheard_total", agent="coder") == 2
 
 
 def test_requests_are_counted_by_key_and_limit() -> None:

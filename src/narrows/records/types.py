@@ -157,6 +157,10 @@ class AgentFigures(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
         _is("`new`, `reused`, `resumed` with outputs of tools, or `retold`: a fresh one was told the whole history"),
     ] = None
     tools: Annotated[int, _is("the client's tools that the agent was offered")] = 0
+    tools_unheard: Annotated[
+        bool,
+        _is("true where they are offered on the agent's model calls, and it answered without one that carried them"),
+    ] = False
     tool_calls: Annotated[int, _is("calls of these that the answer ended with")] = 0
     tool_outputs: Annotated[int, _is("outputs that the request brought for calls that waited")] = 0
     revised: Annotated[bool, _is("true where the agent changed a text of which a part had been sent")] = False

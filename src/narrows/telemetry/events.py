@@ -147,6 +147,29 @@ class AgentRunMoved(LoggedEvent, frozen=True, kw_only=True, omit_defaults=True, 
     state: Annotated[str, _is("the state that it is in")]
 
 
+class AgentToolsUnheard(LoggedEvent, frozen=True, kw_only=True, tag="agent_tools_unheard"):
+    """An agent has answered, and none of its model calls has carried the tools of its client, which are offered on
+    these. Either they do not come in at the agent's address in the gateway, or none of them is known to work on the
+    answer. Told once for each agent; `narrows_agent_tools_unheard_total` counts them all."""
+
+    agent: Annotated[str, _is("the agent, as the settings name it")]
+    run: Annotated[str, _is("the id of the request that the run began with, or went on with after a rest")]
+    session: Annotated[str, _is("the session's name")]
+    model_calls: Annotated[int, _is("model calls of this run that the gateway has seen")]
+    note: Annotated[str, _is("what to do")]
+
+
+SEND_CALLS_HERE = (
+    "have the agent send its model calls to the address that docs/agents.md names for its `correlation`, or offer it no"
+    " tools"
+)
+"""What helps where an agent's model calls carry no tools, as there are none."""
+KNOW_CALLS = (
+    "see `agent_call` in the records of this run's model calls: those under another key than `calls_key`, without tools"
+    " where the agent has some, or to one of `background_models` carry none"
+)
+"""What helps where there are some."""
+
 AFRESH = "start a new conversation, or send `x-narrows-policy: off` with every request of this one"
 """What helps where a prefix was refused."""
 
@@ -180,6 +203,7 @@ EVENTS: tuple[EventRow, ...] = (
     EventRow(PrefixRefused, LogLevel.WARNING),
     EventRow(AgentProcessEnded, LogLevel.ERROR),
     EventRow(AgentRunMoved, LogLevel.DEBUG),
+    EventRow(AgentToolsUnheard, LogLevel.WARNING),
     EventRow(InternalError, LogLevel.ERROR),
 )
 """Every event; an exchange that was refused, cancelled or truncated is a warning."""

@@ -80,6 +80,11 @@ AGENT_REQUESTS = _counter(
 AGENT_TOOL_CALLS = _counter(
     "narrows_agent_tool_calls_total", "Calls of clients' tools that answers of agents ended with.", "agent"
 )
+AGENT_TOOLS_UNHEARD = _counter(
+    "narrows_agent_tools_unheard_total",
+    "Answers of agents for which no model call carried the client's tools, where they are offered on these calls.",
+    "agent",
+)
 BODIES = _counter(
     "narrows_bodies_total",
     "Request bodies by what was done with them; the reason is that of untouched ones.",
@@ -176,6 +181,7 @@ METRICS: tuple[Metric, ...] = (
     KEY_REQUESTS,
     AGENT_REQUESTS,
     AGENT_TOOL_CALLS,
+    AGENT_TOOLS_UNHEARD,
     BODIES,
     DECISIONS,
     PARTS_SHORTENED,

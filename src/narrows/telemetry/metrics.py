@@ -110,6 +110,7 @@ class Metrics:
         self._keys: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._agents: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._agent_calls: defaultdict[str, int] = defaultdict(int)
+        self._agent_unheard: defaultdict[str, int] = defaultdict(int)
         self._bodies: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._shortened: defaultdict[str, int] = defaultdict(int)
@@ -153,6 +154,8 @@ class Metrics:
         self._agents[figures.name, figures.run, figures.use or ""] += 1
         if figures.tool_calls:
             self._agent_calls[figures.name] += figures.tool_calls
+        if figures.tools_unheard:
+            self._agent_unheard[figures.name] += 1
 
     def _observe_plan(self, wire: str, plan: PlanFigures) -> None:
         self._bodies[wire, plan.decision, plan.reason or ""] += 1
@@ -222,6 +225,7 @@ class Metrics:
         yield _counter(table.KEY_REQUESTS, self._keys.items())
         yield _counter(table.AGENT_REQUESTS, self._agents.items())
         yield _counter(table.AGENT_TOOL_CALLS, _single(self._agent_calls))
+        yield _counter(table.AGENT_TOOLS_UNHEARD, _single(self._agent_unheard))
         yield _counter(table.BODIES, self._bodies.items())
         yield _counter(table.DECISIONS, self._decisions.items())
         yield _counter(table.PARTS_SHORTENED, _single(self._shortened))

@@ -18,10 +18,17 @@ from narrows.server.agents.correlation import AgentTraffic
 from narrows.server.agents.parking import Parked, Parking
 from narrows.server.agents.repeats import LeftRequests
 from narrows.server.agents.tool_servers import ToolServers
+from narrows.server.agents.traffic import RunTraffic
 from narrows.server.agents.unread import Unread
 from narrows.settings import AgentSettings, ToolPolicy
 from narrows.settings.agents import DisconnectPolicy
-from narrows.telemetry.events import AgentRunMoved, LoggedEvent
+from narrows.telemetry.events import (
+    KNOW_CALLS,
+    SEND_CALLS_HERE,
+    AgentRunMoved,
+    AgentToolsUnheard,
+    LoggedEvent,
+)
 
 POLLS_S = (0.1, 0.4)
 """From how long to how long between two looks at an agent."""
@@ -37,7 +44,7 @@ def _to_nobody(event: LoggedEvent) -> None:
 class Agent:
     """An agent as it is served. `queued`: runs that wait for a place; `parking`: runs that are held up until their
     clients come back; `traffic`: its own model calls; `tool_servers`: the MCP servers that its sessions have; `log` is
-    told what its runs do."""
+    told what its runs do; `warned`: once, that it does not hear of its clients' tools."""
 
     settings: AgentSettings
     backend: Backend
@@ -49,6 +56,7 @@ class Agent:
     unread: Unread = field(default_factory=Unread)
     traffic: AgentTraffic = field(init=False)
     log: Callable[[LoggedEvent], None] = field(default=_to_nobody)
+    warned: bool = False
     tool_servers: ToolServers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +71,16 @@ class Agent:
     def moved(self, run: str, session: Session, before: RunState, state: RunState) -> None:
         """A run of this name has gone from one state to another."""
         self.log(AgentRunMoved(agent=self.settings.name, run=run, session=session.name, before=before, state=state))
+
+    def unheard(self, traffic: RunTraffic, session: Session) -> None:
+        """A run has answered without a model call that carried its client's tools."""
+        if self.warned:
+            return
+        self.warned = True
+        calls = len(traffic.calls)
+        note = KNOW_CALLS if calls else SEND_CALLS_HERE
+        name = self.settings.name
+        self.log(AgentToolsUnheard(agent=name, run=traffic.name, session=session.name, model_calls=calls, note=note))
 
     @property
     def tool_path(self) -> ToolPath | None:

@@ -158,6 +158,8 @@ class ModelExchange(CountedExchange):
         )
         self._relay = self._reply
         self._prepared = uncoded(self._prepared)
+        assert self._call is not None
+        self._call.carries()
         body.release()
         made = self._body_of(self._offered.body)
         self._offered = self._offered.sent()

@@ -68,6 +68,11 @@ class ModelCall:
             return
         self.has_tools, self.model = asked.has_tools, asked.model or model
 
+    def carries(self) -> None:
+        """The client's tools are put into its request."""
+        if self.run is not None:
+            self.run.carried = True
+
     def passed(self) -> None:
         """Bytes of its answer have been passed on."""
         if self.run is not None:
@@ -121,12 +126,14 @@ class Figures:
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class RunTraffic:
     """The calls of one run. `name`: the run's, which is the id of the request that it answers; `last_s`: when something
-    last passed, on the event loop's clock; `heard`: whether anything ever did."""
+    last passed, on the event loop's clock; `heard`: whether anything ever did; `carried`: whether a call had the
+    client's tools in it."""
 
     name: str
     background_models: frozenset[str] = frozenset()
     calls: list[ModelCall] = field(default_factory=list)
     last_s: float = 0.0
+    carried: bool = False
     _looked_s: float = 0.0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _end: asyncio.Event = field(default_factory=asyncio.Event)

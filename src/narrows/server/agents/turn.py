@@ -73,6 +73,7 @@ class AgentTurn:
         self.tools = request.tools or (() if parked is None else parked.tools)
         self.traffic = agent.traffic.run(asking.story.request_id) if parked is None else parked.traffic
         self._earlier = self.traffic.figures()
+        self._is_unheard = False
         self.note(Run())
 
     @property
@@ -145,14 +146,15 @@ class AgentTurn:
         )
 
     def _field_lines(self) -> bytes:
-        """What the answer's head says of the session, unless that is gone and nobody has named it, and of fields that a
-        lenient agent does not honour."""
+        """What the answer's head says of the session, unless that is gone and nobody has named it, and of fields that
+        are not honoured."""
         session, use = self._lease.session, self._lease.use.value.encode()
         lines = b""
         if session.named or self._agent.sessions.find(session.owner, session.agent, session.name) is session:
             lines = b"%b: %b\r\n%b: %b\r\n" % (SESSION_FIELD, session.name.encode(), USE_FIELD, use)
-        if self._request.ignored:
-            named = ", ".join(name for name in self._request.ignored if name.isascii() and name.isprintable())
+        ignored = (*self._request.ignored, *(["tools"] if self._is_unheard else ()))
+        if ignored:
+            named = ", ".join(name for name in ignored if name.isascii() and name.isprintable())
             lines += b"%b: %b\r\n" % (IGNORED_FIELD, named.encode())
         return lines
 
@@ -249,6 +251,8 @@ class AgentTurn:
     def release(self, run: Run, turn: Turn | None, said: str) -> tuple[PendingCall, ...]:
         """Give the session back, when the leg is over. The calls that wait now."""
         self._leave_queue()
+        if run.state is RunState.COMPLETED:
+            self._see_whether_heard()
         self.note(run)
         if not self._leased:
             return ()
@@ -275,6 +279,14 @@ class AgentTurn:
             sessions.complete(self._lease, chained(history[-1], Message("assistant", sayable(said))), time())
         self._refuse_held()
         return pending
+
+    def _see_whether_heard(self) -> None:
+        """Whether the answer comes of a model that knew of the client's tools, where they reach it by model calls."""
+        agent = self._agent
+        elsewhere = agent.tool_path in (ToolPath.PAUSE, ToolPath.MCP)
+        self._is_unheard = bool(agent.offered(self.tools)) and not elsewhere and not self.traffic.carried
+        if self._is_unheard:
+            agent.unheard(self.traffic, self._lease.session)
 
     def _pause(self, run: Run, turn: Turn) -> tuple[PendingCall, ...]:
         """Keep the session for the outputs of the agent's calls."""
@@ -331,6 +343,7 @@ class AgentTurn:
             session=self._lease.session.name,
             use=self._lease.use.value,
             tools=len(self.tools),
+            tools_unheard=self._is_unheard,
             tool_calls=run.asked,
             tool_outputs=len(self._brought),
             revised=run.sent.revised,
