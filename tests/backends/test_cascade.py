@@ -164,15 +164,19 @@ async def test_pages_of_one_step(classic: bool) -> None:
 
 @DIALECTS
 async def test_a_send_that_answers_when_the_run_has_ended_is_not_waited_for(classic: bool) -> None:
-    async with peer({"do": [TEXT, {"act": "pause", "s": 0.1}], "send": "blocking"}, classic=classic) as one:
-        seen = await one.answer()
-    assert "Hel" in {answer_text(look.texts) for look in seen}
-    assert ended(seen) is Finish.STOP
+    async with peer({"do": [TEXT, {"act": "wait"}], "send": "blocking"}, classic=classic) as one:
+        turn = await one.turn()
+        while not (seen := await turn.look(1.0)).waiting:
+            await asyncio.sleep(0.005)
+        assert answer_text(seen.texts) == "Hello"
+        assert not turn._sending.done()
+        turn.decide(seen.waiting[0], Verdict(allow=True))
+        assert ended(await looks(turn)) is Finish.STOP
 
 
 @DIALECTS
 async def test_idle_before_it_begins_is_not_the_end(classic: bool) -> None:
-    async with peer({"do": [TEXT], "idle_s": 0.15}, classic=classic) as one:
+    async with peer({"do": [TEXT], "idle_s": 1.0}, classic=classic) as one:
         seen = await one.answer()
     assert not seen[0].working
     assert answer_text(seen[-1].texts) == "Hello"
