@@ -115,7 +115,7 @@ async def test_images_go_as_media(classic: bool) -> None:
 
 @DIALECTS
 async def test_a_text_that_grows(classic: bool) -> None:
-    async with peer({"do": [TEXT], "pace_s": 0.1}, classic=classic) as one:
+    async with peer({"do": [TEXT], "pace_s": 0.6}, classic=classic) as one:
         seen = await one.answer()
     assert ended(seen) is Finish.STOP
     assert answer_text(seen[-1].texts) == "Hello"
@@ -136,7 +136,7 @@ async def test_what_is_reasoned_is_no_text(classic: bool) -> None:
 @DIALECTS
 async def test_texts_with_tools_between_them_are_all_the_answer(classic: bool) -> None:
     acts = [TEXT, {"act": "tool"}, {"act": "text", "texts": [""]}, {"act": "tool"}, {"act": "text", "texts": ["Done."]}]
-    async with peer({"do": acts}, classic=classic) as one:
+    async with peer({"do": acts, "pace_s": 0.3}, classic=classic) as one:
         seen = await one.answer()
     assert answer_text(seen[-1].texts) == "Hello\n\nDone."
     assert any(look.using_tool for look in seen)
@@ -190,7 +190,7 @@ async def test_an_empty_answer_is_an_answer(classic: bool) -> None:
 
 
 async def test_a_rewrite_counts_at_the_end_alone() -> None:
-    async with peer({"do": [{**TEXT, "modified": "Hello, rewritten"}]}) as one:
+    async with peer({"do": [{**TEXT, "modified": "Hello, rewritten"}], "pace_s": 0.6}) as one:
         seen = await one.answer()
     assert answer_text(seen[-1].texts) == "Hello, rewritten"
     assert "Hel" in {answer_text(look.texts) for look in seen[:-1]}
