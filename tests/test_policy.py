@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from narrows.policy import Kind, Level, Policy, Scope
+from narrows.policy import Kind, Level, Pages, Policy, Scope
 
 OTHERS = {
     "level": Level.LOSSLESS,
@@ -19,6 +19,8 @@ OTHERS = {
     "table_min_bytes": 1,
     "blob_min_bytes": 1,
     "view_min_bytes": 1,
+    "html_min_bytes": 1,
+    "html_pages": Pages.ALL,
     "min_saved_tokens": 1,
     "min_saved_share": 0.5,
     "min_saved_share_assumed": 0.5,
@@ -46,7 +48,7 @@ def test_the_version_is_the_same_in_every_process() -> None:
 
 
 def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
-    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6, "blob": 7, "view": 8}
+    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6, "blob": 7, "view": 8, "html": 9}
     policy = Policy(**{f"{kind}_min_bytes": size for kind, size in sizes.items()})  # type: ignore[arg-type] # by name
     thresholds = {kind: policy.min_bytes(kind) for kind in Kind}
     assert {kind: size for kind, size in thresholds.items() if size is not None} == {
@@ -58,6 +60,7 @@ def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
         Kind.TABLE: 6,
         Kind.BLOB: 7,
         Kind.VIEW: 8,
+        Kind.HTML: 9,
     }
 
 
@@ -70,7 +73,14 @@ def test_the_default_thresholds() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"level": "lossless"}, {"scope": "latest"}, {"min_saved_share": "0.1"}, {"json_min_bytes": None}]
+    "values",
+    [
+        {"level": "lossless"},
+        {"scope": "latest"},
+        {"html_pages": "all"},
+        {"min_saved_share": "0.1"},
+        {"json_min_bytes": None},
+    ],
 )
 def test_a_value_of_another_type_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(TypeError):

@@ -40,6 +40,7 @@ def of_judgement(bench: sections.Bench) -> sections.Record:
 SECTIONS = {
     "texts": sections.of_texts,
     "conversations": sections.of_conversations,
+    "pages": sections.of_pages,
     "generated": sections.of_generated,
     "speed": sections.of_speed,
     "judgement": of_judgement,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.quality import conversations, corpus, visible
+from bench.quality import conversations, corpus, pages, visible
 from bench.quality.conversations import text_of
 from bench.quality.corpus import Text
 from narrows.core.tool_call import ToolCall
@@ -57,6 +57,7 @@ def of_corpus() -> dict[str, Iterator[Asked]]:
         "json": _in_turn(corpus.api_answers(), _json_pieces, _of_rows),
         "search": _in_turn([one for one in corpus.searches() if one.group == "matches"], _pieces, _of_matches),
         "diff": _in_turn(corpus.diffs(), _diff_pieces, _of_diff),
+        "html": _of_pages(),
         "view": _in_turn(_views(), lambda text, _: [text.text], _of_view),
         "conversations": _of_conversations(),
     }
@@ -279,6 +280,12 @@ def _of_view(text: Text, chance: random.Random) -> list[Question]:
         else Question("content", asked(f"What stands on line {number} ?"), f" {line}")
         for place, (number, line) in enumerate(chosen)
     ]
+
+
+def _of_pages() -> Iterator[Asked]:
+    """Cells of a page's table, and where its links lead."""
+    for text, about in pages.with_facts():
+        yield text, [Question(sort, asked(question), answer) for sort, question, answer in about]
 
 
 def _of_conversations() -> Iterator[Asked]:

@@ -102,6 +102,15 @@ DIFFS = [
     Row("saved", path("all", "saved")),
     *TRUTH,
 ]
+PAGES = [
+    Row("visible words there", path("words_visible"), 1.0),
+    Row("addresses there", path("addresses_visible"), 1.0),
+    Row("saved", path("all", "saved")),
+    Row("median page saved", path("all", "median")),
+    Row("pages shortened", path("all", "shortened"), None, False, COUNT),
+    Row("pages", path("all", "texts"), None, False, COUNT),
+    Row("objections of the strict reader", length("truth", "objections"), 0, True, COUNT),
+]
 SPEED_GOALS = {"rows-1500.json": 25.0, "build-2000.log": 12.0, "ripgrep-500.txt": 4.0, "git-2000.diff": 4.0}
 AIRLINE_BILL, CODING_BILL = 0.94, 0.85
 
@@ -112,6 +121,7 @@ def tables(record: Record) -> str:
         [
             *_texts(record),
             *_conversations(record),
+            *_pages(record),
             *_generated(record),
             *_speed(record),
             *_judgement(record),
@@ -199,6 +209,12 @@ def _above_one(ours: Record) -> Iterator[str]:
         for name, one in bill["above_1"].items():
             small = "" if one["counts"] else ", under twice the minimum"
             yield f"  above 1: {one['ratio']:.4f}  {contract}: {name} ({one['prompt_tokens']:,} tokens{small})"
+
+
+def _pages(record: Record) -> Iterator[str]:
+    for source, by_name in record.get("pages", {}).items():
+        if by_name:
+            yield from _table(f"HTML pages: {source}", PAGES, by_name)
 
 
 def _generated(record: Record) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.quality import conversations, corpus, generated, opportunities, speed, talks, texts
+from bench.quality import conversations, corpus, generated, opportunities, pages, speed, talks, texts
 from bench.quality.conversations import Conversation
 from bench.quality.corpus import Text
 from bench.quality.rivals import Rival, RivalError
@@ -139,6 +139,20 @@ def _replayed(bench: Bench, sample: list[Conversation], shortener: Shortener) ->
         "savings": {name: talks.savings(pairs, vocabulary) for name, vocabulary in bench.vocabularies.items()},
         "bills": talks.bills(pairs, bench.vocabularies),
     }
+
+
+def of_pages(bench: Bench) -> Record:
+    """HTML pages: made by rule, and of documentation that is installed here."""
+    sources = {"made": pages.made(), "installed": pages.installed()}
+    record: Record = {}
+    for source, found in sources.items():
+        sample = bench.sample(found)
+
+        def act(shortener: Shortener, sample: list[Text] = sample) -> Record:
+            return pages.measure(sample, shortener, bench.o200k)
+
+        record[source] = bench.each(f"pages, {source}", act) if sample else {}
+    return record
 
 
 def of_generated(bench: Bench) -> Record:

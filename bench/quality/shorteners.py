@@ -16,7 +16,7 @@ from narrows.compressors.types import Compressed, Decision
 from narrows.core.edits import apply_edits
 from narrows.core.tokens import TOKENIZER, Encoding
 from narrows.plan import DecisionCache, plan_body
-from narrows.policy import Level, Policy
+from narrows.policy import Level, Pages, Policy
 from narrows.wire.openai_chat import WIRE
 
 O200K = Encoding("o200k_base", assumed=False)
@@ -55,11 +55,14 @@ def as_messages(item: Text) -> list[Message]:
 
 
 class Ours:
-    """As the gateway decides by default: every eligible part, the default classifier, decisions remembered."""
+    """As the gateway decides by default, but with pages that tools fetched as text: every eligible part, the default
+    classifier, decisions remembered."""
 
     def __init__(self, level: Level = Level.BALANCED) -> None:
         self.classifier = MagikaClassifier()
-        self.policy = Policy(level=level, classifier=self.classifier.version, tokenizer=TOKENIZER)
+        self.policy = Policy(
+            level=level, html_pages=Pages.TOOLS, classifier=self.classifier.version, tokenizer=TOKENIZER
+        )
         self.name = "narrows" if level is Level.BALANCED else f"narrows {level}"
         self.decisions: dict[str, list[Decision | None]] = {}
         """Of each conversation, by message."""

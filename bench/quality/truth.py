@@ -18,6 +18,7 @@ from typing import Any
 from tests.compressors import (
     blob_truth,
     diff_truth,
+    html_truth,
     json_truth,
     log_truth,
     repeats_truth,
@@ -38,6 +39,7 @@ STRICT = {
     "diff": diff_truth.check_truth,
     "table": table_truth.check_truth,
     "blob": blob_truth.check_truth,
+    "html": html_truth.check_truth,
     "view": view_truth.check_truth,
 }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         expand,
     )
     from narrows.compressors.types import Classifier, Compressed, Decision, Kept, Reason
-    from narrows.policy import Kind, Level, Policy, Scope
+    from narrows.policy import Kind, Level, Pages, Policy, Scope
 
 __all__ = [
     "BodyResult",
@@ -31,6 +31,7 @@ __all__ = [
     "Kept",
     "Kind",
     "Level",
+    "Pages",
     "PartDecision",
     "Policy",
     "Reason",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 _TYPES = dict.fromkeys(("Classifier", "Compressed", "Decision", "Kept", "Reason"), "narrows.compressors.types")
-_POLICY = dict.fromkeys(("Kind", "Level", "Policy", "Scope"), "narrows.policy")
+_POLICY = dict.fromkeys(("Kind", "Level", "Pages", "Policy", "Scope"), "narrows.policy")
 _PLACES = _TYPES | _POLICY
 
 

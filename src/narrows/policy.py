@@ -16,9 +16,9 @@ COMPRESSORS_VERSION = "1"
 
 
 class Kind(StrEnum):
-    """What a text is. JSON, logs, search results, diffs, tables and binary data can be shortened; `VIEW` is the content
-    of a file with line numbers, of which only these are; `REPEAT` is any text that earlier outputs of the same
-    conversation show already; the others are always kept."""
+    """What a text is. JSON, logs, search results, diffs, tables, binary data and HTML pages can be shortened; `VIEW` is
+    the content of a file with line numbers, of which only these are; `REPEAT` is any text that earlier outputs of the
+    same conversation show already; the others are always kept."""
 
     REPEAT = "repeat"
     JSON = "json"
@@ -50,6 +50,15 @@ class Scope(StrEnum):
     LATEST = "latest"
 
 
+class Pages(StrEnum):
+    """Which HTML pages become text at the level `balanced`: none; those that a tool with an address among its arguments
+    fetched; or also what a shell's `curl`, `wget` and the like printed."""
+
+    OFF = "off"
+    TOOLS = "tools"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Thresholds and levels. Sizes are UTF-8 bytes of the decoded text; shares are of the original's tokens.
@@ -68,6 +77,8 @@ class Policy:
     table_min_bytes: int = 1024
     blob_min_bytes: int = 1024
     view_min_bytes: int = 512
+    html_min_bytes: int = 2048
+    html_pages: Pages = Pages.OFF
     min_saved_tokens: int = 32
     min_saved_share: float = 0.10
     min_saved_share_assumed: float = 0.20
@@ -83,6 +94,8 @@ class Policy:
         """
         if not isinstance(self.level, Level) or not isinstance(self.scope, Scope):
             raise TypeError("a policy's level is a Level and its scope a Scope, such as Level.LOSSLESS, Scope.STABLE")
+        if not isinstance(self.html_pages, Pages):
+            raise TypeError("a policy's html_pages is one of Pages, such as Pages.TOOLS")
         for name in _THRESHOLDS:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"a policy's {name} is zero or more, not {getattr(self, name)!r}")

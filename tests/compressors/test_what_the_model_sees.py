@@ -25,6 +25,7 @@ SECTIONS = {
     "Tables and listings": (Kind.TABLE, "ls -l"),
     "Views of files": (Kind.VIEW, "nl -ba cart.py"),
     "Binary data": (Kind.BLOB, "curl -s http://localhost:8080/"),
+    "HTML pages": (Kind.HTML, "curl -s https://docs.example.org/limits"),
 }
 
 
@@ -32,7 +33,7 @@ SECTIONS = {
 def test_before_becomes_after(heading: str) -> None:
     section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
     text = next(one for one in section if one.startswith(f"{heading}\n"))
-    before, after = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    before, after = (found[1] for found in re.findall(r"^(````?)text\n(.*?)^\1$", text, re.MULTILINE | re.DOTALL))
     kind, command = SECTIONS[heading]
     compressor = next(one for one in (*COMPRESSORS, VIEW) if one.kind is kind)
     result = compressor.compress(before, Level.BALANCED, ToolCall("bash", f'{{"command": "{command}"}}'))

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.compressors import blob_truth, diff_truth, json_truth, log_truth, search_truth, table_truth, view_truth
+from tests.compressors import (
+    blob_truth,
+    diff_truth,
+    html_truth,
+    json_truth,
+    log_truth,
+    search_truth,
+    table_truth,
+    view_truth,
+)
 from tests.laws.kinds import KindUnderTest
 
 KINDS: tuple[KindUnderTest, ...] = (
@@ -12,5 +21,6 @@ KINDS: tuple[KindUnderTest, ...] = (
     diff_truth.UNDER_TEST,
     table_truth.UNDER_TEST,
     blob_truth.UNDER_TEST,
+    html_truth.UNDER_TEST,
     view_truth.UNDER_TEST,
 )

@@ -21,7 +21,7 @@ from hypothesis.strategies import SearchStrategy
 
 from narrows.compressors.types import Compressor
 from narrows.core.tool_call import ToolCall
-from narrows.policy import Kind, Policy
+from narrows.policy import Kind, Pages, Policy
 
 EVERY_SIZE = Policy(
     json_min_bytes=1,
@@ -30,11 +30,17 @@ EVERY_SIZE = Policy(
     diff_min_bytes=1,
     table_min_bytes=1,
     blob_min_bytes=1,
+    html_min_bytes=1,
+    html_pages=Pages.ALL,
     view_min_bytes=1,
     min_saved_tokens=1,
     min_saved_share=0.0,
 )
 """A policy that lets small texts through, so that generated ones reach the compressors."""
+
+
+USUAL = Policy(html_pages=Pages.ALL)
+"""The default sizes, with the kinds that have to be asked for."""
 
 
 class NeverVetoes:

@@ -16,7 +16,7 @@ from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level, Policy
 from tests.laws.all_kinds import KINDS
-from tests.laws.kinds import EVERY_SIZE, KindUnderTest, NeverVetoes
+from tests.laws.kinds import EVERY_SIZE, USUAL, KindUnderTest, NeverVetoes
 
 REGISTRY = Registry(COMPRESSORS, NeverVetoes(), strict=True)
 ENCODING = Encoding("o200k_base", assumed=False)
@@ -49,7 +49,7 @@ def test_a_compressed_text_is_kept(kind: KindUnderTest, data: st.DataObject, lev
 def test_a_compressed_example_is_kept(kind: KindUnderTest) -> None:
     for level in LEVELS:
         for source, _ in kind.examples:
-            assert_idempotent(kind, source, level, Policy())
+            assert_idempotent(kind, source, level, USUAL)
 
 
 @by_kind

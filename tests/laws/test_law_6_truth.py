@@ -3,6 +3,8 @@ recomputed from the source by the kind's own checker."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +13,9 @@ from narrows.compressors import marks
 from narrows.compressors.registry import COMPRESSORS, Registry
 from narrows.compressors.types import Compressed
 from narrows.core.tokens import Encoding
-from narrows.policy import Level, Policy
+from narrows.policy import Level
 from tests.laws.all_kinds import KINDS
-from tests.laws.kinds import EVERY_SIZE, KindUnderTest, NeverVetoes
+from tests.laws.kinds import EVERY_SIZE, USUAL, KindUnderTest, NeverVetoes
 
 REGISTRY = Registry(COMPRESSORS, NeverVetoes(), strict=True)
 ENCODING = Encoding("o200k_base", assumed=False)
@@ -43,7 +45,7 @@ def test_an_output_says_only_what_the_source_says(kind: KindUnderTest, data: st.
 def test_the_examples_are_shortened_and_true(kind: KindUnderTest) -> None:
     assert kind.examples
     for source, level in kind.examples:
-        result = REGISTRY.compress_text(source, kind.tool_call, Policy(level=Level(level)), ENCODING).result
+        result = REGISTRY.compress_text(source, kind.tool_call, replace(USUAL, level=Level(level)), ENCODING).result
         assert isinstance(result, Compressed), result
         assert_true(kind, source, result.text)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,9 @@ from narrows.compressors import marks
 from narrows.compressors.registry import COMPRESSORS, Registry, expand
 from narrows.compressors.types import Compressed
 from narrows.core.tokens import Encoding
-from narrows.policy import Level, Policy
+from narrows.policy import Level
 from tests.laws.all_kinds import KINDS
-from tests.laws.kinds import KindUnderTest, NeverVetoes
+from tests.laws.kinds import USUAL, KindUnderTest, NeverVetoes
 
 REGISTRY = Registry(COMPRESSORS, NeverVetoes(), strict=True)
 ENCODING = Encoding("o200k_base", assumed=False)
@@ -43,7 +45,7 @@ def test_a_lossless_form_decodes_to_its_source(kind: KindUnderTest, data: st.Dat
 @by_kind
 def test_the_examples_decode(kind: KindUnderTest) -> None:
     for source, level in kind.examples:
-        result = REGISTRY.compress_text(source, kind.tool_call, Policy(level=Level(level)), ENCODING).result
+        result = REGISTRY.compress_text(source, kind.tool_call, replace(USUAL, level=Level(level)), ENCODING).result
         assert isinstance(result, Compressed), result
         assert result.lossless or level == Level.BALANCED
         assert_round_trip(kind, source, result)

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from narrows.policy import Level, Policy, Scope
+from narrows.policy import Level, Pages, Policy, Scope
 from narrows.settings import SETTINGS, LogFormat, Settings
 
 
@@ -54,11 +54,15 @@ def test_every_policy_value_follows_the_settings() -> None:
         table_min_bytes=6,
         blob_min_bytes=7,
         view_min_bytes=8,
+        html_min_bytes=10,
+        html_pages=Pages.ALL,
         min_saved_tokens=9,
         min_saved_share=0.7,
         min_saved_share_assumed=0.8,
     )
-    policy = Policy(Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0.7, 0.8, "magika-1.0.3", "toktok")
+    policy = Policy(
+        Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 10, Pages.ALL, 9, 0.7, 0.8, "magika-1.0.3", "toktok"
+    )
     assert settings.policy("magika-1.0.3", "toktok") == policy
 
 

@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from narrows.compressors import blob, diff, json_rows, log, marks, repeats, search, table, view
+from narrows.compressors import blob, diff, html_page, json_rows, log, marks, repeats, search, table, view
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
-from narrows.compressors.tools import reads_file, shows_a_file
+from narrows.compressors.tools import fetches_page, reads_file, shows_a_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
 from narrows.core import envelope
 from narrows.core.frames import framed, put_back, taken_out
@@ -42,6 +42,7 @@ COMPRESSORS: tuple[Compressor, ...] = (
     diff.COMPRESSOR,
     table.COMPRESSOR,
     blob.COMPRESSOR,
+    html_page.COMPRESSOR,
 )
 """Every kind that can be shortened, one line each. The order means nothing: two that claim a text cancel out."""
 
@@ -248,7 +249,7 @@ class Registry:
         if marks.has_mark(text):
             ours = repeats.is_output(text) or any(kind.is_output(text) for kind in (VIEW, *self.compressors))
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
-        found = self._detect(text, tool_call, grammar_only=grammar_only)
+        found = self._detect(text, tool_call, policy, grammar_only=grammar_only)
         if isinstance(found, Kept):
             return found
         results: list[Compressed | Kept] = []
@@ -259,13 +260,15 @@ class Registry:
         shortened = [result for result in results if isinstance(result, Compressed)]
         return min(shortened, key=lambda result: len(result.text), default=results[0])
 
-    def _detect(self, text: str, tool_call: ToolCall | None, *, grammar_only: bool) -> tuple[Compressor, ...] | Kept:
+    def _detect(
+        self, text: str, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
+    ) -> tuple[Compressor, ...] | Kept:
         """The compressors that are to try, in order, by grammar first and then by classifier."""
         maybe: list[Compressor] = []
         proven: list[Compressor] = []
         exact: list[Compressor] = []
         for compressor in self.compressors:
-            match compressor.sniff(text, tool_call):
+            match _sniffed(compressor, text, tool_call, policy):
                 case Verdict.EXACT:
                     exact.append(compressor)
                 case Verdict.YES:
@@ -318,10 +321,23 @@ def _sure(text: str) -> bool:
     return frame is not None and frame.sure
 
 
+def _sniffed(compressor: Compressor, text: str, tool_call: ToolCall | None, policy: Policy) -> Verdict:
+    """What the kind says of the text, if the policy lets it try."""
+    verdict = compressor.sniff(text, tool_call)
+    return verdict if verdict is Verdict.NO or _wanted(compressor.kind, tool_call, policy) else Verdict.NO
+
+
+def _wanted(kind: Kind, tool_call: ToolCall | None, policy: Policy) -> bool:
+    """Whether the policy lets this kind try; of pages it says which by how they were fetched."""
+    return kind is not Kind.HTML or (tool_call is not None and fetches_page(tool_call, policy.html_pages))
+
+
 def _tried(
     compressor: Compressor, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy
 ) -> Compressed | Kept:
     """What one compressor makes of the text, checked."""
+    if not _wanted(compressor.kind, tool_call, policy):
+        return Kept(Reason.NEVER_SHORTENED, compressor.kind)
     min_bytes = policy.min_bytes(compressor.kind)
     if min_bytes is None or size_bytes < min_bytes:
         return Kept(Reason.TOO_SMALL, compressor.kind, f"{size_bytes} of {min_bytes} bytes")

@@ -15,9 +15,11 @@ import re
 
 import msgspec
 
+from narrows.compressors import fetches
 from narrows.compressors.shell_words import MAX_COMMAND_CHARACTERS, STREAMS, Pipeline, base, operands, pipelines, spoken
 from narrows.core import jsonscan
 from narrows.core.tool_call import ToolCall
+from narrows.policy import Pages
 
 
 def _words(text: str) -> frozenset[str]:
@@ -61,7 +63,20 @@ def reads_file(tool_call: ToolCall) -> bool:
     lines = _command_lines(tool_call, arguments)
     if lines:
         return any(_pipeline_reads(pipeline) for line in lines for pipeline in pipelines(line))
-    return _names_a_file_tool(tool_call.name, arguments)
+    return _names_a_file_tool(tool_call.name, arguments) and not fetches.from_elsewhere(arguments)
+
+
+def fetches_page(tool_call: ToolCall, pages: Pages) -> bool:
+    """Whether the call fetched a page from elsewhere, to be read, by the sorts of tools that `pages` names: one with a
+    name of its own and an address among its arguments, or a shell's `curl` and the like."""
+    arguments = _arguments(tool_call)
+    lines = _command_lines(tool_call, arguments)
+    if lines:
+        commands = (pipeline for line in lines for pipeline in pipelines(line))
+        return pages is Pages.ALL and fetches.by_shell(list(commands), _PASSES_ON)
+    return (
+        pages is not Pages.OFF and fetches.from_elsewhere(arguments) and fetches.to_be_read(tool_call.name, arguments)
+    )
 
 
 def is_shell(tool_call: ToolCall) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, get_type_hints
 
-from narrows.policy import Level, Policy, Scope
+from narrows.policy import Level, Pages, Policy, Scope
 from narrows.settings.agents import AgentSettings
 from narrows.settings.choices import ClassifierName, KeyField, LogFormat, LogLevel
 from narrows.settings.forms import (
@@ -283,6 +283,16 @@ class Settings:
     view_min_bytes: Annotated[
         int, About(Group.EDITS, SIZE, "Views of files under this size keep their line numbers as they are.")
     ] = 512
+    html_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "HTML pages under this size are kept.")] = 2048
+    html_pages: Annotated[
+        Pages,
+        About(
+            Group.EDITS,
+            one_of(Pages),
+            "Which HTML pages become text at the level `balanced`: `off`: none; `tools`: those that a tool with an"
+            " address among its arguments fetched from elsewhere; `all`: also those of a shell's `curl` and `wget`.",
+        ),
+    ] = Pages.OFF
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
         float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
