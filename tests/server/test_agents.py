@@ -405,7 +405,7 @@ async def test_time_that_runs_out_in_a_stream_is_an_event_and_no_stop(stage: Sta
 @pytest.mark.parametrize("stream", [True, False])
 async def test_time_that_runs_out_may_end_an_answer_by_its_length(stage: Stage, stream: bool) -> None:
     """As the settings ask; its record says that it expired, and the next turn begins anew."""
-    one = await scene(stage, STUCK, growing("More."), idle_timeout_s="0.2s", timeout_finish="length")
+    one = await scene(stage, STUCK, growing("More."), idle_timeout_s="1s", timeout_finish="length")
     answer = await ask(stage, one, chat("hi", stream=stream))
     assert answer.status == 200
     if stream:

@@ -847,7 +847,7 @@ GEMINI_CALL = (
 )
 async def test_the_other_wires(stage: Stage, wire: str, path: str, asked: Json, calls: bytes, error_of: bytes) -> None:
     """The call reaches the client, the follow-up the model, and an error the agent in its own words."""
-    one = await offered(stage, [looks("a")], model_wire=wire, hold_timeout_s="0.3s")
+    one = await offered(stage, [looks("a")], model_wire=wire, hold_timeout_s="1.5s")
     body = chat("hi", tools=[WEATHER])
     asking, agent = await begun(stage, one, body)
     endpoint = one.backend.endpoints[0]
