@@ -15,10 +15,7 @@ from hypothesis import strategies as st
 
 from tests.compressors import view_truth
 
-_HEAD = re.compile(
-    r"\[narrows: (\d+) lines, (\d+) of them shown here; (\d+) in (\d+) places? stand already in (.*);"
-    r" nothing left out\]"
-)
+_HEAD = re.compile(r"\[narrows: (\d+) of (\d+) lines stand already in (.*); nothing left out\]")
 _OUTPUT = r"(?:text (\d+) of )?tool output (\d+)"
 _NAMED = re.compile(_OUTPUT + r" \((?:(\d+) before this|this one)\)")
 _MARK = re.compile(
@@ -26,6 +23,7 @@ _MARK = re.compile(
     + _OUTPUT
     + r"(?:, numbered (\d+)-(\d+) there)?\]"
 )
+_LAST = re.compile(r"\[narrows: last (\d+) lines as in " + _OUTPUT + r"\]")
 _WHOLE = re.compile(r"\[narrows: (?:(\d+) lines?, all as in|shortened, the same text as) (.*?)(; nothing left out)?\]")
 _NUMBER = re.compile(r" *(\d+)(?=[:|\t \u2192\u2502])")
 
@@ -55,22 +53,24 @@ def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened:
     said = _HEAD.fullmatch(head)
     assert said, head
     wanted = source.split("\n")
-    position, hidden, marks, named = 0, 0, 0, set()
+    position, hidden, named = 0, 0, set()
     for line in lines:
         if not line.lstrip(" \t").startswith("[narrows:"):
             assert line == wanted[position]
             position += 1
             continue
         count, place = _check_mark(line, wanted, position, earlier)
-        position, hidden, marks = position + count, hidden + count, marks + 1
+        position, hidden = position + count, hidden + count
         named.add(place)
     assert position == len(wanted)
     total = len(wanted) - (wanted[-1] == "")
-    assert [int(said[group]) for group in range(1, 5)] == [total, total - hidden, hidden, marks]
-    assert _names(said[5], own) == sorted(named)
+    assert [int(said[1]), int(said[2])] == [hidden, total]
+    assert _names(said[3], own) == sorted(named)
 
 
 def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -> tuple[int, tuple[int, int]]:
+    if (ending := _LAST.fullmatch(line)) is not None:
+        return _check_last(ending, source, position, earlier)
     found = _MARK.fullmatch(line)
     assert found, line
     count, place = int(found[1]), (int(found[8]), int(found[7] or 1))
@@ -84,7 +84,8 @@ def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -
         first = next(index for index, one in enumerate(shown) if _number(one) == there)
     lines, wanted = shown[first : first + count], source[position:]
     assert len(lines) == count
-    for here, there_too in ((position - 1, first - 1), (position + count, first + count)):
+    around = ((position - 1, first - 1), (position + count, first + count)) if found[5] else ()
+    for here, there_too in around:
         assert here >= 0
         assert there_too >= 0
         assert _bare(source[here]) == _bare(shown[there_too]), "the lines around it stand around it there as well"
@@ -103,6 +104,17 @@ def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -
     if numbered:
         assert int(found[3]) == int(found[2]) + count - 1
         assert not found[9] or int(found[10]) == there + count - 1
+    return count, place
+
+
+def _check_last(
+    found: re.Match[str], source: list[str], position: int, earlier: Outputs
+) -> tuple[int, tuple[int, int]]:
+    """The last lines of the source are the last of the other text, line ends at their ends aside."""
+    count, place = int(found[1]), (int(found[3]), int(found[2] or 1))
+    shown = _with_numbers(earlier[place]).removesuffix("\n").split("\n")
+    assert source[position:] in (shown[-count:], [*shown[-count:], ""])
+    assert not any(one.lstrip(" \t").startswith("[narrows:") for one in shown[-count:]), "it refers to what is ours"
     return count, place
 
 
@@ -153,6 +165,10 @@ _WORDS = ("value", "self.count", "    return x", "", "  ", "}", "import os", "de
 _odd = st.lists(
     st.one_of(st.sampled_from(_WORDS), st.text(st.characters(exclude_characters="\n"), max_size=9)), max_size=3
 )
+_PROMPTS = (
+    "\n(Open file: /srv/shop/src/shop/cart.py)\n(Current directory: /srv/shop)\nbash-$ ",
+    "\n[The command completed with exit code 0.]\n[Current working directory: /srv/shop/src]\n[Python interpreter: x]\n",
+)
 _GUTTERS = ("{}:", "{:6d}\t", "{:4d}|", "{:5d}\u2192", "{} ", "")
 
 
@@ -189,7 +205,7 @@ def conversations(draw: st.DrawFn) -> list[str]:
         lines = [written.format(first + index + 1) + line for index, line in enumerate(text[first:last])]
         if not draw(st.integers(0, 5)):  # numbered like the lines above, and others
             lines += [written.format(first + index + 1) + line for index, line in enumerate(texts[0][:30])]
-        outputs.append(before + end.join(lines) + draw(st.sampled_from(("", end, end + "bash-$"))))
+        outputs.append(before + end.join(lines) + draw(st.sampled_from(("", end, end + "bash-$", *_PROMPTS))))
     return [*outputs, *outputs[:1]]
 
 

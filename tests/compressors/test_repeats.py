@@ -56,11 +56,11 @@ def test_the_same_text_again_is_one_line() -> None:
 
 
 def test_lines_that_stand_in_a_row_become_a_mark_between_their_first_and_last() -> None:
+    """Where neither a number nor the end of both texts says which they are."""
     text = "\n".join(["new", *FILE[1:30], "other"])
     assert folded(text, "\n".join(FILE)) == "\n".join(
         [
-            "[narrows: 31 lines, 4 of them shown here; 27 in 1 place stand already in tool output 1 (1 before this);"
-            " nothing left out]",
+            "[narrows: 27 of 31 lines stand already in tool output 1 (1 before this); nothing left out]",
             "new",
             FILE[1],
             "[narrows: 27 lines as in lines 3-29 of tool output 1]",
@@ -72,7 +72,33 @@ def test_lines_that_stand_in_a_row_become_a_mark_between_their_first_and_last() 
 
 def test_numbered_lines_are_named_by_their_numbers() -> None:
     assert marks_of(folded(numbered(FILE[:40], 101) + "\nend", numbered(FILE, 101)))[1:] == [
-        "[narrows: 38 lines, numbered 102-139, as in tool output 1]"
+        "[narrows: 40 lines, numbered 101-140, as in tool output 1]"
+    ]
+
+
+def test_the_last_lines_of_both_are_named_as_such() -> None:
+    """A harness's prompt below each output, with nothing of it shown."""
+    prompt = ["", "(Open file: /srv/shop/src/shop/cart.py)", "(Current directory: /srv/shop/src/shop)", "bash-$ "]
+    earlier, text = "\n".join([*FILE, *prompt]), "\n".join(["new", *FILE[1:30], "other", *prompt])
+    for end in ("", "\n"):
+        shown = folded(text + end, earlier)
+        assert marks_of(shown)[1:] == [
+            "[narrows: 27 lines as in lines 3-29 of tool output 1]",
+            "[narrows: last 3 lines as in tool output 1]",
+        ]
+        assert shown is not None
+        assert shown.endswith("\n\n[narrows: last 3 lines as in tool output 1]" + end)
+    assert marks_of(folded(text, earlier + "\nmore"))[1:] == ["[narrows: 27 lines as in lines 3-29 of tool output 1]"]
+    assert folded("\n".join(["new", "", "(Open file: n/a)", "(Current directory: /)", "bash-$ "]), earlier) is None
+
+
+def test_last_lines_that_are_numbered_are_named_by_their_numbers() -> None:
+    assert marks_of(folded("new\n" + numbered(FILE[30:], 31), numbered(FILE)))[1:] == [
+        "[narrows: 30 lines, numbered 31-60, as in tool output 1]"
+    ]
+    twice = numbered(FILE[:20]) + "\n" + numbered(FILE[20:50])
+    assert marks_of(folded("0\n" + numbered(FILE[20:50], 5), twice))[1:] == [
+        "[narrows: 28 lines, numbered 6-33 here, as in lines 22-49 of tool output 1, numbered 2-29 there]"
     ]
 
 
@@ -81,7 +107,8 @@ def test_after_an_edit_the_same_lines_have_other_numbers(gutter: str) -> None:
     """Also where the numbers get another digit."""
     before, after = numbered(FILE, 90, gutter), numbered([*FILE[:5], "new", "new too", *FILE[5:]], 90, gutter)
     assert marks_of(folded(after, before))[1:] == [
-        "[narrows: 53 lines, numbered 98-150 here, as in tool output 1, numbered 96-148 there]"
+        "[narrows: 5 lines, numbered 90-94, as in tool output 1]",
+        "[narrows: 55 lines, numbered 97-151 here, as in tool output 1, numbered 95-149 there]",
     ]
 
 
@@ -161,6 +188,7 @@ def test_short_runs_stay() -> None:
 
 def test_a_run_is_named_from_the_least_that_it_must_hide_on() -> None:
     few = [f"{index}{'x' * (LEAST_CHARACTERS // LEAST_LINES - 1)}" for index in range(LEAST_LINES)]
+    few[-1] += "x" * (LEAST_CHARACTERS % LEAST_LINES)
     assert folded("\n".join(["a", "(", *few, ")", "b"]), "\n".join(["c", "(", *few, ")", "d"])) is not None
     few[-1] = few[-1][:-1]
     assert folded("\n".join(["a", "(", *few, ")", "b"]), "\n".join(["c", "(", *few, ")", "d"])) is None
@@ -223,21 +251,29 @@ def test_numbers_in_front_of_lines() -> None:
 
 
 TAMPERED = {
-    "a count in the head": ("31 lines, 4 of", "32 lines, 4 of"),
-    "what is shown": ("4 of them", "5 of them"),
-    "what is hidden": ("27 in 1", "28 in 1"),
-    "the places": ("in 1 place", "in 2 places"),
+    "the lines in the head": ("of 34 lines", "of 35 lines"),
+    "what is hidden": ("30 of", "31 of"),
     "the outputs": ("in tool output 1 (1", "in tool output 2 (1"),
     "a mark's count": ("[narrows: 27 lines as", "[narrows: 26 lines as"),
     "a mark's range": ("lines 3-29", "lines 3-30"),
     "a line more": ("\nother", "\nother\nmore"),
     "another mark": ("\nother", "\n[narrows: 3 lines as in it]"),
+    "last lines that are not the last": (
+        "[narrows: last 3 lines as in tool output 1]",
+        "[narrows: last 3 lines as in tool output 1]\nmore",
+    ),
+    "last lines in the middle": (
+        "other\n[narrows: last 3 lines as in tool output 1]",
+        "[narrows: last 3 lines as in tool output 1]\nother",
+    ),
+    "the count of last lines": ("last 3", "last 2"),
 }
 
 
 @pytest.mark.parametrize("change", TAMPERED)
 def test_an_output_that_does_not_add_up_is_not_ours(change: str) -> None:
-    text = folded("\n".join(["new", *FILE[1:30], "other"]), "\n".join(FILE))
+    last = ["(Open file: /srv/shop/src/shop/cart.py)", "(Current directory: /srv/shop/src/shop)", "bash-$ "]
+    text = folded("\n".join(["new", *FILE[1:30], "other", *last]), "\n".join([*FILE, *last]))
     assert text is not None
     old, new = TAMPERED[change]
     assert old in text

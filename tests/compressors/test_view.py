@@ -198,7 +198,7 @@ def test_a_view_with_repeats_in_it_is_reduced_below_two_head_lines() -> None:
     texts = forwarded_texts([first, "", first, second], decisions)
     view_head, repeats_head, line, *_ = texts[3].split("\n")
     assert view_head.startswith("[narrows: lines 1-3")
-    assert repeats_head.startswith("[narrows: 80 lines, ")
+    assert repeats_head.startswith("[narrows: 50 of 80 lines stand already in ")
     assert line == "1\tother_1 = 1"
     arguments = '{"command": "nl -ba src/main.py"}'
     again = library_compress(second, tool="bash", arguments=arguments, earlier=texts[:3], model="gpt-4o")

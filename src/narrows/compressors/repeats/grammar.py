@@ -18,14 +18,15 @@ _COUNT = r"[1-9][0-9]{0,8}"
 _OUTPUT = rf"(?:text {_COUNT} of )?tool output {_COUNT}"
 _NAMED = rf"{_OUTPUT} \((?:{_COUNT} before this|this one)\)"
 _HEAD = re.compile(
-    rf"\[narrows: (?P<lines>{_COUNT}) lines, (?P<shown>{_COUNT}) of them shown here; (?P<hidden>{_COUNT}) in"
-    rf" (?P<places>{_COUNT}) places? stand already in (?P<outputs>{_NAMED}(?:, {_NAMED})*); nothing left out\]"
+    rf"\[narrows: (?P<hidden>{_COUNT}) of (?P<lines>{_COUNT}) lines stand already in"
+    rf" (?P<outputs>{_NAMED}(?:, {_NAMED})*); nothing left out\]"
 )
 _MARK = re.compile(
     rf"\[narrows: (?P<count>{_COUNT}) lines(?:, numbered (?P<first>{_COUNT})-(?P<last>{_COUNT})(?P<here> here)?,)?"
     rf" as in (?:lines (?P<start>{_COUNT})-(?P<stop>{_COUNT}) of )?(?P<output>{_OUTPUT})"
     rf"(?:, numbered (?P<there>{_COUNT})-(?P<until>{_COUNT}) there)?\]"
 )
+_LAST = re.compile(rf"\[narrows: last (?P<count>{_COUNT}) lines as in (?P<output>{_OUTPUT})\]")
 _WHOLE = re.compile(
     rf"\[narrows: (?:(?P<lines>{_COUNT}) lines?, all as in|shortened, the same text as) (?P<output>{_NAMED})"
     r"(?P<exact>; nothing left out)?\]"
@@ -44,13 +45,19 @@ class Whole:
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """Lines that stand in another output: from its line `first` on (from 0), or where `first` is None from its first
-    line numbered `there` on. Their numbers here are higher by `distance`."""
+    line numbered `there` on; where both are None they are its last lines, and the last ones here. Their numbers here
+    are higher by `distance`."""
 
     place: OutputPlace
     count: int
-    first: int | None
-    there: int | None
-    distance: int
+    first: int | None = None
+    there: int | None = None
+    distance: int = 0
+
+    @property
+    def last(self) -> bool:
+        """Whether the lines are the last of both texts."""
+        return self.first is None and self.there is None
 
 
 def count_lines(text: str) -> int:
@@ -69,11 +76,9 @@ def write(text: str, runs: Sequence[Run], own: OutputPlace) -> str:
     """The text with a mark in the place of each run, below the head line."""
     lines = text.split("\n")
     hidden = sum(run.stop - run.start for run in runs)
-    total, places = count_lines(text), len(runs)
     outputs = sorted({run.earlier.place for run in runs}, key=lambda place: (place.number, place.text))
     named = ", ".join(_named(place, own) for place in outputs)
-    stand = f"{places} place{'' if places == 1 else 's'} stand already in {named}"
-    head = f"{total} lines, {total - hidden} of them shown here; {hidden} in {stand}; nothing left out"
+    head = f"{hidden} of {count_lines(text)} lines stand already in {named}; nothing left out"
     out, position = [marks.mark(head)], 0
     for run in runs:
         out += lines[position : run.start]
@@ -84,6 +89,8 @@ def write(text: str, runs: Sequence[Run], own: OutputPlace) -> str:
 
 def _mark(run: Run) -> str:
     count = run.stop - run.start
+    if run.last:
+        return marks.mark(f"last {count} lines as in {_output(run.earlier.place)}")
     words = f"{count} lines"
     if run.number is not None:
         words += f", numbered {run.number}-{run.number + count - 1}{' here' if run.distance else ''},"
@@ -129,15 +136,18 @@ def read(text: str) -> list[str | Hidden] | None:
         else:
             return None
     found = [one for one in read if isinstance(one, Hidden)]
-    shown = len(read) - len(found) - (lines[-1:] == [""])
+    ended = lines[-1:] == [""]
     hidden = sum(one.count for one in found)
-    counts = {"lines": shown + hidden, "shown": shown, "hidden": hidden, "places": len(found)}
+    fits = int(said["hidden"]) == hidden and int(said["lines"]) == len(read) - len(found) - ended + hidden
     named = {_place(one[0]) for one in _PLACE.finditer(said["outputs"])}
-    fits = all(int(said[name]) == count for name, count in counts.items())
-    return read if fits and named == {one.place for one in found} else None
+    inside = read[: len(read) - 1 - ended]
+    at_end = not any(isinstance(one, Hidden) and one.last for one in inside)
+    return read if fits and at_end and named == {one.place for one in found} else None
 
 
 def _read_mark(line: str) -> Hidden | None:
+    if (ending := _LAST.fullmatch(line)) is not None:
+        return Hidden(_place(ending["output"]), int(ending["count"]))
     found = _MARK.fullmatch(line)
     if found is None:
         return None

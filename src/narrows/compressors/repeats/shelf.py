@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from narrows.compressors import marks
 from narrows.compressors.repeats.earlier import Earlier, Shown
@@ -22,9 +22,14 @@ WINDOW_OUTPUTS = 256
 WINDOW_LINES = 32_768
 """An output is looked at while all from it on are within these together; of one with more lines none is."""
 
-LEAST_LINES = 5
-LEAST_CHARACTERS = 200
-"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 30 tokens."""
+LEAST_LINES = 3
+LEAST_CHARACTERS = 140
+"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 20 tokens."""
+LEAST_LAST_LINES = 2
+LEAST_LAST_CHARACTERS = 80
+"""The same for a text's last lines, whose mark is shorter."""
+_GUTTER_CHARACTERS = 8
+"""What a line's number counts for: it costs as many tokens as so many letters."""
 
 _GROUP = 3
 _MOST_PLACES = 8
@@ -41,7 +46,8 @@ class Run:
     0), there with numbers that are lower by `distance`.
 
     `number`: the first line's number, where all the lines are numbered in a row. `by_number`: no earlier line of
-    `earlier` has the number that its first line has there, so the number names the place.
+    `earlier` has the number that its first line has there, so the number names the place. `last`: the lines are the
+    last of both texts.
     """
 
     start: int
@@ -51,6 +57,7 @@ class Run:
     distance: int = 0
     number: int | None = None
     by_number: bool = False
+    last: bool = False
 
 
 class Shelf:
@@ -122,8 +129,9 @@ class Shelf:
         return None if index is None or index < self._oldest else self._outputs[index]
 
     def runs(self, text: str) -> list[Run]:
-        """The runs of `text` that are worth a mark, in order. Their first and last line, neither of them blank, are not
-        part of them, and stay on both sides to be recognised by."""
+        """The runs of `text` that are worth a mark, in order. Where no number names the place and they are not the last
+        lines, their first and last line, neither of them blank, are not part of them, and stay on both sides to be
+        recognised by."""
         if self._oldest == len(self._outputs):
             return []
         lines, bare = text.split("\n"), without_numbers(text).split("\n")
@@ -244,22 +252,36 @@ class _Search:
         return int(gutter[:-1]) == number - distance and line[: len(line) - len(bare)] == moved(gutter, number)
 
     def _worth(self, match: _Match) -> Run | None:
-        """The run without its first and last line that are not blank, where it hides enough."""
-        start, stop, bare = match.start, match.stop, self._bare
+        """The run that hides enough and is named best: by its numbers, as the last lines, or by the lines around it."""
+        start, stop = match.start, match.stop
+        if (number := self._numbered(start, stop)) is not None:
+            run = self._shelf.run(start, stop, match.place, match.distance, number)
+            if run.by_number:
+                return run if self._enough(start, stop, LEAST_LINES, LEAST_CHARACTERS, numbered=True) else None
+        bare = self._bare
         while start < stop and not bare[start].strip():
             start += 1
+        if not match.distance and stop == len(bare) and self._shelf.lines[match.place + stop - match.start] == _BREAK:
+            if not self._enough(start, stop, LEAST_LAST_LINES, LEAST_LAST_CHARACTERS):
+                return None
+            return replace(self._shelf.run(start, stop, match.place + start - match.start, 0, None), last=True)
         while start < stop and not bare[stop - 1].strip():
             stop -= 1
         start, stop = start + 1, stop - 1
-        if stop - start < LEAST_LINES:
+        number = self._numbered(start, stop) if start < stop else None
+        if not self._enough(start, stop, LEAST_LINES, LEAST_CHARACTERS, numbered=number is not None):
             return None
-        characters = 0
+        return self._shelf.run(start, stop, match.place + start - match.start, match.distance, number)
+
+    def _enough(self, start: int, stop: int, lines: int, characters: int, *, numbered: bool = False) -> bool:
+        """Whether these are as many lines, and they and their numbers come to as many characters."""
+        if stop - start < lines:
+            return False
         for index in range(start, stop):
-            characters += len(bare[index].strip())
-            if characters >= LEAST_CHARACTERS:
-                place = match.place + start - match.start
-                return self._shelf.run(start, stop, place, match.distance, self._numbered(start, stop))
-        return None
+            characters -= len(self._bare[index].strip()) + _GUTTER_CHARACTERS * numbered
+            if characters <= 0:
+                return True
+        return False
 
     def _numbered(self, start: int, stop: int) -> int | None:
         """The number of the first of these lines, where they are numbered in a row."""
