@@ -167,7 +167,7 @@ _odd = st.lists(
 )
 _PROMPTS = (
     "\n(Open file: /srv/shop/src/shop/cart.py)\n(Current directory: /srv/shop)\nbash-$ ",
-    "\n[The command completed with exit code 0.]\n[Current working directory: /srv/shop/src]\n[Python interpreter: x]\n",
+    "\n[The command completed with exit code 0.]\n[Current working directory: /srv/shop]\n[Python interpreter: p]\n",
 )
 _GUTTERS = ("{}:", "{:6d}\t", "{:4d}|", "{:5d}\u2192", "{} ", "")
 

@@ -118,8 +118,8 @@ def test_the_same_words_in_another_sentence_are_not(first: str, second: str) -> 
 
 
 def test_a_very_long_line_costs_no_more_than_its_beginning() -> None:
-    assert shape("x" * 100_000) == shape("x" * 100_001)
-    assert shape("x" * 100_000) != shape("x" * 10)
+    assert shape("x" * 100_000, {}) == shape("x" * 100_001, {})
+    assert shape("x" * 100_000, {}) != shape("x" * 10, {})
 
 
 @given(st.lists(st.text(max_size=30), max_size=30))

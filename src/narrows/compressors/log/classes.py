@@ -90,6 +90,9 @@ _FAILED_MARK = re.compile(
     r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
     r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"
 )
+_FAILED_STARTS = "n✗✘✖✕\u00d7●"
+_FAILED_ENDS = ".sxXFE]"
+"""What a line begins or, white space aside, ends with that `_FAILED_MARK` matches."""
 ASSERTED = "E   "
 """What begins the lines of an assertion's message in pytest's reports."""
 _DIAGNOSTIC = re.compile(r"\s*[^\s:(]*[./][^\s:(]*(?:::+|\(,\):) *[A-Z]+(?:\s|:)")
@@ -124,6 +127,9 @@ _TROUBLE_PHRASES = ("not found", "no such", "could not", "timed out", "time out"
 _TROUBLE_NAME = re.compile(r"\w(?:Error|Exception|Warning|Failure|Interrupt)\b")
 _TROUBLE_NAME_SIGNS = ("Error", "Exception", "Warning", "Failure", "Interrupt")
 _BREAKS = str.maketrans(dict.fromkeys(":,;()[]{}'\"`<>|=!?*\u2018\u2019\u201c\u201d", " "))
+_ASCII_WORDS = frozenset(word.encode() for word in _TROUBLE_WORDS)
+_ASCII_BREAKS = bytes(32 if code in _BREAKS or chr(code).isspace() else code for code in range(256))
+"""The same for lines of ASCII, which most are: bytes are translated at ten times the speed."""
 
 _LONG = 600
 
@@ -134,11 +140,11 @@ def level(key: str, signs: tuple[str, ...] = _LEVEL_SIGNS) -> str:
     if key.startswith("npm "):
         word = key[4:].partition(" ")[0].upper()
         return _LEVELS.get(word, "INFO" if word == "HTTP" else "")
-    if holds_any(key[:_LEVEL_REACH].upper(), signs):
+    if signs and holds_any(key[:_LEVEL_REACH].upper(), signs):
         found = _level_by_words(key)
         if found:
             return found
-    letter = _LETTER.match(key)
+    letter = _LETTER.match(key) if "::" in key else None
     return _LETTERS[letter.group(1) or letter.group(2)] if letter is not None else ""
 
 
@@ -174,23 +180,32 @@ def judged(keys: Collection[str]) -> dict[str, Judgement]:
 
     Signs that stand nowhere in the log are not looked for line by line."""
     text = "\n".join(keys)
+    lower = text.lower()
     signs = _Signs(
-        failed=_held(text, _FAILED_SIGNS),
-        skipped=_held(text, _SKIPPED_SIGNS),
-        passed=_held(text, _PASSED_SIGNS),
+        failed=_holding(keys, _held(text, _FAILED_SIGNS)),
+        skipped=_holding(keys, _held(text, _SKIPPED_SIGNS)),
+        passed=_holding(keys, _held(text, _PASSED_SIGNS)),
         levels=_held(text.upper(), _LEVEL_SIGNS),
+        phrases=_held(lower, _TROUBLE_PHRASES),
+        names=_held(text, _TROUBLE_NAME_SIGNS),
     )
     return {key: _judge(key, signs) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
 class _Signs:
-    """Of each group of signs those that this log holds."""
+    """Of the first three groups of signs the lines that hold one, of the others the signs that the log holds."""
 
-    failed: tuple[str, ...]
-    skipped: tuple[str, ...]
-    passed: tuple[str, ...]
+    failed: frozenset[str]
+    skipped: frozenset[str]
+    passed: frozenset[str]
     levels: tuple[str, ...]
+    phrases: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def _holding(keys: Collection[str], signs: tuple[str, ...]) -> frozenset[str]:
+    return frozenset([key for sign in signs for key in keys if sign in key])
 
 
 def _held(text: str, signs: tuple[str, ...]) -> tuple[str, ...]:
@@ -205,28 +220,33 @@ def holds_any(text: str, signs: tuple[str, ...]) -> bool:
     return False
 
 
-def _judge(key: str, signs: _Signs) -> Judgement:
-    if not key or key.isspace():
+def _judge(whole: str, signs: _Signs) -> Judgement:
+    if not whole or whole.isspace():
         return Judgement(Tone.BLANK, "")
-    if len(key) > _LONG:
-        key = f"{key[:400]} {key[-200:]}"
-    if key.startswith(ASSERTED) or (holds_any(key, signs.failed) and _FAILED.match(key)) or _FAILED_MARK.match(key):
+    key = f"{whole[:400]} {whole[-200:]}" if len(whole) > _LONG else whole
+    if key.startswith(ASSERTED) or (whole in signs.failed and _FAILED.match(key)) or _fails(key):
         return Judgement(Tone.ERROR, level(key, signs.levels))
-    if holds_any(key, signs.skipped) and _SKIPPED.match(key) and not _MARKED.match(key):
+    if whole in signs.skipped and _SKIPPED.match(key) and not _MARKED.match(key):
         return Judgement(Tone.SKIPPED, "")
-    if holds_any(key, signs.passed) and _PASSED.match(key) and not _MARKED.match(key):
+    if whole in signs.passed and _PASSED.match(key) and not _MARKED.match(key):
         return Judgement(Tone.PASSED, "")
     found = level(key, signs.levels)
-    return Judgement(_spoken(key, found), found)
+    return Judgement(_spoken(key, found, signs), found)
 
 
-def _spoken(key: str, found: str) -> Tone:
+def _fails(key: str) -> bool:
+    """Whether a line is marked as failed by a sign alone; what such a line begins or ends with is looked at first."""
+    may = key[-1] in _FAILED_ENDS or key[-1].isspace() or key.lstrip()[0] in _FAILED_STARTS
+    return may and _FAILED_MARK.match(key) is not None
+
+
+def _spoken(key: str, found: str, signs: _Signs) -> Tone:
     """What a line says that reports no test; `found` is its level."""
     if found in ("ERROR", "WARNING"):
         return Tone.ERROR if found == "ERROR" else Tone.WARNING
     if not found and "::" in key and _DIAGNOSTIC.match(key):
         return Tone.WARNING
-    if not mentions(key):
+    if not mentions(key, signs.phrases, signs.names):
         return Tone.PLAIN
     if not found:
         if _WARNS.match(key):
@@ -236,12 +256,15 @@ def _spoken(key: str, found: str) -> Tone:
     return Tone.MENTION
 
 
-def mentions(key: str) -> bool:
-    """Whether a word (not a part of a path or a name) speaks of trouble."""
+def mentions(
+    key: str, phrases: tuple[str, ...] = _TROUBLE_PHRASES, names: tuple[str, ...] = _TROUBLE_NAME_SIGNS
+) -> bool:
+    """Whether a word (not a part of a path or a name) speaks of trouble; `phrases` and `names`: those that may stand in
+    it."""
     lower = key.lower()
-    words = lower.translate(_BREAKS).replace(". ", " ").rstrip(".").split()
-    return (
-        not _TROUBLE_WORDS.isdisjoint(words)
-        or holds_any(lower, _TROUBLE_PHRASES)
-        or (holds_any(key, _TROUBLE_NAME_SIGNS) and _TROUBLE_NAME.search(key) is not None)
-    )
+    if lower.isascii():
+        words = lower.encode().translate(_ASCII_BREAKS).replace(b". ", b" ").rstrip(b".").split()
+        trouble = not _ASCII_WORDS.isdisjoint(words)
+    else:
+        trouble = not _TROUBLE_WORDS.isdisjoint(lower.translate(_BREAKS).replace(". ", " ").rstrip(".").split())
+    return trouble or holds_any(lower, phrases) or (holds_any(key, names) and _TROUBLE_NAME.search(key) is not None)

@@ -65,27 +65,27 @@ _TESTS_RUN = "Tests run: , Failures: , Errors: "
 @dataclass(frozen=True, slots=True)
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
-    `labels` has the class of each key, `suspects` the keys of which lines can count as mentioning trouble."""
+    `labels` has the class of each line; `suspects[i]` is 1 where line i can count as mentioning trouble."""
 
     lines: Sequence[str]
-    keys: Sequence[str]
     show: bytearray
     repeated: set[int]
-    labels: dict[str, str]
-    suspects: Collection[str]
+    labels: Sequence[str]
+    suspects: bytes
 
     def count(self, start: int, stop: int) -> LeftOut:
         """What is left out where the lines `start <= i < stop` are."""
-        keys = self.keys[start:stop]
-        classes = Counter(map(self.labels.__getitem__, keys))
-        repeated = self.repeated.intersection(range(start, stop)) if self.repeated else set()
+        classes: dict[str, int] = {}
+        for label in self.labels[start:stop]:
+            classes[label] = classes.get(label, 0) + 1
+        repeated = self.repeated.intersection(range(start, stop)) if self.repeated else self.repeated
         for number in repeated:
-            classes[self.labels[self.keys[number]]] -= 1
-            classes["repeated"] += 1
-        trouble = 0
-        if self.suspects:
-            suspects = (start + place for place, key in enumerate(keys) if key in self.suspects)
-            trouble = sum(_holds_stem(self.lines[number]) for number in suspects if number not in repeated)
+            classes[self.labels[number]] -= 1
+            classes["repeated"] = classes.get("repeated", 0) + 1
+        trouble, number = 0, self.suspects.find(1, start, stop)
+        while number >= 0:
+            trouble += number not in repeated and _holds_stem(self.lines[number])
+            number = self.suspects.find(1, number + 1, stop)
         return LeftOut({label: count for label, count in classes.items() if count}, trouble)
 
 
@@ -97,14 +97,17 @@ def without_digits(lines: Sequence[str], source: Sequence[str]) -> list[str]:
     """The lines with their digits removed; "0" where nothing else is on the source's line, because it is not blank."""
     text = "\n".join(lines).encode(errors="surrogatepass").translate(None, _DIGITS)
     keys = text.decode(errors="surrogatepass").split("\n")
-    for number, key in enumerate(keys):
-        if (not key or key.isspace()) and source[number].strip():
-            keys[number] = "0"
+    if any(not key or key.isspace() for key in set(keys)):
+        for number, key in enumerate(keys):
+            if (not key or key.isspace()) and source[number].strip():
+                keys[number] = "0"
     return keys
 
 
 def _settle_by_numbers(lines: Sequence[str], keys: list[str]) -> None:
     """Give the verdict that only its numbers tell, of a class of tests as surefire reports it, to the key in words."""
+    if not any(_TESTS_RUN in key for key in set(keys)):
+        return
     for number, key in enumerate(keys):
         if _TESTS_RUN in key and ", Failures: 0, Errors: 0, " in lines[number] and not key.endswith("Skipped: "):
             keys[number] = f"{key} ... ok"
@@ -147,7 +150,13 @@ def decide(source: Sequence[str]) -> Shown:
     _close_small_gaps(log)
     labels = {key: _label(found) for key, found in judgements.items()}
     suspects = {key for key, label in labels.items() if label != "passed" and (inside.worded or _holds_stem(key))}
-    return Shown(source, keys, log.shown, log.repeated, labels, suspects)
+    return Shown(
+        source,
+        log.shown,
+        log.repeated,
+        [*map(labels.__getitem__, keys)],
+        bytes(map(suspects.__contains__, keys)),
+    )
 
 
 def _label(found: Judgement) -> str:

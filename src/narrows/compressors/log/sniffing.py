@@ -140,6 +140,8 @@ def _block(text: str, start: int, stop: int) -> _Block:
 
 def _in_report(text: str, place: int) -> bool:
     """Whether the last of pytest's headings before a place opens failure reports."""
+    if "\n=" not in text:
+        return False
     for _ in range(HEADINGS_BACK):
         place = text.rfind("\n=", 0, max(place, 0))
         if place < 0:

@@ -18,7 +18,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-_VARIABLE = re.compile(r"(?<!\S)(?![\[({<'\"]*[A-Za-z_-]+[\])}>'\",:;.!?]*(?!\S))\S+")
+_PLAIN = re.compile(r"[\[({<'\"]*[A-Za-z_-]+[\])}>'\",:;.!?]*")
+"""A word that is no variable part."""
 _ROUTINE = re.compile(
     r"\s*(?:Requirement already (?:satisfied|up-to-date): |Obtaining dependency information for |Stored in directory: "
     r"|(?:Building|Created) wheel for |Attempting uninstall: |Found existing installation: |Successfully uninstalled "
@@ -43,7 +44,8 @@ _LONG = 1000
 
 def shapes(counts: Mapping[str, int]) -> dict[str, str]:
     """The shape of each text. `counts`: lines by text without digits; equal shapes mean alike."""
-    first = {key: shape(key) for key in counts}
+    masks: dict[str, str] = {}
+    first = {key: shape(key, masks) for key in counts}
     lines: Counter[str] = Counter()
     for key, found in first.items():
         lines[found] += counts[key]
@@ -54,14 +56,19 @@ def shapes(counts: Mapping[str, int]) -> dict[str, str]:
     return {key: second.get(found, found) for key, found in first.items()}
 
 
-def shape(key: str) -> str:
-    """The first step for one text; of a very long one only the beginning counts, and its length class."""
+def shape(key: str, masks: dict[str, str]) -> str:
+    """The first step for one text; of a very long one only the beginning counts, and its length class. `masks`: what
+    became of words before."""
     if len(key) > _LONG:
-        return f"{shape(key[:_LONG])} ...{len(key).bit_length()}"
+        return f"{shape(key[:_LONG], masks)} ...{len(key).bit_length()}"
     routine = _ROUTINE.match(key)
     if routine is not None:
         return f"{routine[0]}*"
-    masked = " ".join(_VARIABLE.sub("*", key).split())
+    words = key.split()
+    for word in words:
+        if word not in masks:
+            masks[word] = word if _PLAIN.fullmatch(word) is not None else "*"
+    masked = " ".join(map(masks.__getitem__, words))
     if _LETTER.search(masked) is None:
         return _skeleton(key)
     return masked
