@@ -23,7 +23,7 @@ _MARK = re.compile(
     + _OUTPUT
     + r"(?:, numbered (\d+)-(\d+) there)?\]"
 )
-_LAST = re.compile(r"\[narrows: last (\d+) lines as in " + _OUTPUT + r"\]")
+_EDGE = re.compile(r"\[narrows: (first|last) (\d+) lines as in " + _OUTPUT + r"\]")
 _WHOLE = re.compile(r"\[narrows: (?:(\d+) lines?, all as in|shortened, the same text as) (.*?)(; nothing left out)?\]")
 _NUMBER = re.compile(r" *(\d+)(?=[:|\t \u2192\u2502])")
 
@@ -69,8 +69,8 @@ def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened:
 
 
 def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -> tuple[int, tuple[int, int]]:
-    if (ending := _LAST.fullmatch(line)) is not None:
-        return _check_last(ending, source, position, earlier)
+    if (edge := _EDGE.fullmatch(line)) is not None:
+        return _check_edge(edge, source, position, earlier)
     found = _MARK.fullmatch(line)
     assert found, line
     count, place = int(found[1]), (int(found[8]), int(found[7] or 1))
@@ -107,14 +107,21 @@ def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -
     return count, place
 
 
-def _check_last(
+def _check_edge(
     found: re.Match[str], source: list[str], position: int, earlier: Outputs
 ) -> tuple[int, tuple[int, int]]:
-    """The last lines of the source are the last of the other text, line ends at their ends aside."""
-    count, place = int(found[1]), (int(found[3]), int(found[2] or 1))
+    """The first or last lines of the source are those of the other text, line ends at their ends aside."""
+    count, place = int(found[2]), (int(found[4]), int(found[3] or 1))
     shown = _with_numbers(earlier[place]).removesuffix("\n").split("\n")
-    assert source[position:] in (shown[-count:], [*shown[-count:], ""])
-    assert not any(one.lstrip(" \t").startswith("[narrows:") for one in shown[-count:]), "it refers to what is ours"
+    assert len(shown) >= count
+    if found[1] == "first":
+        named = shown[:count]
+        assert position == 0
+        assert source[:count] == named
+    else:
+        named = shown[-count:]
+        assert source[position:] in (named, [*named, ""])
+    assert not any(one.lstrip(" \t").startswith("[narrows:") for one in named), "it refers to what is ours"
     return count, place
 
 
@@ -165,6 +172,11 @@ _WORDS = ("value", "self.count", "    return x", "", "  ", "}", "import os", "de
 _odd = st.lists(
     st.one_of(st.sampled_from(_WORDS), st.text(st.characters(exclude_characters="\n"), max_size=9)), max_size=3
 )
+_METER = (
+    "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n"
+    "                                 Dload  Upload   Total   Spent    Left  Speed\n\n"
+    "  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0\n"
+)
 _PROMPTS = (
     "\n(Open file: /srv/shop/src/shop/cart.py)\n(Current directory: /srv/shop)\nbash-$ ",
     "\n[The command completed with exit code 0.]\n[Current working directory: /srv/shop]\n[Python interpreter: p]\n",
@@ -201,7 +213,7 @@ def conversations(draw: st.DrawFn) -> list[str]:
             text[place : place + draw(st.integers(0, 2))] = draw(_odd)
         first, last = draw(st.integers(0, 8)), len(text) - draw(st.integers(0, 8))
         written = gutter if draw(st.integers(0, 5)) else ""
-        before = draw(st.sampled_from(("", "", "[File: a.py (80 lines)]\n", "edited\n\n")))
+        before = draw(st.sampled_from(("", "", "[File: a.py (80 lines)]\n", "edited\n\n", _METER)))
         lines = [written.format(first + index + 1) + line for index, line in enumerate(text[first:last])]
         if not draw(st.integers(0, 5)):  # numbered like the lines above, and others
             lines += [written.format(first + index + 1) + line for index, line in enumerate(texts[0][:30])]

@@ -92,6 +92,33 @@ def test_the_last_lines_of_both_are_named_as_such() -> None:
     assert folded("\n".join(["new", "", "(Open file: n/a)", "(Current directory: /)", "bash-$ "]), earlier) is None
 
 
+def test_the_first_lines_of_both_are_named_as_such() -> None:
+    """As curl's progress meter before each answer."""
+    meter = [
+        "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current",
+        "                                 Dload  Upload   Total   Spent    Left  Speed",
+        "",
+        "  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0",
+    ]
+    earlier, text = "\n".join([*meter, "100   606", *FILE]), "\n".join([*meter, "100   714", "other"])
+    assert folded(text, earlier) == "\n".join(
+        [
+            "[narrows: 4 of 6 lines stand already in tool output 1 (1 before this); nothing left out]",
+            "[narrows: first 4 lines as in tool output 1]",
+            "100   714",
+            "other",
+        ]
+    )
+    assert folded("new\n" + text, earlier) is None, "somewhere else a run keeps its borders, and so few lines stay"
+    assert folded(text, "new\n" + earlier) is None
+    whole = "\n".join(meter)
+    for end in ("", "\n"):
+        assert marks_of(folded(whole + end, earlier))[1:] == ["[narrows: first 4 lines as in tool output 1]"]
+        assert marks_of(folded("\n".join(FILE[40:]) + end, earlier))[1:] == [
+            "[narrows: last 20 lines as in tool output 1]"
+        ]
+
+
 def test_last_lines_that_are_numbered_are_named_by_their_numbers() -> None:
     assert marks_of(folded("new\n" + numbered(FILE[30:], 31), numbered(FILE)))[1:] == [
         "[narrows: 30 lines, numbered 31-60, as in tool output 1]"
@@ -126,7 +153,7 @@ def test_numbers_that_do_not_run_on_are_no_numbers_of_lines() -> None:
     counts = [f"{number * 3} things of sort {number} were found here" for number in range(5, 40)]
     other = [f"{number * 3 + 1} things of sort {number} were found here" for number in range(5, 40)]
     assert folded("\n".join(other), "\n".join(counts)) is None
-    assert marks_of(folded("\n".join([*counts, "end"]), "\n".join(counts)))[1:] == [
+    assert marks_of(folded("\n".join(["new", *counts, "end"]), "\n".join(counts)))[1:] == [
         "[narrows: 33 lines as in lines 2-34 of tool output 1]"
     ]
 
@@ -267,6 +294,7 @@ TAMPERED = {
         "[narrows: last 3 lines as in tool output 1]\nother",
     ),
     "the count of last lines": ("last 3", "last 2"),
+    "first lines in the middle": ("last 3", "first 3"),
 }
 
 

@@ -1,11 +1,11 @@
 """Repeats: text that an earlier tool output of the same conversation shows already is named instead of said again.
 
 A text that is the same as an earlier output becomes one line. Of a text that was kept, runs of lines that stand in a
-row in an earlier output become a mark. It names them by the numbers in front of them, as the last lines of both, or by
-their place; in that last case the first and the last line of the run stay on both sides of it, so that a reader finds
-the place by what it says. A reference is only ever to lines which the model sees, to the letter, earlier
-in the same request, so nothing is left out, and `expand` gives back the text. What may be referred to is
-told by `earlier`, what is found by `shelf`, how it is said by `grammar`.
+row in an earlier output become a mark. It names them by the numbers in front of them, as the first or last lines of
+both, or by their place; in that last case the first and the last line of the run stay on both sides of it, so that a
+reader finds the place by what it says. A reference is only ever to lines which the model sees, to the letter, earlier
+in the same request, so nothing is left out, and `expand` gives back the text. What may be
+referred to is told by `earlier`, what is found by `shelf`, how it is said by `grammar`.
 
 The decision is a function of the text and of the outputs before it, which all stand in the immutable prefix (law 4).
 """
@@ -122,8 +122,8 @@ def expand(text: str, earlier: Iterable[Earlier]) -> str | None:
 def _found(hidden: grammar.Hidden, text: str | None) -> list[str] | None:
     if text is None:
         return None
-    if hidden.last:
-        return _last_lines(text, hidden.count)
+    if hidden.edge:
+        return _edge_lines(text, hidden)
     first = hidden.first if hidden.first is not None else first_lines(text).get(hidden.there or 0)
     if first is None:
         return None
@@ -136,6 +136,8 @@ def _found(hidden: grammar.Hidden, text: str | None) -> list[str] | None:
     return [line for line in moved if line is not None] if None not in moved else None
 
 
-def _last_lines(text: str, count: int) -> list[str] | None:
+def _edge_lines(text: str, hidden: grammar.Hidden) -> list[str] | None:
     lines = text.removesuffix("\n").split("\n")
-    return lines[-count:] if count <= len(lines) else None
+    if hidden.count > len(lines):
+        return None
+    return lines[: hidden.count] if hidden.edge == "first" else lines[-hidden.count :]

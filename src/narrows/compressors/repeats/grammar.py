@@ -26,7 +26,7 @@ _MARK = re.compile(
     rf" as in (?:lines (?P<start>{_COUNT})-(?P<stop>{_COUNT}) of )?(?P<output>{_OUTPUT})"
     rf"(?:, numbered (?P<there>{_COUNT})-(?P<until>{_COUNT}) there)?\]"
 )
-_LAST = re.compile(rf"\[narrows: last (?P<count>{_COUNT}) lines as in (?P<output>{_OUTPUT})\]")
+_EDGE = re.compile(rf"\[narrows: (?P<edge>first|last) (?P<count>{_COUNT}) lines as in (?P<output>{_OUTPUT})\]")
 _WHOLE = re.compile(
     rf"\[narrows: (?:(?P<lines>{_COUNT}) lines?, all as in|shortened, the same text as) (?P<output>{_NAMED})"
     r"(?P<exact>; nothing left out)?\]"
@@ -45,19 +45,15 @@ class Whole:
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """Lines that stand in another output: from its line `first` on (from 0), or where `first` is None from its first
-    line numbered `there` on; where both are None they are its last lines, and the last ones here. Their numbers here
-    are higher by `distance`."""
+    line numbered `there` on; or its "first" or "last" lines, and those of the text here, as `edge` says. Their numbers
+    here are higher by `distance`."""
 
     place: OutputPlace
     count: int
     first: int | None = None
     there: int | None = None
     distance: int = 0
-
-    @property
-    def last(self) -> bool:
-        """Whether the lines are the last of both texts."""
-        return self.first is None and self.there is None
+    edge: str = ""
 
 
 def count_lines(text: str) -> int:
@@ -89,8 +85,8 @@ def write(text: str, runs: Sequence[Run], own: OutputPlace) -> str:
 
 def _mark(run: Run) -> str:
     count = run.stop - run.start
-    if run.last:
-        return marks.mark(f"last {count} lines as in {_output(run.earlier.place)}")
+    if run.edge:
+        return marks.mark(f"{run.edge} {count} lines as in {_output(run.earlier.place)}")
     words = f"{count} lines"
     if run.number is not None:
         words += f", numbered {run.number}-{run.number + count - 1}{' here' if run.distance else ''},"
@@ -140,14 +136,14 @@ def read(text: str) -> list[str | Hidden] | None:
     hidden = sum(one.count for one in found)
     fits = int(said["hidden"]) == hidden and int(said["lines"]) == len(read) - len(found) - ended + hidden
     named = {_place(one[0]) for one in _PLACE.finditer(said["outputs"])}
-    inside = read[: len(read) - 1 - ended]
-    at_end = not any(isinstance(one, Hidden) and one.last for one in inside)
-    return read if fits and at_end and named == {one.place for one in found} else None
+    places = {"first": 0, "last": len(read) - 1 - ended}
+    placed = all(at == places.get(one.edge, at) for at, one in enumerate(read) if isinstance(one, Hidden))
+    return read if fits and placed and named == {one.place for one in found} else None
 
 
 def _read_mark(line: str) -> Hidden | None:
-    if (ending := _LAST.fullmatch(line)) is not None:
-        return Hidden(_place(ending["output"]), int(ending["count"]))
+    if (end := _EDGE.fullmatch(line)) is not None:
+        return Hidden(_place(end["output"]), int(end["count"]), edge=end["edge"])
     found = _MARK.fullmatch(line)
     if found is None:
         return None

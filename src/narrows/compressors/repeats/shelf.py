@@ -23,13 +23,15 @@ WINDOW_LINES = 32_768
 """An output is looked at while all from it on are within these together; of one with more lines none is."""
 
 LEAST_LINES = 3
-LEAST_CHARACTERS = 140
-"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 20 tokens."""
-LEAST_LAST_LINES = 2
-LEAST_LAST_CHARACTERS = 80
-"""The same for a text's last lines, whose mark is shorter."""
+LEAST_CHARACTERS = 200
+"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 20 tokens. With less,
+later outputs would find a run in pieces, here and there."""
+LEAST_NUMBERED_CHARACTERS = 140
 _GUTTER_CHARACTERS = 8
-"""What a line's number counts for: it costs as many tokens as so many letters."""
+"""The same for numbered lines, and what a number counts for: it costs as many tokens as so many letters."""
+LEAST_EDGE_LINES = 2
+LEAST_EDGE_CHARACTERS = 80
+"""The same for a text's first or last lines, whose mark is shorter."""
 
 _GROUP = 3
 _MOST_PLACES = 8
@@ -46,8 +48,8 @@ class Run:
     0), there with numbers that are lower by `distance`.
 
     `number`: the first line's number, where all the lines are numbered in a row. `by_number`: no earlier line of
-    `earlier` has the number that its first line has there, so the number names the place. `last`: the lines are the
-    last of both texts.
+    `earlier` has the number that its first line has there, so the number names the place. `edge`: the lines are the
+    "first" or the "last" of both texts; "" where they are neither.
     """
 
     start: int
@@ -57,7 +59,7 @@ class Run:
     distance: int = 0
     number: int | None = None
     by_number: bool = False
-    last: bool = False
+    edge: str = ""
 
 
 class Shelf:
@@ -129,9 +131,9 @@ class Shelf:
         return None if index is None or index < self._oldest else self._outputs[index]
 
     def runs(self, text: str) -> list[Run]:
-        """The runs of `text` that are worth a mark, in order. Where no number names the place and they are not the last
-        lines, their first and last line, neither of them blank, are not part of them, and stay on both sides to be
-        recognised by."""
+        """The runs of `text` that are worth a mark, in order. Where no number names the place and they are not the
+        first or last lines, their first and last line, neither of them blank, are not part of them, and stay on both
+        sides to be recognised by."""
         if self._oldest == len(self._outputs):
             return []
         lines, bare = text.split("\n"), without_numbers(text).split("\n")
@@ -252,26 +254,38 @@ class _Search:
         return int(gutter[:-1]) == number - distance and line[: len(line) - len(bare)] == moved(gutter, number)
 
     def _worth(self, match: _Match) -> Run | None:
-        """The run that hides enough and is named best: by its numbers, as the last lines, or by the lines around it."""
+        """The run that hides enough and is named best: by its numbers, as the first or last lines, or by the lines
+        around it."""
         start, stop = match.start, match.stop
         if (number := self._numbered(start, stop)) is not None:
             run = self._shelf.run(start, stop, match.place, match.distance, number)
             if run.by_number:
-                return run if self._enough(start, stop, LEAST_LINES, LEAST_CHARACTERS, numbered=True) else None
-        bare = self._bare
-        while start < stop and not bare[start].strip():
+                return run if self._enough(start, stop, LEAST_LINES, LEAST_NUMBERED_CHARACTERS, numbered=True) else None
+        bare, edge = self._bare, self._edge(match)
+        while start < stop and edge != "first" and not bare[start].strip():
             start += 1
-        if not match.distance and stop == len(bare) and self._shelf.lines[match.place + stop - match.start] == _BREAK:
-            if not self._enough(start, stop, LEAST_LAST_LINES, LEAST_LAST_CHARACTERS):
-                return None
-            return replace(self._shelf.run(start, stop, match.place + start - match.start, 0, None), last=True)
-        while start < stop and not bare[stop - 1].strip():
+        while start < stop and edge != "last" and not bare[stop - 1].strip():
             stop -= 1
+        if edge:
+            if not self._enough(start, stop, LEAST_EDGE_LINES, LEAST_EDGE_CHARACTERS):
+                return None
+            return replace(self._shelf.run(start, stop, match.place + start - match.start, 0, None), edge=edge)
         start, stop = start + 1, stop - 1
         number = self._numbered(start, stop) if start < stop else None
-        if not self._enough(start, stop, LEAST_LINES, LEAST_CHARACTERS, numbered=number is not None):
+        least = LEAST_CHARACTERS if number is None else LEAST_NUMBERED_CHARACTERS
+        if not self._enough(start, stop, LEAST_LINES, least, numbered=number is not None):
             return None
         return self._shelf.run(start, stop, match.place + start - match.start, match.distance, number)
+
+    def _edge(self, match: _Match) -> str:
+        """Whether the lines stand at the beginning or at the end of both texts."""
+        if match.distance:
+            return ""
+        lines, place = self._shelf.lines, match.place
+        if match.start == 0 and (place == 0 or lines[place - 1] == _BREAK):
+            return "first"
+        at_end = match.stop == len(self._bare) and lines[place + match.stop - match.start] == _BREAK
+        return "last" if at_end else ""
 
     def _enough(self, start: int, stop: int, lines: int, characters: int, *, numbered: bool = False) -> bool:
         """Whether these are as many lines, and they and their numbers come to as many characters."""
