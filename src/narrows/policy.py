@@ -73,7 +73,7 @@ class Policy:
     log_min_bytes: int = 512
     search_min_bytes: int = 512
     diff_min_bytes: int = 1024
-    repeat_min_bytes: int = 512
+    repeat_min_bytes: int = 256
     table_min_bytes: int = 1024
     blob_min_bytes: int = 1024
     view_min_bytes: int = 512

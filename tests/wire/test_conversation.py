@@ -121,7 +121,7 @@ def test_user_text_in_a_frame_that_no_person_types_is_an_observation(text: str, 
     words.acted = True
     (part,) = words.read(jsonscan.elements(body, 0, len(body), None)).parts
     assert part.role is role
-    assert (part.output is not None) is (role is Role.OBSERVATION and len(text) > 512)
+    assert (part.output is not None) is (role is Role.OBSERVATION and len(text) > 256)
 
 
 def test_before_the_model_has_spoken_there_is_nothing_to_observe() -> None:

@@ -275,9 +275,9 @@ class Settings:
         About(
             Group.EDITS,
             SIZE,
-            "Outputs of this size and more are searched for what earlier ones show already; never under 512 bytes.",
+            "Outputs of this size and more are searched for what earlier ones show already; never under 256 bytes.",
         ),
-    ] = 512
+    ] = 256
     table_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Tables and listings under this size are kept.")] = 1024
     blob_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Texts of base64 data under this size are kept.")] = 1024
     view_min_bytes: Annotated[

@@ -25,7 +25,7 @@ _USER, _TOOL = Role.USER, Role.TOOL
 
 DIGEST_FROM_BYTES = 256
 """A shorter literal is no work for most policies, and is digested anew where it is some."""
-OUTPUT_FROM_BYTES = 512
+OUTPUT_FROM_BYTES = 256
 """A shorter tool output is too small to be referred to, or to refer."""
 PART_BYTES, CALL_BYTES, ANSWER_BYTES = 500, 400, 250
 """About what a part, a call and the note of an answer take in memory beside the call's texts."""

@@ -11,7 +11,6 @@ from narrows.compressors.types import Compressed
 from narrows.core.edits import apply_edits
 from narrows.plan import plan_body
 from narrows.policy import Policy, Scope
-from narrows.wire.conversation import OUTPUT_FROM_BYTES
 from narrows.wire.gemini import WIRE
 from narrows.wire.gemini.request import MAX_DEPTH
 from narrows.wire.registry import wire_named
@@ -78,7 +77,7 @@ def test_strings_inside_the_object_and_no_deeper_than_the_bound() -> None:
 
 def test_what_other_wires_shorten_is_found_whatever_its_size() -> None:
     rows = json.dumps([{"identifier": number, "first": "ab", "last": "cd"} for number in range(7)])
-    assert len(json.dumps(rows)) < OUTPUT_FROM_BYTES - 50
+    assert len(json.dumps(rows)) < 2 * Policy().smallest_min_bytes
     chat = json.dumps({"messages": [{"role": "tool", "tool_call_id": "c", "content": rows}]}).encode()
     gemini = json.dumps({"contents": [user(answer({"output": rows}))]}).encode()
     kinds = [

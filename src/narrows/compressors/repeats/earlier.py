@@ -17,7 +17,7 @@ from narrows.core import envelope
 from narrows.core.tool_call import OutputPlace
 from narrows.policy import Kind
 
-FLOOR_BYTES = 512
+FLOOR_BYTES = 256
 """Smaller outputs neither refer nor are referred to, whatever the policy says: the wires digest none of them."""
 
 
