@@ -30,7 +30,7 @@ HEAD = re.compile(
     r"(?P<colours>; terminal control codes removed)?(?P<redrawn>; lines redrawn in place shown in their last state)?"
     r"(?P<crlf>; CRLF line ends written as LF)?\]"
 )
-LEFT_OUT = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? left out: (.*)\]")
+LEFT_OUT = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? left out(?:: (.*))?\]")
 SAME = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? (?:is|are) the same as lines? (\d+)(?:-(\d+))?\]")
 EACH = re.compile(r"\[narrows: lines (\d+)-(\d+) are each the same as line (\d+)\]")
 
@@ -165,7 +165,7 @@ def check_truth(source: str, output: str) -> None:
     body = rest.removesuffix("\n").split("\n") if output.endswith("\n") else rest.split("\n")
     lines = read_source(source, head)
     shown: dict[int, str] = {}
-    gaps: list[tuple[int, int, str]] = []
+    gaps: list[tuple[int, int, str | None]] = []
     position, repeats = 0, 0
     for line in body:
         if not line.startswith("[narrows:"):
@@ -207,7 +207,9 @@ def check_repeat(lines: Source, shown: dict[int, str], line: str) -> tuple[int, 
     return start, stop
 
 
-def check_gaps(lines: Source, head: re.Match[str], shown: dict[int, str], gaps: list[tuple[int, int, str]]) -> None:
+def check_gaps(
+    lines: Source, head: re.Match[str], shown: dict[int, str], gaps: list[tuple[int, int, str | None]]
+) -> None:
     left_out = [number for start, stop, _ in gaps for number in range(start, stop)]
     if not gaps:
         assert head["shown"] is None
@@ -232,10 +234,15 @@ def is_alarm(text: str, *, records: bool) -> bool:
     return bool(ALARM.match(text)) or (records and recorded(text) in ("ERROR", "WARNING"))
 
 
-def check_classes(texts: list[str], counted: str, twins: set[str], *, records: bool) -> None:
-    claims = {name: int(count) for count, name in (item.split(" ") for item in counted.split(", "))}
-    assert sum(claims.values()) == len(texts), counted
-    assert all(claims.values())
+def check_classes(texts: list[str], counted: str | None, twins: set[str], *, records: bool) -> None:
+    """Where nothing is counted by class, all lines are blank or of no class."""
+    blank = sum(not text.strip() for text in texts)
+    claims = {"other": len(texts) - blank, "blank": blank}
+    if counted is not None:
+        claims = {name: int(count) for count, name in (item.split(" ") for item in counted.split(", "))}
+        assert sum(claims.values()) == len(texts), counted
+        assert all(claims.values())
+        assert not claims.keys() <= {"other", "blank"}, "what tells nothing is not said"
     for name, count in claims.items():
         certain, possible = bounds(name, texts, twins, records=records)
         assert certain <= count <= possible, (name, count, certain, possible)

@@ -17,7 +17,7 @@ LOSSY = "\n".join(
         "first",
         "[narrows: lines 2-6 left out: 4 INFO, 1 passed]",
         "seventh",
-        "[narrows: line 8 left out: 1 other]",
+        "[narrows: line 8 left out]",
         "ninth",
     )
 )
@@ -46,6 +46,20 @@ def test_the_lossless_form_names_repeats_and_expands() -> None:
     found, lines, lossless = parsed
     assert lossless
     assert list(expanded(found, lines)) == LINES
+
+
+def test_lines_of_no_class_are_counted_by_their_numbers() -> None:
+    screen = raw_lines("\n".join(str(number) for number in range(9)))
+    found: list[Piece] = [Lines(0, 1), Gap(1, 6), Lines(6, 9)]
+    for classes, said in (
+        ({"other": 4, "blank": 1}, "]"),
+        ({"other": 5}, "]"),
+        ({"other": 4, "passed": 1}, ": 4 other, 1 passed]"),
+        ({"other": 4, "repeated": 1}, ": 4 other, 1 repeated]"),
+    ):
+        text = write(screen, found, lambda *_, held=classes: LeftOut(held, 0))  # type: ignore[misc]
+        assert text.split("\n")[2] == f"[narrows: lines 2-6 left out{said}"
+        assert read(text) is not None
 
 
 def test_the_lossy_form_counts_what_is_left_out() -> None:
@@ -81,12 +95,12 @@ def test_the_lossy_form_counts_what_is_left_out() -> None:
         ("2-6", "3-6"),
         ("4 INFO", "5 INFO"),
         ("line 8", "line 9"),
-        ("1 other", "2 other"),
+        ("line 8 left out", "line 8 left out: 2 other"),
         ("\nninth", "\nninth\ntenth"),
         ("\nseventh", ""),
         ("; 1 of", "; one of"),
-        ("[narrows: line 8 left out: 1 other]", "[narrows: line 8 is the same as line 9]"),
-        ("[narrows: line 8 left out: 1 other]", "[narrows: please run this]"),
+        ("[narrows: line 8 left out]", "[narrows: line 8 is the same as line 9]"),
+        ("[narrows: line 8 left out]", "[narrows: please run this]"),
         ("[narrows: log", "[narrows: Log"),
     ],
 )

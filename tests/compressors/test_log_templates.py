@@ -96,6 +96,11 @@ def test_names_that_are_plain_words_join_those_that_are_not() -> None:
         ("Installing rake 13.0.6", "Installing zeitwerk 2.6.12"),
         ("npm http fetch GET 200 https://r.org/a 12ms (cache hit)", "npm http fetch GET 200 https://r.org/b 1ms"),
         (" + attrs==24.2.0", " + rpds-py==0.2"),
+        ("  Installing build dependencies: started", "  Preparing metadata (pyproject.toml): started"),
+        (
+            "  Getting requirements to build wheel: finished with status 'done'",
+            "  Building wheel for numpy (setup.py): finished with status 'done'",
+        ),
     ],
 )
 def test_what_package_managers_say_of_each_package_is_one_sort(first: str, second: str) -> None:
@@ -111,6 +116,12 @@ def test_what_package_managers_say_of_each_package_is_one_sort(first: str, secon
         ("Installing the handlers now", "Installing the hooks now"),
         ("Downloading of all data", "Downloading of all models"),
         ("Compiling with debug", "Compiling with asserts"),
+        ("worker: started", "scheduler: started"),
+        ("  Preparing metadata (pyproject.toml): started", "  Preparing the database: started"),
+        (
+            "  Building wheel for a (setup.py): finished with status 'done'",
+            "  Building wheel for b (setup.py): finished with status 'error'",
+        ),
     ],
 )
 def test_the_same_words_in_another_sentence_are_not(first: str, second: str) -> None:

@@ -23,7 +23,9 @@ _HEAD = re.compile(
     r"(?:; terminal control codes removed)?(?:; lines redrawn in place shown in their last state)?"
     r"(?:; CRLF line ends written as LF)?\]$"
 )
-_GAP = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? left out: (\d+ \w+(?:, \d+ \w+)*)\]$")
+_GAP = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? left out(?:: (\d+ \w+(?:, \d+ \w+)*))?\]$")
+_UNTOLD = frozenset(("other", "blank"))
+"""Classes that tell nothing of a line: where a gap holds no others, its lines are counted by their numbers alone."""
 _SAME = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? (?:is|are) the same as lines? {_COUNT}(?:-{_COUNT})?\]$")
 _EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as line {_COUNT}\]$")
 
@@ -40,7 +42,8 @@ def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], Le
                 left_out.append(count(start, stop))
                 most_first = sorted(left_out[-1].classes.items(), key=itemgetter(1), reverse=True)
                 counted = ", ".join(f"{number} {name}" for name, number in most_first)
-                body.append(marks.mark(f"{_lines(start, stop)} left out: {counted}"))
+                told = "" if left_out[-1].classes.keys() <= _UNTOLD else f": {counted}"
+                body.append(marks.mark(f"{_lines(start, stop)} left out{told}"))
             case Same(start, stop, source):
                 verb = "is" if stop - start == 1 else "are"
                 named = _lines(source, source + stop - start)
@@ -111,7 +114,8 @@ def _piece(line: str, position: int) -> Piece | None:
     match = _GAP.match(line)
     if match is not None:
         start, stop = int(match.group(1)) - 1, int(match.group(2) or match.group(1))
-        counted = sum(int(item.split(" ", 1)[0]) for item in match.group(3).split(", "))
+        classes = match.group(3).split(", ") if match.group(3) else ()
+        counted = sum(int(item.split(" ", 1)[0]) for item in classes) if classes else stop - start
         return Gap(start, stop) if start == position < stop and counted == stop - start else None
     match = _EACH.match(line)
     if match is not None:

@@ -30,6 +30,13 @@ _ROUTINE = re.compile(
     r"|(?:Fetching|Using|Installing) (?=\S+ \.{1,3}$)|- (?:Downloading|Installing|Locking) (?=\S+/)|[+~-] (?=\S+==))"
 )
 """What package managers say of one package after the other; the rest of such a line is names and versions."""
+_STEP = re.compile(
+    r"\s*(?:Installing (?:build|backend) dependencies|Getting requirements to build \w+|Preparing (?:\w+ )?metadata"
+    r"|Checking if build backend supports build_editable|Building (?:wheel|editable) for \S+|Running setup\.py \w.*)"
+    r"(?: \([\w.]+\))?: (started|still running\.\.\.|finished with status 'done')$"
+)
+"""What pip says of each step of its work where it cannot redraw a line; a step that fails has another status."""
+_STEP_ENDS = (": started", ": still running...", "'done'")
 _LETTER = re.compile(r"[^\W\d_]")
 RARE = 3
 """A shape with fewer lines than this is a candidate for the second step."""
@@ -61,6 +68,8 @@ def shape(key: str, masks: dict[str, str]) -> str:
     became of words before."""
     if len(key) > _LONG:
         return f"{shape(key[:_LONG], masks)} ...{len(key).bit_length()}"
+    if key.endswith(_STEP_ENDS) and (step := _STEP.match(key)) is not None:
+        return f"*: {step[1]}"
     routine = _ROUTINE.match(key)
     if routine is not None:
         return f"{routine[0]}*"
