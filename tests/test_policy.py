@@ -67,7 +67,7 @@ def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
 def test_the_default_thresholds() -> None:
     policy = Policy()
     assert [policy.min_bytes(kind) for kind in (Kind.JSON, Kind.LOG, Kind.SEARCH, Kind.DIFF)] == [256, 512, 512, 1024]
-    assert policy.min_bytes(Kind.REPEAT) == 512
+    assert policy.min_bytes(Kind.REPEAT) == 256
     assert policy.smallest_min_bytes == 256
     assert policy.min_bytes(Kind.TABLE) == policy.min_bytes(Kind.BLOB) == 1024
 
