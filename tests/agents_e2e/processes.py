@@ -85,8 +85,11 @@ def _gemini(folder: Path) -> dict[str, Any]:
     told = page_settings("gemini")
     place = Path(_home(folder)) / ".gemini"
     place.mkdir(exist_ok=True)
-    (settings,) = re.findall(r"`~/\.gemini/settings\.json`: `(\{.*?\})`", PAGE.read_text())
+    (settings,) = re.findall(r"`~/\.gemini/settings\.json`:\s+`(\{.*?\})`", PAGE.read_text())
     (place / "settings.json").write_text(settings)
+    (place / "policies").mkdir(exist_ok=True)
+    (policy,) = re.findall(r"`~/\.gemini/policies/client\.toml`:\s+```toml\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    (place / "policies" / "client.toml").write_text(policy)
     env = told["env"] | {"GEMINI_API_KEY": "sk-agent", "HOME": _home(folder)}
     command = [client_program("gemini-cli"), *told["command"][1:]]
     return {"command": command, "cwd": str(work(folder)), "env": env, "model_wire": told["model_wire"]}

@@ -237,17 +237,22 @@ async def a_clients_tool_is_called_and_the_run_goes_on(one: Setting) -> None:
         message = answer.choices[0].message
         assert answer.choices[0].finish_reason == "tool_calls", answer
         (call,) = message.tool_calls
-        assert (call.function.name, json.loads(call.function.arguments)) == ("weather", json.loads(ARGUMENTS))
+        assert (call.function.name, json.loads(call.function.arguments)) == ("weather", json.loads(ARGUMENTS)), call
         if one.kind.kind != "acp":  # over MCP, values come, and not the bytes that the model wrote
             assert call.function.arguments == ARGUMENTS
         (schema,) = [schema for name, schema in declared(one.model.asked[0]).items() if name.endswith("weather")]
         wanted = WEATHER["function"]["parameters"]
+        if one.kind.kind == "acp":  # an agent may have an argument of its own beside
+            schema["properties"] = {name: schema["properties"].get(name) for name in wanted["properties"]}
         assert {name: schema.get(name) for name in wanted} == wanted, schema
         output = {"role": "tool", "tool_call_id": call.id, "content": "it rains in Oslo"}
         asked += [message.model_dump(exclude_none=True), output]
         pieces, finish, _ = await pieces_of(await ask(client, asked, tools=[WEATHER], stream=True))
         said = "".join(pieces)
-        assert (str(message.content or "") + said, finish) == ("Let me see.IT RAINS IN OSLO", "stop")
+        whole = str(message.content or "") + said
+        if one.kind.kind == "acp":  # what it said before a call may come after the call, and then with what follows
+            whole = whole.replace("\n\n", "")
+        assert (whole, finish) == ("Let me see.IT RAINS IN OSLO", "stop"), (whole, finish)
         asked += user("", said)[1:] + user("and then")
         assert (await ask(client, asked, tools=[WEATHER])).choices[0].message.content == "AND THEN"
         one.has_seen_sessions(1)
