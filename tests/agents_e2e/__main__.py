@@ -23,7 +23,7 @@ from tests.agents_e2e.scenarios import SCENARIOS, Scenario, Setting
 from tests.agents_e2e.servers import KINDS, Kind, agent_server, free_port
 from tests.scripted_upstream import ScriptedUpstream
 
-SCENARIO_TIMEOUT_S = 120
+SCENARIO_TIMEOUT_S = 300
 
 
 async def main() -> int:

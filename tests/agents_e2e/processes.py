@@ -29,6 +29,7 @@ class Process:
     own: str
     settings: Callable[[Path], dict[str, Any]]
     names_sessions: bool = True
+    by_minute: bool = False
 
 
 def work(folder: Path) -> Path:
@@ -88,7 +89,9 @@ def _gemini(folder: Path) -> dict[str, Any]:
     (settings,) = re.findall(r"`~/\.gemini/settings\.json`:\s+`(\{.*?\})`", PAGE.read_text())
     (place / "settings.json").write_text(settings)
     (place / "policies").mkdir(exist_ok=True)
-    (policy,) = re.findall(r"`~/\.gemini/policies/client\.toml`:\s+```toml\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    (policy,) = re.findall(
+        r"`~/\.gemini/policies/client\.toml`:\s+```text\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
     (place / "policies" / "client.toml").write_text(policy)
     env = told["env"] | {"GEMINI_API_KEY": "sk-agent", "HOME": _home(folder)}
     command = [client_program("gemini-cli"), *told["command"][1:]]
@@ -105,5 +108,5 @@ PROCESSES = (
     Process("acp", "header", "shout", _sample),
     Process("acp-apart", "endpoint", "shout", _sample),
     Process("opencode", "header", "glob", _opencode),
-    Process("gemini-cli", "endpoint", "glob", _gemini, names_sessions=False),
+    Process("gemini-cli", "endpoint", "glob", _gemini, names_sessions=False, by_minute=True),
 )

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -63,6 +64,13 @@ class Setting:
             AsyncOpenAI(base_url=f"{url}/v1", api_key="sk-me", max_retries=0, timeout=60) as client,
         ):
             yield client
+
+    async def later(self) -> None:
+        """Return when the agent can take its sessions up again."""
+        began = minute = int(time() // 60)
+        while self.kind.by_minute and minute == began:
+            await asyncio.sleep(0.5)
+            minute = int(time() // 60)
 
     def has_seen_sessions(self, count: int) -> None:
         """The agent's conversations were so many, where its model calls name them."""
@@ -181,6 +189,8 @@ async def a_session_outlives_its_gateway(one: Setting) -> None:
     uses: list[str] = []
     for question in ("first", "second", "third"):
         texts.append(question)
+        if uses:
+            await one.later()
         async with one.gateway() as client:
             raw = await client.chat.completions.with_raw_response.create(model="coder", messages=user(*texts))
             uses.append(str(raw.headers["x-narrows-session-use"]))
@@ -195,6 +205,7 @@ async def an_agent_that_was_started_again(one: Setting) -> None:
     async with one.gateway() as client:
         texts = ["first"]
         texts.append(str((await ask(client, user(*texts))).choices[0].message.content))
+        await one.later()
         await one.restart_agent()
         raw = await client.chat.completions.with_raw_response.create(model="coder", messages=user(*texts, "second"))
         answer = str(raw.parse().choices[0].message.content)

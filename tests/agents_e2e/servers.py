@@ -50,7 +50,8 @@ class Kind:
     """An agent that is tried. `correlation`: how its model calls are known; `rests`: it waits at its server for a
     client's tools, and is not held up in the gateway; `tools`: the setting; `own`: its tool of its own, or empty;
     `after`: how a session is used that its server was started again in. `settings`: more of its
-    table, where the gateway starts it; `names_sessions`: its model calls have x-session-id."""
+    table, where the gateway starts it; `names_sessions`: its model calls have x-session-id; `by_minute`: it
+    can take up no session in the minute in which that began, or was taken up."""
 
     name: str
     kind: str
@@ -62,6 +63,7 @@ class Kind:
     after: str = "retold"
     settings: Callable[[Path], dict[str, Any]] | None = None
     names_sessions: bool = True
+    by_minute: bool = False
 
     @property
     def model_path(self) -> str:
@@ -143,6 +145,7 @@ KINDS = (
             after="reused",
             settings=one.settings,
             names_sessions=one.names_sessions,
+            by_minute=one.by_minute,
         )
         for one in PROCESSES
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -129,8 +130,10 @@ def _process_agent(settings: AgentSettings, store: SessionStore | None, log: Cal
     """An agent whose processes the gateway starts.
 
     Raises:
-        SettingsError: its folder is none, or its SDK is not installed.
+        SettingsError: its folder is none, its SDK is not installed, or the system cannot do it.
     """
+    if sys.platform == "win32":
+        raise SettingsError((f"agents.{settings.name}: agents of kind acp need Linux or macOS",))
     if not Path(settings.cwd).is_dir():
         raise SettingsError((f"agents.{settings.name}: cwd {settings.cwd} is no folder",))
     found: list[Agent] = []
