@@ -74,6 +74,12 @@ class Session:
         used = {"totalTokens": 9, "inputTokens": 7, "outputTokens": len(words), "cachedReadTokens": 3}
         return {"stopReason": "end_turn", "usage": used}
 
+    async def repeat(self) -> None:
+        """Say again what was said, beside whatever else is done, as Gemini CLI does."""
+        for at, text in enumerate(self.history * 10):
+            self.say(text, ("user_message_chunk", "agent_message_chunk")[at % 2])
+            await asyncio.sleep(0)
+
     def save(self) -> None:
         if STORE:
             (Path(STORE) / self.name).write_text(json.dumps(self.history))
@@ -207,7 +213,9 @@ class Agent:
             if session.running is not None and not session.stubborn:
                 session.running.cancel()
             return
-        task = asyncio.create_task(self.answer(message))
+        self.keep(asyncio.create_task(self.answer(message)))
+
+    def keep(self, task: asyncio.Task[None]) -> None:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -259,8 +267,8 @@ class Agent:
             raise RefusedError(-32002, "Resource not found", name)
         session = Session(name, json.loads(kept.read_text()))
         self.sessions[name] = session
-        for text in session.history if method == "session/load" else ():
-            session.say(text)
+        if method == "session/load":
+            self.keep(asyncio.create_task(session.repeat()))
         return {}
 
     async def prompt(self, params: Json) -> Json:

@@ -169,6 +169,7 @@ class AcpBackend:
                 await peer.ask("session_resume", request)
             elif peer.abilities.loads:
                 await peer.ask("session_load", LoadSessionRequest(cwd=cwd, session_id=session, mcp_servers=servers))
+                await peer.hear_out(session)
             else:
                 raise ConversationLost
         except AgentFailed:

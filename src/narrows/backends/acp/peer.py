@@ -26,6 +26,11 @@ from narrows.errors import AgentFailed, AgentUnavailable
 START_TIMEOUT_S: Final = 60.0
 """For what an agent answers before it works: its beginning, and that of a session."""
 LAST_OUTPUT_S: Final = 2.0
+QUESTION: Final = "_narrows/still_there"
+"""A method that no agent has, in the names that the protocol leaves to others: its answer is an error."""
+QUESTION_TIMEOUT_S: Final = 1.0
+QUIET_QUESTIONS: Final = 5
+MAX_QUESTIONS: Final = 1000
 CANCELLED: Final[Mapping[str, Any]] = {"outcome": {"outcome": "cancelled"}}
 Ended = Callable[[int | None, tuple[str, ...]], None]
 """Told of a process that has ended by itself: its status, and the last lines of its standard error."""
@@ -41,6 +46,20 @@ class Listener(Protocol):
     async def permission(self, asked: Json) -> Mapping[str, Any]:
         """The answer to a question for permission."""
         ...
+
+
+class _Heard:
+    """Counts what is said, and heeds nothing of it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def update(self, update: Json) -> None:
+        if update.get("sessionUpdate") != "available_commands_update":
+            self.count += 1
+
+    async def permission(self, asked: Json) -> Mapping[str, Any]:  # noqa: ARG002 # whatever it asks, nobody is there
+        return CANCELLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,29 @@ class AcpPeer:
         """The same, with the SDK's own errors."""
         answer = await self._connection.send_request(AGENT_METHODS[method], _fields(request))
         return answer if isinstance(answer, Mapping) else {}
+
+    async def hear_out(self, session: str) -> None:
+        """Return when the agent has ended what it repeats of a session that it has loaded. Some answer before that, and
+        go on: so they are asked for something else, again and again, until nothing has come between several answers.
+
+        Raises:
+            AgentFailed: it goes on and on.
+        """
+        heard = _Heard()
+        self.listen(session, heard)
+        try:
+            quiet = 0
+            for _ in range(MAX_QUESTIONS):
+                before = heard.count
+                with suppress(RequestError, TimeoutError, ConnectionError):
+                    async with asyncio.timeout(QUESTION_TIMEOUT_S):
+                        await self._connection.send_request(QUESTION, {})
+                quiet = quiet + 1 if heard.count == before else 0
+                if quiet == QUIET_QUESTIONS:
+                    return
+        finally:
+            self.leave(session, heard)
+        raise AgentFailed("session/load: the agent does not come to the end of what it repeats")
 
     async def tell(self, method: str, notice: BaseModel) -> None:
         """Tell the agent; where it is no more, nobody."""
