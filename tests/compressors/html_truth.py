@@ -590,17 +590,15 @@ CALL = ToolCall("fetch", json.dumps({"url": "https://www.example.org/page"}))
 
 @st.composite
 def pages(draw: st.DrawFn) -> str:
-    """Pages, whole, cut off, with a tag missing or one too many, below an answer's headers."""
+    """Pages, whole, cut off behind a tag, with end tags of nothing, below an answer's headers."""
     text = page(draw(st.integers(0, 9999)), draw(st.integers(2, 10)))
     harm = draw(st.integers(0, 9))
     if harm == 0:
-        text = text[: draw(st.integers(200, len(text)))]
+        text = text[: text.rfind(">", 0, draw(st.integers(200, len(text)))) + 1]
     elif harm == 1:
-        tag = draw(
-            st.sampled_from(["</div>", "</ul>", "</a>", "<b>", "<p>", "</p>", "<li>", "</h2>", "<!-- x", "<a href='"])
+        text = text.replace(
+            "</p>", draw(st.sampled_from(["</p></p>", "</a></p>", "</ul></p>", "</p></td>", "</q></p>"]))
         )
-        place = text.find("<", draw(st.integers(len(text) // 2, len(text) - 9)))
-        text = text[:place] + tag + text[place:]
     elif harm == 2:
         text = "HTTP/2 200 \r\ncontent-type: text/html\r\nlink: </s.css>; rel=preload\r\n\r\n" + text
     elif harm == 3:

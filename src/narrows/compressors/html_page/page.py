@@ -98,10 +98,14 @@ def _opened(page: Reading, name: str, rest: str) -> Hidden | None:
     """What the tag opens, if that is hidden."""
     if name in blocks.BLOCKS:
         page.writer.end_line()
+    void = name in VOID
+    page.nesting.opened(name, void=void)
     if hides(name, rest):
         page.left_out.hidden += 1
-        return Hidden(name) if name not in VOID else None
-    if name not in VOID:
+        if not void:
+            page.nesting.passed()
+        return None if void else Hidden(name)
+    if not void:
         page.open[name] += 1
     if (handler := _OPENED.get(name)) is not None:
         handler(page, name, attributes(rest))
@@ -109,6 +113,7 @@ def _opened(page: Reading, name: str, rest: str) -> Hidden | None:
 
 
 def _closed(page: Reading, name: str) -> None:
+    page.nesting.closed(name)
     if page.open[name]:
         page.open[name] -= 1
         if (handler := _CLOSED.get(name)) is not None:
@@ -118,6 +123,7 @@ def _closed(page: Reading, name: str) -> None:
 
 
 def _raw(page: Reading, name: str, rest: str, content: str) -> None:
+    page.nesting.opened(name, void=True)
     if name == "title" and not page.open["svg"]:
         page.say("title", decoded(content))
     elif name == "textarea":
@@ -146,10 +152,10 @@ def _base(page: Reading, name: str, found: dict[str, str]) -> None:
 
 
 def _finished(page: Reading) -> Page:
-    inline.close_link(page)
-    if page.writer.code is not None:
-        blocks.end_code(page)
-    tables.end_row(page)
+    if "a" in page.nesting.stack:
+        raise OddPageError("it breaks off inside a link")
+    for name in reversed(tuple(page.nesting.stack)):  # the end of the page ends what is open
+        _closed(page, name)
     page.writer.end_line()
     page.page.lines = page.writer.lines
     page.page.characters = len("".join("".join(page.writer.lines).split()))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from narrows.compressors.html_page.nesting import Nesting
 from narrows.compressors.html_page.pieces import Piece
 from narrows.compressors.html_page.rows import Rows
 from narrows.compressors.html_page.writing import ADDRESS, ADDRESS_END, Writer
@@ -52,6 +53,7 @@ class Reading:
         self.pieces = found
         self.at = 0
         self.open: defaultdict[str, int] = defaultdict(int)
+        self.nesting = Nesting()
         self.data_tables = data_tables
         self.tables = 0
         self.rows: Rows | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from narrows.compressors.html_page.pieces import OPEN, Piece
+from narrows.compressors.html_page.pieces import OPEN, RAW_TEXT, Piece
 
 LAYOUT = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "pre", "form", "hr", "textarea"])
 SPARE_PLACES = 1000
@@ -37,7 +37,7 @@ class _Shape:
     def holds(self, name: str, *, begins: bool) -> None:
         """One of the elements that tell what it is for."""
         if name in LAYOUT:
-            self.layout = True
+            self.layout = self.layout or begins
         elif name == "tr":
             self.cells = 0
         elif begins:
@@ -61,7 +61,7 @@ def data_tables(found: Iterable[Piece]) -> frozenset[int]:
         elif name == "table" and opened:
             _closed(opened.pop(), data)
         elif opened:
-            opened[-1].holds(name, begins=sort == OPEN)
+            opened[-1].holds(name, begins=sort in (OPEN, RAW_TEXT))
     for shape in opened:
         _closed(shape, data)
     return frozenset(data)

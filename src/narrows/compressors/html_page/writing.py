@@ -63,7 +63,10 @@ class Writer:
         if not opening and self._line and self._line[-1][-1:].isspace():
             self._line[-1] = self._line[-1].rstrip()
             address += " "
+        ended = not opening and not self._line
         self._append(f"{opening}{label if opening else ''}{address}")
+        if ended:
+            self.end_line()
 
     @property
     def written(self) -> int:
