@@ -54,5 +54,10 @@ class FaultyWire:
             raise self.error
         return FaultyObserver(self.step, self.error)
 
+    def whole(self, body: bytes) -> ResponseRecord | None:
+        if self.step == "observer":
+            raise self.error
+        return None
+
     def error_body(self, error: GatewayError) -> dict[str, object]:
         return openai_error(error)

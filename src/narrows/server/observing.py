@@ -16,7 +16,7 @@ from time import thread_time
 
 import msgspec
 
-from narrows.core.http1 import NO_BODY, ChunkDecoder, Chunked, FramingError, ResponseHead
+from narrows.core.http1 import NO_BODY, ChunkDecoder, Chunked, FramingError, ResponseHead, Sized
 from narrows.server.content_decoding import DECODING_ERRORS, Sink, UnknownCodingError, decoder_for
 from narrows.wire.types import ResponseObserver, ResponseRecord, Wire
 
@@ -129,12 +129,33 @@ class ResponseTee:
         """What was observed, when the body is over or broken off; None where a response has no body. Never raises."""
         if self._head.framing is NO_BODY:
             return None
+        known = self._known_at_sight() if self._observer is None and self._dropped is None else None
+        if known is not None:
+            return known
         found = self._guarded(self._end) if self._dropped is None else None
         self._feed = None  # it leads back to this tee, as a cycle that only the collector could undo
         if found is None and self._observer is not None:
             found = self._guarded(self._observer.record)
         record = found if isinstance(found, ResponseRecord) else ResponseRecord()
         return record if self._dropped is None else msgspec.structs.replace(record, dropped=self._dropped)
+
+    def _known_at_sight(self) -> ResponseRecord | None:
+        """The record of an answer that is held whole and uncoded, if its wire can say it at once. Where it takes too
+        long or fails, the observer is asked, and judged for itself."""
+        head, held, limits = self._head, self._held, self._limits
+        framing = head.framing
+        if len(held) != 1 or head.content_codings or type(framing) is not Sized:
+            return None
+        if framing.size != len(held[0]) or framing.size > limits.total_bytes:
+            return None
+        started_s = self._clock()
+        try:
+            record = self._wire.whole(held[0])
+        except Exception:  # bulkhead, as `_guarded`
+            if self._strict:
+                raise
+            return None
+        return record if self._clock() - started_s <= limits.batch_s else None
 
     def _end(self) -> ResponseRecord | None:
         """Read what is held as the last of the body; None where that is not to be trusted."""

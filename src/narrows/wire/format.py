@@ -11,7 +11,7 @@ from narrows.errors import GatewayError
 from narrows.policy import Scope
 from narrows.wire.failures import ErrorBody
 from narrows.wire.reading import ReadingMemory
-from narrows.wire.types import Located, ResponseObserver, Untouched
+from narrows.wire.types import Located, ResponseObserver, ResponseRecord, Untouched
 
 
 class Locate(Protocol):
@@ -20,6 +20,10 @@ class Locate(Protocol):
     def __call__(
         self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
     ) -> Located | Untouched: ...
+
+
+def _ask_an_observer(_: bytes) -> ResponseRecord | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Format:
     find: Locate
     observe: Callable[[str], ResponseObserver]
     say: Callable[[GatewayError], ErrorBody]
+    read_whole: Callable[[bytes], ResponseRecord | None] = _ask_an_observer
 
     def matches(self, method: str, path: str) -> bool:
         """As `Wire.matches`."""
@@ -45,6 +50,10 @@ class Format:
     def observer(self, content_type: str) -> ResponseObserver:
         """As `Wire.observer`."""
         return self.observe(content_type)
+
+    def whole(self, body: bytes) -> ResponseRecord | None:
+        """As `Wire.whole`."""
+        return self.read_whole(body)
 
     def error_body(self, error: GatewayError) -> ErrorBody:
         """As `Wire.error_body`."""

@@ -182,6 +182,10 @@ class Wire(Protocol):
         """An observer for a response of this media type (event stream or whole JSON body)."""
         ...
 
+    def whole(self, body: bytes) -> ResponseRecord | None:
+        """What an observer would say of an answer with this whole JSON body, sooner; None where one has to be asked."""
+        ...
+
     def error_body(self, error: GatewayError) -> dict[str, object]:
         """An error of ours as this wire's clients read errors: a JSON object."""
         ...

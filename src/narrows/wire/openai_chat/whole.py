@@ -1,0 +1,118 @@
+"""Reads a whole completion of the usual shape in one step: what the observer would say of it, at a fifth of the cost.
+
+A type says what is usual: one choice, texts and counts of the types that the API's reference gives them, nothing that
+only some servers send. What does not fit the type, or comes near one of the observer's bounds, is left to the observer;
+so there is one understanding of odd answers, and this is none of its own (a law compares the two).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
+
+MAX_BODY_BYTES = 64 << 10
+"""Less than the observer keeps of an answer's texts."""
+
+_Count = Annotated[int, Meta(ge=0)]
+_Name = Annotated[str, Meta(max_length=256)]
+"""As long as the observer keeps a name."""
+
+
+class _Cached(Struct, gc=False):
+    cached_tokens: _Count | None = None
+
+
+class _Reasoning(Struct, gc=False):
+    reasoning_tokens: _Count | None = None
+
+
+class _Usage(Struct, gc=False):
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    total_tokens: _Count | None = None
+    prompt_tokens_details: _Cached | None = None
+    completion_tokens_details: _Reasoning | None = None
+    prompt_cache_hit_tokens: None = None
+    reasoning_tokens: None = None
+
+
+class _Function(Struct, gc=False):
+    name: _Name
+    arguments: str
+
+
+class _Call(Struct, gc=False):
+    id: Annotated[str, Meta(min_length=1, max_length=256)]
+    function: _Function
+    index: None = None
+    custom: None = None
+
+
+class _Message(Struct, gc=False):
+    role: _Name | None = None
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: Annotated[list[_Call], Meta(max_length=64)] | None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    function_call: None = None
+
+
+class _Choice(Struct, gc=False):
+    index: int
+    message: _Message
+    finish_reason: _Name | None = None
+    delta: None = None
+
+
+class _Completion(Struct, gc=False):
+    choices: tuple[_Choice]
+    id: _Name | None = None
+    model: _Name | None = None
+    usage: _Usage | None = None
+    x_groq: None = None
+    error: None = None
+
+
+_DECODER = msgspec.json.Decoder(_Completion)
+
+
+def read_whole(body: bytes) -> ResponseRecord | None:
+    """The record of a whole body; None where the observer has to be asked. Raises nothing."""
+    if len(body) > MAX_BODY_BYTES:
+        return None
+    try:
+        found = _DECODER.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    (choice,) = found.choices
+    message, counted = choice.message, found.usage
+    calls: tuple[ObservedToolCall, ...] = ()
+    if message.tool_calls:
+        calls = tuple([ObservedToolCall(one.id, one.function.name, one.function.arguments) for one in message.tool_calls])
+        if len({one.id for one in calls}) < len(calls):
+            return None
+    usage = None
+    if counted is not None:
+        cached, reasoned = counted.prompt_tokens_details, counted.completion_tokens_details
+        usage = Usage(
+            counted.prompt_tokens,
+            counted.completion_tokens,
+            counted.total_tokens,
+            None if cached is None else cached.cached_tokens,
+            None if reasoned is None else reasoned.reasoning_tokens,
+        )
+    said = Choice(
+        choice.index,
+        message.role or "",
+        message.content or "",
+        "",
+        message.refusal or "",
+        calls,
+        choice.finish_reason or None,
+    )
+    return ResponseRecord(found.id or None, found.model or None, (said,), usage, 0 if usage is None else 1, 0, True)

@@ -1,0 +1,101 @@
+"""One step says what the observer says, or nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrows.wire.openai_chat import WIRE
+from narrows.wire.openai_chat.whole import MAX_BODY_BYTES, read_whole
+from narrows.wire.types import ResponseRecord
+from tests.scripted_upstream import completion
+
+ODD = st.sampled_from([None, "", 0, -1, 1.5, True, [], {}, "x" * 300, "text", [{"type": "text", "text": "said"}]])
+
+
+def members(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Objects of these members, any of which may be odd, and seldom another value."""
+    wanted = {name: st.one_of(value, value, value, value, ODD) for name, value in required.items()}
+    more = {name: st.one_of(value, value, ODD) for name, value in optional.items()}
+    objects = st.fixed_dictionaries(wanted, optional=more)
+    return st.one_of(objects, objects, objects, objects, objects, ODD)
+
+
+COUNTS = st.integers(0, 1 << 70)
+TEXTS = st.text(max_size=8) | st.sampled_from(["a" * 256, "a" * 257])
+DETAILS = members({}, cached_tokens=COUNTS, reasoning_tokens=COUNTS)
+USAGE = members(
+    {"prompt_tokens": COUNTS, "completion_tokens": COUNTS},
+    total_tokens=COUNTS,
+    prompt_tokens_details=DETAILS,
+    completion_tokens_details=DETAILS,
+    prompt_cache_hit_tokens=COUNTS,
+    reasoning_tokens=COUNTS,
+)
+FUNCTION = members({"name": TEXTS, "arguments": TEXTS})
+CALL = members({"id": st.sampled_from(["a", "b"]), "function": FUNCTION}, type=TEXTS, index=COUNTS, custom=FUNCTION)
+MESSAGE = members(
+    {"role": TEXTS, "content": TEXTS},
+    refusal=TEXTS,
+    tool_calls=st.lists(CALL, max_size=3),
+    reasoning=TEXTS,
+    reasoning_content=TEXTS,
+    function_call=FUNCTION,
+    annotations=ODD,
+)
+CHOICE = members({"index": st.integers(-1, 9), "message": MESSAGE, "finish_reason": TEXTS}, delta=MESSAGE, logprobs=ODD)
+ANSWER = members(
+    {"id": TEXTS, "model": TEXTS, "choices": st.lists(CHOICE, min_size=1, max_size=2), "usage": USAGE},
+    x_groq=members({}, usage=USAGE),
+    error=members({}, code=TEXTS, type=TEXTS),
+    code=TEXTS,
+)
+
+
+def observed(body: bytes) -> ResponseRecord:
+    observer = WIRE.observer("application/json")
+    observer.receive_data(body)
+    observer.receive_eof()
+    return observer.record()
+
+
+@given(ANSWER, st.booleans())
+def test_it_says_what_the_observer_says_or_nothing(answer: Any, spaced: bool) -> None:
+    body = json.dumps(answer, separators=(", ", ": ") if spaced else (",", ":")).encode()
+    assert read_whole(body) in (None, observed(body))
+
+
+CALLS = [
+    {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("a", "b")
+]
+
+
+@pytest.mark.parametrize("message", [{}, {"content": None, "tool_calls": CALLS}, {"content": None, "refusal": "no"}])
+def test_what_is_usual_is_known_at_sight(message: dict[str, Any]) -> None:
+    body = completion(message)
+    assert WIRE.whole(body) == observed(body)
+    assert observed(body).done
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        completion({"reasoning": "so"}),
+        completion({"tool_calls": [CALLS[0], CALLS[0]]}),
+        completion({"content": "x" * MAX_BODY_BYTES}),
+        completion().replace(b"Hello", b"\\ud83d"),
+        completion().replace(b"chatcmpl-1", b"x" * 257),
+        completion().replace(b'"completion_tokens": 3', b'"completion_tokens": 3.0'),
+    ],
+    ids=lambda body: body[-24:].decode("latin-1"),
+)
+def test_what_is_not_is_left_to_the_observer(body: bytes) -> None:
+    assert read_whole(body) is None
