@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from bench.dataplane.bodies import ANSWER, LAST_CHUNK, SOURCE, STREAM_HEAD, chun
 from bench.exchange.memory import Line
 from narrows.core.tokens import TOKENIZER
 from narrows.policy import Policy
-from narrows.server.app import RunningGateway, build
+from narrows.server.app import RunningGateway, build, tune_process
 from narrows.settings import Settings
 from narrows.telemetry.log import EventLog
 
@@ -193,9 +192,7 @@ async def measure(names: list[str], rounds: int) -> dict[str, Cost]:
         running = build(Settings(upstream="http://127.0.0.1:9"), Policy(tokenizer=TOKENIZER), log=log)
         stand = Stand(running)
         found: dict[str, Cost] = {}
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000)
+        tune_process()
         for name in names:
             match name:
                 case "small":

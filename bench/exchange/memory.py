@@ -46,4 +46,5 @@ class Line:
     def lend(self, gateway: Gateway) -> None:
         """Put the upstream's connection where the next request finds it."""
         self.connection.reusable = True
+        self.connection.known = gateway.pool.known
         gateway.pool.give_back(self.connection, gateway.loop.time())

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.wire.reading import ENDS, LONG_BYTES, STEP_BYTES, Notes, ReadingMemory, marks_of
+from narrows.wire.reading import ENDS, LONG_BYTES, STEP_BYTES, Latest, Notes, ReadingMemory, latest_of, marks_of
 from narrows.wire.types import Located
 
 BODY = bytes(range(256)) * 256  # four steps
@@ -93,10 +93,10 @@ def test_many_ends_behind_one_mark_are_bounded() -> None:
 
 
 def test_it_is_bounded_by_bytes() -> None:
-    memory = ReadingMemory(4_000)
+    memory = ReadingMemory(8_000)
     for end in range(17_000, 60_000, 1_000):
         memory.keep(BODY, marks_of(BODY, 0, end, SALT)[-1], end, end, 500)
-        assert memory.size_bytes <= 4_000
+        assert memory.size_bytes <= 8_000
     assert recalled(memory, BODY) == 59_000
 
 
@@ -116,3 +116,64 @@ def test_notes_tell_no_values_apart() -> None:
     assert Located((), 0, notes=notes) == Located((), 0, notes=Notes()) == Located((), 0)
     assert notes != "noted"
     assert hash(notes) == hash(Notes())
+
+
+def noted(memory: ReadingMemory, body: bytes, end: int, known: object) -> Latest[object]:
+    latest: Latest[object] = latest_of(body, 0, end, SALT, known, 100)
+    memory.note(latest, memory.again(body, 0, SALT))
+    return latest
+
+
+@given(st.integers(0, 29_999), st.integers(STEP_BYTES, 29_000))
+def test_the_latest_body_is_compared_to_its_last_byte(place: int, end: int) -> None:
+    memory = ReadingMemory(1 << 20)
+    latest = noted(memory, BODY[:30_000], end, "known")
+    changed = bytearray(BODY)
+    changed[place] ^= 1
+    assert memory.again(BODY, 0, SALT) is latest
+    assert (memory.again(bytes(changed), 0, SALT) is latest) == (place >= end)
+    assert memory.again(BODY[:end], 0, SALT) is None, "the array goes on behind what was read"
+    assert memory.again(BODY, 1, SALT) is None
+    assert memory.again(BODY, 0, b"another") is None
+
+
+def test_the_latest_of_a_conversation_takes_the_place_of_the_one_before() -> None:
+    memory = ReadingMemory(1 << 20)
+    kept(memory, BODY, 17_000, "by digests")
+    latest = latest_of(BODY[:20_000], 0, 19_000, SALT, "first", 100)
+    memory.note(latest, memory.recall(BODY, marks_of(BODY, 0, 19_500, SALT), 19_500))
+    assert recalled(memory, BODY) is None
+    held = memory.size_bytes
+    noted(memory, BODY[:20_000], 19_500, "second")
+    assert memory.size_bytes == held
+    found = memory.again(BODY, 0, SALT)
+    assert found is not None
+    assert found.known == "second"
+
+
+def test_what_there_is_no_room_for_is_known_by_its_digests() -> None:
+    memory = ReadingMemory(4 * 30_000)
+    talks = [BODY[:25_000] + b"%d" % number * 5_000 for number in range(4)]
+    for talk in talks:
+        noted(memory, talk, 29_000, talk)
+        assert memory.size_bytes <= 4 * 30_000
+    again = [memory.again(talk, 0, SALT) is not None for talk in talks]
+    assert again == [False, False, False, True]
+    assert [recalled(memory, talk) == talk for talk in talks] == [True, True, True, False]
+
+
+def test_of_many_alike_the_latest_are_compared_and_the_others_known_by_their_digests() -> None:
+    memory = ReadingMemory(64 << 20)
+    talks = [BODY[:25_000] + b"%03d" % number * 2_000 for number in range(ENDS + 2)]
+    for talk in talks:
+        noted(memory, talk, len(talk) - 100, talk)
+    again = [memory.again(talk, 0, SALT) is not None for talk in talks]
+    assert again == [False, False, *[True] * ENDS]
+    assert [recalled(memory, talk) == talk for talk in talks[:2]] == [True, True]
+
+
+def test_what_is_too_large_is_not_compared() -> None:
+    memory = ReadingMemory(50_000)
+    noted(memory, BODY, 29_000, "known")
+    assert memory.again(BODY, 0, SALT) is None
+    assert recalled(memory, BODY) == "known"

@@ -11,6 +11,11 @@ from blake3 import blake3
 
 from narrows.core.tool_call import OutputPlace, ToolCall
 
+DIGEST_BYTES = 32
+PLAIN_BYTES = 512
+_JOINED_BYTES = 4096
+"""Up to this length it costs less to copy a literal than to hand it over by itself."""
+
 
 def call_digest(tool_call: ToolCall | None) -> bytes:
     """Thirty-two bytes over a tool call, none where there is no call."""
@@ -22,12 +27,19 @@ def call_digest(tool_call: ToolCall | None) -> bytes:
 
 
 def part_digest(literal: bytes, role: str, call: bytes) -> bytes:
-    """Thirty-two bytes over a JSON string literal, whose text it is, and the `call_digest` of what produced it.
+    """Thirty-two bytes over a JSON string literal, whose text it is, and the `call_digest` of what produced it; or, of
+    a literal under `PLAIN_BYTES` that is longer than a digest, all these bytes themselves, which cost less.
 
     Lengths are digested too, so that no two sets of fields run together into the same bytes.
     """
     named = role.encode()
-    return blake3(b"%d:%d:%b%b" % (len(named), len(call), named, call)).update(literal).digest()
+    front = b"%d:%d:%b%b" % (len(named), len(call), named, call)
+    size = len(literal)
+    if DIGEST_BYTES < size < PLAIN_BYTES:
+        return front + literal
+    if size < _JOINED_BYTES:
+        return blake3(front + literal).digest()
+    return blake3(front).update(literal).digest()
 
 
 def chain_digest(before: bytes, part: bytes, place: OutputPlace) -> bytes:

@@ -132,6 +132,32 @@ def elements(body: bytes, start: int, stop: int, effort: Effort | None = None) -
     return _exact_elements(body, start, stop) if found is None else found
 
 
+def places(body: bytes, effort: Effort | None = None) -> dict[str, Element] | None:
+    """The places of a body's members by key, where it is an object in which no key stands twice and no white space is
+    left between its own tokens, of at most `2 * MAX_DEPTH` bytes; else None, and `document` tells more.
+
+    Raises:
+        OutOfEffortError: as `document`.
+    """
+    size = len(body)
+    if size > 2 * MAX_DEPTH:
+        return None
+    try:
+        raws = _RAW_OBJECT.decode(body)
+    except _REFUSALS:
+        return None
+    if effort is not None:
+        effort.spend(len(raws) + 1)
+    found: dict[str, Element] = {}
+    position = 1
+    for key, raw in raws.items():
+        first = position + len(key) + 3
+        position = first + len(raw)
+        found[key] = first, position
+        position += 1
+    return found if position == size and found else None
+
+
 def objects(body: bytes, start: int, stop: int, effort: Effort | None = None) -> list[dict[str, Element]] | None:
     """For each element the places of its members by key, where all of them are objects in which no key stands twice and
     no white space is left between tokens, as most clients write them; else None, and `elements` and `members` tell

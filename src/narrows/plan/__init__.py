@@ -143,9 +143,15 @@ def replayed_plan(
     One pass over the parts and nothing else: all parts of a conversation but the newest come again on every turn. Those
     that were planned on the turn before are taken from the notes of the reading that knows them.
     """
-    encoding = encoding_for_model(located.model)
+    encoding = cache.encoding(located.model)
     context, refers, notes = cache.context(policy, encoding), may_refer(located, policy), located.notes
-    before = None if notes is None else notes.earlier.get((context, refers))
+    if notes is None:
+        planned = _replayed_parts(body, located.parts, (policy, context, refers), cache)
+        if planned is None:
+            return None
+        edits = [Edit(one.part.span, one.outcome.replacement) for one in planned if one.outcome.replacement is not None]
+        return Plan(tuple(planned), tuple(edits), located, None, encoding, settled, tally_of(planned))
+    before = notes.earlier.get((context, refers))
     if not isinstance(before, Replayed):
         before = _NOTHING_YET
     planned = _replayed_parts(body, located.parts[len(before.parts) :], (policy, context, refers), cache)
@@ -154,9 +160,8 @@ def replayed_plan(
     new = [Edit(one.part.span, one.outcome.replacement) for one in planned if one.outcome.replacement is not None]
     size = before.size_bytes + _PLANNED_BYTES * len(planned) + sum([len(edit.replacement) for edit in new])
     replayed = Replayed((*before.parts, *planned), (*before.edits, *new), tally_of(planned, before.tally), size)
-    if notes is not None:
-        notes.own[context, refers] = replayed
-        notes.own_bytes += size
+    notes.own[context, refers] = replayed
+    notes.own_bytes += size
     return Plan(replayed.parts, replayed.edits, located, None, encoding, settled, replayed.tally)
 
 

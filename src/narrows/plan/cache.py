@@ -6,7 +6,7 @@ from sys import getsizeof
 
 from narrows.compressors.types import Compressed
 from narrows.core.lru import BoundedMemory
-from narrows.core.tokens import Encoding
+from narrows.core.tokens import Encoding, encoding_for_model
 from narrows.plan.tasks import PartOutcome, context_of
 from narrows.policy import Policy
 from narrows.wire.reading import ReadingMemory
@@ -27,6 +27,7 @@ class DecisionCache:
         self.readings = ReadingMemory(limit_bytes // 4)
         self._contexts: dict[tuple[Policy, Encoding], bytes] = {}
         self._last: tuple[Policy, Encoding, bytes] | None = None
+        self._model: tuple[str | None, Encoding] | None = None
         self._smallest: tuple[Policy, int] | None = None
         self.get = self._outcomes.get
         """The remembered outcome of the task with a key, or None."""
@@ -45,6 +46,13 @@ class DecisionCache:
             known = self._contexts[policy, encoding] = context_of(policy, encoding)
         self._last = policy, encoding, known
         return known
+
+    def encoding(self, model: str | None) -> Encoding:
+        """The encoding of a model; most requests in a row name the same one."""
+        last = self._model
+        if last is None or last[0] != model:
+            last = self._model = model, encoding_for_model(model)
+        return last[1]
 
     def smallest_min_bytes(self, policy: Policy) -> int:
         """The policy's, which costs as much to find as all the rest for a small part."""

@@ -59,7 +59,7 @@ def took_work(result: Compressed | Kept) -> bool:
 
 def tally_of(planned: Iterable[PlannedPart], before: Tally = NOTHING) -> Tally:
     """`before`, and these parts."""
-    shortened, kept = dict(before.shortened), dict(before.kept)
+    shortened, kept = dict(before.shortened) if before.shortened else {}, dict(before.kept) if before.kept else {}
     parts, replayed, made = before.parts, before.replayed, before.made
     counted, tokens_before, tokens_after = before.counted, before.tokens_before, before.tokens_after
     for one in planned:

@@ -81,32 +81,33 @@ def _decision_record(planned: PlannedPart, request_id: str) -> DecisionRecord:
 
 def response_figures(record: ResponseRecord) -> ResponseFigures:
     """The record without its texts."""
-    usage = record.usage or _NO_USAGE
+    usage, choices, errors = record.usage or _NO_USAGE, record.choices, record.errors
     text = reasoning = refusal = calls = 0
-    finish_reasons: list[str] = []
-    for choice in record.choices:
+    finish_reasons: tuple[str, ...] = ()
+    for choice in choices:
         text += len(choice.text)
         reasoning += len(choice.reasoning)
         refusal += len(choice.refusal)
         calls += len(choice.tool_calls)
-        if choice.finish_reason and len(finish_reasons) < MAX_LISTED:
-            finish_reasons.append(short_name(choice.finish_reason))
+        reason = choice.finish_reason
+        if reason and len(finish_reasons) < MAX_LISTED:
+            finish_reasons += (short_name(reason),)
     return ResponseFigures(
         id=_name(record.id),
         model=_name(record.model),
-        finish_reasons=tuple(finish_reasons),
+        finish_reasons=finish_reasons,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        choices=len(record.choices),
+        choices=len(choices),
         text_chars=text,
         reasoning_chars=reasoning,
         refusal_chars=refusal,
         tool_calls=calls,
         chunks=record.chunks,
         done=record.done,
-        errors=tuple(map(short_name, record.errors[:MAX_LISTED])),
+        errors=tuple(map(short_name, errors[:MAX_LISTED])) if errors else (),
         unparsed=record.unparsed,
         dropped=record.dropped,
     )

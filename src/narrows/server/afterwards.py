@@ -68,6 +68,20 @@ class Afterwards:
         self._queue.append((tee, story))
         self._schedule()
 
+    def tell_whole(self, wire: Wire | None, head: ResponseHead, data: bytes, story: Story) -> None:
+        """Tell a story whose answer was written in one piece, its body being `data`."""
+        tee = None
+        if wire is not None:
+            tee = self.tee(wire, head)
+            if self.held_bytes > MAX_HELD_BYTES:
+                tee.drop(Dropped.LAGGING)
+            elif data:
+                tee.hold(data)
+                self.held_bytes += len(data)
+        self._queue.append((tee, story))
+        if not self._scheduled:
+            self._schedule()
+
     def read_held(self) -> None:
         """Have everything read that is held; called a few times a second."""
         if self._holding:

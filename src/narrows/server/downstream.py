@@ -296,15 +296,19 @@ class Downstream(asyncio.Protocol):
 
     def _begin(self, prepared: Prepared, framing: Framing, rest: bytes) -> None:
         self._stage = _EXCHANGE
-        kind = Exchange if prepared.passage is None else self._gateway.exchange_for(prepared.passage) or Exchange
-        self._exchange = exchange = kind(self._gateway, self, prepared, framing)
+        gateway = self._gateway
+        kind = gateway.exchange if prepared.passage is None else gateway.exchange_for(prepared.passage) or Exchange
+        self._exchange = exchange = kind(gateway, self, prepared, framing)
         if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
             self._buffer = rest[framing.size :]
+            body = rest[: framing.size] if self._buffer else rest
+            if exchange.take_whole(body):
+                return
             self._walker = UNREAD
             exchange.begin(body_follows=True, body_is_here=True)
             if self._exchange is exchange:
                 self._walker = None
-                exchange.body_data(rest[: framing.size] if self._buffer else rest, ended=True)
+                exchange.body_data(body, ended=True)
             return
         self._walker = body_end(framing)
         follows = self._walker is not None

@@ -65,6 +65,11 @@ class Exchange(Forwarding):
 
     # The request
 
+    def take_whole(self, data: bytes) -> bool:  # noqa: ARG002  # for those who can
+        """Do everything at once with a request whose whole body is here, instead of `begin` and `body_data`; False, and
+        nothing is done, where it is no usual one."""
+        return False
+
     def begin(self, *, body_follows: bool, body_is_here: bool) -> None:
         """Decide what to do, and start. `body_is_here`: its first bytes have come, so nobody waits for a 100."""
         self._complete = not body_follows
@@ -227,8 +232,11 @@ class Exchange(Forwarding):
         if isinstance(begun, Plan):
             self._planned(body, begun)
         else:
-            self._client.deadline_s = NEVER_S  # planning has a limit of its own
-            self._planning = self._gateway.spawn(self._finish_plan(body, begun), self)
+            self._plan_later(body, begun)
+
+    def _plan_later(self, body: HeldBody, unfinished: Unfinished) -> None:
+        self._client.deadline_s = NEVER_S  # planning has a limit of its own
+        self._planning = self._gateway.spawn(self._finish_plan(body, unfinished), self)
 
     async def _finish_plan(self, body: HeldBody, unfinished: Unfinished) -> None:
         begun_s = perf_counter()

@@ -34,7 +34,7 @@ from narrows.wire.types import Wire
 if TYPE_CHECKING:
     from narrows.server.gateway import Gateway
 
-_JOINED_BYTES = 16 << 10
+JOINED_BYTES = 16 << 10
 """Up to this size it costs less to copy head and body together than to hand over two pieces."""
 
 
@@ -134,9 +134,11 @@ class Forwarding(ABC):
 
     def _start(self, request_head: bytes, body: HeldBody | PassedBody) -> None:
         """Send the request, with what there is of its body."""
+        self._start_on(self._gateway.pool.take(), request_head, body)
+
+    def _start_on(self, connection: Connection | None, request_head: bytes, body: HeldBody | PassedBody) -> None:
         self._request_head = request_head
         self._body = body
-        connection = self._gateway.pool.take()
         if connection is None:
             self._open_connection()
         else:
@@ -218,7 +220,7 @@ class Forwarding(ABC):
             self._hold_client(False)
         connection.begin(self, self._prepared.head.method)
         body = self._body.outgoing()
-        if len(body) <= _JOINED_BYTES:
+        if len(body) <= JOINED_BYTES:
             connection.write(self._request_head + body)
         else:
             connection.write_both(self._request_head, body)

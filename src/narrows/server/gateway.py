@@ -29,6 +29,7 @@ from narrows.server.limits import Limits
 from narrows.server.own_routes import OwnRoutes, Together
 from narrows.server.planner import Planner
 from narrows.server.story import Story
+from narrows.server.straight import StraightExchange
 from narrows.settings import Settings
 from narrows.telemetry.events import AFRESH, InternalError, PlanningWorkerLost, PrefixRefused
 from narrows.telemetry.log import EventLog
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from narrows.server.agents.plane import AgentPlane
     from narrows.server.agents.tool_exchange import ToolExchange
     from narrows.server.downstream import Downstream
+    from narrows.server.exchange import Exchange
 
 _OURS = str(Path(__file__).resolve().parent.parent)
 _LOOK_S = 0.025
@@ -107,6 +109,7 @@ class Gateway:
         self.life = Life()
         self.agents: AgentPlane | None = None
         self.elsewhere: Elsewhere | None = None
+        self.exchange: type[Exchange] = StraightExchange
         self._model_exchange: type[ModelExchange] | None = None
         self._tool_exchange: type[ToolExchange] | None = None
         self.together: Together | None = None

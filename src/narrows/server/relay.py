@@ -17,7 +17,9 @@ from narrows.core.http1 import UNTIL_CLOSE, ChunkDecoder, Chunked, RequestHead, 
 from narrows.server.replies import ERROR_FIELD, REQUEST_ID_FIELD
 
 OURS = frozenset({REQUEST_ID_FIELD, ERROR_FIELD})
-_REQUEST_ID_LINE = b"%b: %%b\r\n" % REQUEST_ID_FIELD
+OWN_PREFIX = b"x-narrows-"
+"""What the names in `OURS` begin with."""
+REQUEST_ID_LINE = b"%b: %%b\r\n" % REQUEST_ID_FIELD
 
 
 class Sink(Protocol):
@@ -83,7 +85,7 @@ class Relay:
         self._sink.cut(reset=self._by_close)
 
     def _own_field(self) -> bytes:
-        return _REQUEST_ID_LINE % self._request_id.encode()
+        return REQUEST_ID_LINE % self._request_id.encode()
 
     def _without_chunks(self, data: bytes) -> bytes:
         assert self._decoder is not None

@@ -49,6 +49,18 @@ class HeldBody:
             self._decoder = ChunkDecoder()
             self._payload = []
 
+    @classmethod
+    def whole(cls, data: bytes, budget: ByteBudget) -> HeldBody:
+        """A body of a known length that is all here, and that the budget counts already."""
+        body = cls.__new__(cls)
+        body._budget = budget
+        body._framed = body._payload = [data]
+        body._decoder = body._replaced = None
+        body._released = False
+        body._taken = body.size = body._limit = len(data)
+        body.forwarded_bytes = 0
+        return body
+
     def add(self, data: bytes) -> None:
         """Hold more bytes.
 

@@ -19,6 +19,7 @@ from narrows.core.http1 import (
     Chunked,
     ChunkWalker,
     FramingError,
+    KnownHeads,
     NoBody,
     ResponseHead,
     Sized,
@@ -75,7 +76,8 @@ _IDLE, _HEAD, _BODY, _TUNNEL = _Stage
 class Connection(asyncio.Protocol):
     """An upstream connection. `used`: it has carried an exchange before, so a server may close it at any time and a
     request that finds it dead may be sent again on another. `reusable` is settled when a response has ended.
-    `writable`: what was written has left, but for a little."""
+    `writable`: what was written has left, but for a little. `known` are the heads of its server's answers, which all
+    connections to it may share."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -84,6 +86,7 @@ class Connection(asyncio.Protocol):
         self.writable = True
         self.closed = False
         self.idle_since_s = 0.0
+        self.known = KnownHeads()
         self._receiver: Receiver | None = None
         self._stage = _IDLE
         self._method = b""
@@ -216,6 +219,13 @@ class Connection(asyncio.Protocol):
 
     def _head(self, data: bytes) -> None:
         scanned = len(self._head_buffer)
+        learns = self._method != b"HEAD"
+        if learns and not scanned:
+            known = self.known.read(data)
+            if known is not None:
+                head, end = known
+                self._answer(head, data[end:])
+                return
         buffer = self._head_buffer + data if scanned else data
         while self._receiver is not None:
             end = head_end(buffer, MAX_HEAD_BYTES, scanned)
@@ -223,6 +233,8 @@ class Connection(asyncio.Protocol):
                 self._head_buffer = buffer
                 return
             head = parse_response_head(buffer[:end], self._method)
+            if learns:
+                self.known.learn(buffer[:end], head)
             buffer = buffer[end:]
             scanned = 0
             if head.status >= 200:

@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 
+from narrows.core.http1 import KnownHeads
 from narrows.errors import UpstreamTimeout, UpstreamUnreachable
 from narrows.upstream.connection import Connection
 from narrows.upstream.proxying import Proxy, open_connection
@@ -32,6 +33,7 @@ class Pool:
         self._tls = tls
         self._proxy = proxy
         self._connect_timeout_s = connect_timeout_s
+        self.known = KnownHeads()
         self._idle: list[Connection] = []
         self._closed = False
         self.opened = 0
@@ -81,6 +83,7 @@ class Pool:
         except (OSError, UnicodeError) as error:
             why = f"{error or type(error).__name__}; {_remedy(error)}"
             raise UpstreamUnreachable(f"no connection to {self._where}: {why}") from error
+        connection.known = self.known
         self.opened += 1
         return connection
 

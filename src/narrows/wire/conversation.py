@@ -49,13 +49,13 @@ def called(name: str, arguments: str) -> Called:
 class ConversationReader(ABC):
     """Reads item after item; what it knows at each is a function of the items before.
 
-    `calls` are by id; of two with one id the nearer wins. `calls_bytes`: about what they take in memory. `index` is the
-    number of the item that was read last. `acted`: the model has spoken, so what it did can be observed from here on,
-    while a task in a harness's frame stays a person's. `outputs` counts tool outputs so far. `answers` are those that
-    were the first to say a text for a call, by the call's id and the text's digest: another one that says the same is
-    the same message again, goes out as that did, and takes no part in repeats. `identity` names the call that the
-    present output answers, `output_texts` counts its texts so far, and `chain` is the `chain_digest` up to the latest
-    text that has a digest. `notes` are what others keep with all this.
+    `calls` are by id; of two with one id the nearer wins. `calls_bytes`: about what they, and the digests of the parts,
+    take in memory. `index` is the number of the item that was read last. `acted`: the model has spoken, so what it did
+    can be observed from here on, while a task in a harness's frame stays a person's. `outputs` counts tool outputs so
+    far. `answers` are those that were the first to say a text for a call, by the call's id and the text's digest:
+    another one that says the same is the same message again, goes out as that did, and takes no part in repeats.
+    `identity` names the call that the present output answers, `output_texts` counts its texts so far, and `chain` is
+    the `chain_digest` up to the latest text that has a digest. `notes` are what others keep with all this.
     """
 
     __slots__ = (
@@ -148,6 +148,8 @@ class ConversationReader(ABC):
             self.begin_output()
         worth = fault is None and stop - start >= DIGEST_FROM_BYTES
         digest = part_digest(self.body[start:stop], role, digest_of_call) if worth else None
+        if digest is not None:
+            self.calls_bytes += len(digest)
         output = chain = None
         if role is not _USER:
             self.output_texts += 1
@@ -156,6 +158,15 @@ class ConversationReader(ABC):
                 before, self.chain = self.chain, chain_digest(self.chain, digest, output)
                 chain = self.chain if before else None
         self.parts.append(Part(pointer, self.index, role, Span(start, stop), tool_call, fault, digest, output, chain))
+
+    def add_spoken(self, pointer: str, place: Place) -> None:
+        """As `add`, of a user's text before the model has acted, whose object has no fault."""
+        start, stop = place
+        digest = None
+        if stop - start >= DIGEST_FROM_BYTES:
+            digest = part_digest(self.body[start:stop], _USER, b"")
+            self.calls_bytes += len(digest)
+        self.parts.append(Part(pointer, self.index, _USER, Span(start, stop), None, None, digest, None, None))
 
     def _said_again(self, digest: bytes) -> bool:
         if self.identity is None:

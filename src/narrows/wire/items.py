@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from narrows.core import jsonscan, jsonstr
 from narrows.core.effort import Effort
-from narrows.wire.reading import STEP_BYTES, Mark, Reading, ReadingMemory, marks_of
+from narrows.wire.reading import STEP_BYTES, Latest, Reading, ReadingMemory, latest_of, marks_of
 from narrows.wire.types import Refusal, Untouched
 
 Place = tuple[int, int]
@@ -48,12 +48,21 @@ Reader = TypeVar("Reader", bound=ItemReader)
 
 
 class Known(Struct, frozen=True, gc=False):
-    """What a memory knows of the array that begins at a body's byte `start`: its marks, which may go on beyond its end,
-    and the reading that its items begin with."""
+    """What a memory knows of the array that begins at a body's byte `start`: the reading that its items begin with, for
+    the reader that `salt` names."""
 
     start: int
-    marks: list[Mark]
-    reading: Reading[object] | None
+    salt: bytes
+    reading: Reading[object] | Latest[object] | None
+
+
+def recalled(body: bytes, start: int, stop: int, memory: ReadingMemory, salt: bytes) -> Known:
+    """What the memory knows of the array at `start`, which ends at `stop`, or before."""
+    latest = memory.again(body, start, salt)
+    if latest is not None and latest.position < stop:
+        return Known(start, salt, latest)
+    marks = marks_of(body, start, stop, salt)
+    return Known(start, salt, memory.recall(body, marks, stop) if marks else None)
 
 
 def open_body(
@@ -74,9 +83,8 @@ def open_body(
     known = None
     if memory is not None and found is not None:
         start = found.end() - 1
-        marks = marks_of(body, start, len(body), salt)
-        reading = memory.recall(body, marks, len(body)) if marks else None
-        known = Known(start, marks, reading)
+        known = recalled(body, start, len(body), memory, salt)
+        reading = known.reading
         if reading is not None:
             front = body[: start + 1] + b"0"
             short = top_level(front + body[reading.position :], effort)
@@ -107,8 +115,7 @@ def read_items(
     start, stop = place
     if memory is None or stop - start < STEP_BYTES:
         return fresh.read(jsonscan.elements(body, start, stop, effort))
-    marks = marks_of(body, start, stop, salt)
-    return read_known(fresh, body, place, effort, memory, Known(start, marks, memory.recall(body, marks, stop)))
+    return read_known(fresh, body, place, effort, memory, recalled(body, start, stop, memory, salt))
 
 
 def read_known(
@@ -127,17 +134,10 @@ def read_known(
     else:
         reader, items = fresh, jsonscan.elements(body, start, stop, effort)
     reader.read(items)
-    mark = _last_mark(known.marks, items[-1][1]) if items else None
-    if mark and body[items[-1][1] - 1] == b"}"[0]:  # a number might go on in the next body
-        if reading is not None:
-            memory.forget(reading)
-        memory.keep(body, mark, items[-1][1], reader.copy(b"", None), reader.size_bytes)
+    if items and body[items[-1][1] - 1] == b"}"[0] and items[-1][1] - start >= STEP_BYTES:  # a number might go on
+        kept, end = reader.copy(b"", None), items[-1][1]
+        memory.note(latest_of(body, start, end, known.salt, kept, reader.size_bytes), reading)
     return reader
-
-
-def _last_mark(marks: Sequence[Mark], end: int) -> Mark | None:
-    """The last mark that does not stand beyond `end`."""
-    return next((mark for mark in reversed(marks) if mark.offset <= end), None)
 
 
 def top_level(body: bytes, effort: Effort | None) -> list[jsonscan.Member] | Untouched:
@@ -192,7 +192,10 @@ def literal_at(body: bytes, place: Place | None) -> bytes:
 
 def text_at(body: bytes, place: Place | None) -> str | None:
     """The text of a string value; None where it is absent, another type, or unreadable."""
-    literal = body[place[0] : place[1]] if place else b""
+    if place is None:
+        return None
+    start, stop = place
+    literal = body[start:stop]
     if b"\\" not in literal and literal[:1] == b'"':
         return str(literal[1:-1], "utf-8")
     try:

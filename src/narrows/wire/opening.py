@@ -78,12 +78,17 @@ class Conversation:
         Raises:
             OutOfEffortError: there is more to read than the effort allows; never where none is given.
         """
+        if len(body) < STEP_BYTES and body.isascii():
+            fields = jsonscan.places(body, effort)
+            if fields is not None:
+                model, stream = _asked(body, fields)
+                return Opened(body, fields, effort, memory, None, model, stream)
         found = open_body(body, self._array, effort, memory, self._salt)
         if isinstance(found, Untouched):
             return found
         members, known = found
         fields = fields_of(members)
-        model, stream = text_at(body, fields.get("model")), literal_at(body, fields.get("stream")) == b"true"
+        model, stream = _asked(body, fields)
         if key := repeated_key(members, fields, self._watched):
             return Untouched(Refusal.DUPLICATE_KEY, key, model, stream)
         return Opened(body, fields, effort, memory, known, model, stream)
@@ -112,3 +117,9 @@ class Conversation:
             return opened.located(reader.latest_parts(), reader.index + 1, history_complete=history_complete)
         notes = None if memory is None else reader.notes
         return opened.located(reader.parts, reader.index + 1, notes, history_complete=history_complete)
+
+
+def _asked(body: bytes, fields: Fields) -> tuple[str | None, bool]:
+    """The model, and whether a stream is asked for."""
+    stream = fields.get("stream")
+    return text_at(body, fields.get("model")), stream is not None and literal_at(body, stream) == b"true"

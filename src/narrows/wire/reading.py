@@ -5,12 +5,16 @@ knows after some items is a function of the bytes of the array up to there, so i
 bytes. The next body does not say where the last one ended: a memory finds the place by digests at fixed offsets
 (marks), under which it keeps the few ends that lie behind each, and then the digest from the mark to the end.
 
+Conversations that went on a moment ago need no digest: their last body is still here, and to compare the next one with
+it takes a tenth of the time. When there is no room for it any more, what was read of it is kept by digests.
+
 Of one conversation only the latest reading is kept: going on from a reading replaces it. Forgetting costs time and
 never changes an answer.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -27,6 +31,9 @@ STEP_BYTES = 16 * 1024
 LONG_BYTES = 16 * STEP_BYTES
 ENDS = 8
 """Ends kept behind one mark: conversations that differ only after it, such as by many users of one long prompt."""
+
+
+_SAMPLE_BYTES = 64
 
 
 class Mark(Struct, frozen=True, gc=False):
@@ -94,17 +101,86 @@ class Notes:
         return hash(Notes)
 
 
+@dataclass(slots=True, eq=False)
+class Latest(Generic[Known]):
+    """What is known of the array that begins at the byte `start` of a body that came a moment ago, up to its byte
+    `position`. `front` is what others of its like are found by."""
+
+    front: bytes
+    body: bytes
+    start: int
+    position: int
+    salt: bytes
+    known: Known
+    known_bytes: int
+
+    def begins(self, body: bytes) -> bool:
+        """Whether the array in `body` begins with all that was read, and goes on."""
+        return self.position < len(body) and body.startswith(
+            memoryview(self.body)[self.start : self.position], self.start
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory."""
+        return len(self.body) + self.known_bytes
+
+
 class ReadingMemory:
     """Readings of conversations, bounded by bytes. What is kept must never be changed."""
 
     def __init__(self, limit_bytes: int) -> None:
-        self._readings: BoundedMemory[Reading[object]] = BoundedMemory(limit_bytes - limit_bytes // 8)
-        self._ends: BoundedMemory[tuple[int, ...]] = BoundedMemory(limit_bytes // 8)
+        rest = limit_bytes - limit_bytes // 2
+        self._readings: BoundedMemory[Reading[object]] = BoundedMemory(rest - rest // 8)
+        self._ends: BoundedMemory[tuple[int, ...]] = BoundedMemory(rest // 8)
+        self._latest_limit = limit_bytes // 2
+        self._latest_bytes = 0
+        self._latest: OrderedDict[Latest[object], None] = OrderedDict()
+        self._by_front: dict[bytes, list[Latest[object]]] = {}
 
     @property
     def size_bytes(self) -> int:
         """About what is held."""
-        return self._readings.size_bytes + self._ends.size_bytes
+        return self._latest_bytes + self._readings.size_bytes + self._ends.size_bytes
+
+    def again(self, body: bytes, start: int, salt: bytes) -> Latest[object] | None:
+        """The latest reading of the conversation that the array at `start` goes on with."""
+        for latest in self._by_front.get(_front(body, start, salt), ()):
+            if latest.begins(body):
+                return latest
+        return None
+
+    def note(self, latest: Latest[object], instead_of: Latest[object] | Reading[object] | None) -> None:
+        """Remember the latest reading of a conversation, instead of the one that it goes on from."""
+        if isinstance(instead_of, Latest):
+            self._drop(instead_of)
+        elif instead_of is not None:
+            self.forget(instead_of)
+        self._latest[latest] = None
+        self._latest_bytes += latest.size_bytes
+        alike = self._by_front.setdefault(latest.front, [])
+        alike.insert(0, latest)
+        if len(alike) > ENDS:
+            self._settle(alike[-1])
+        while self._latest_bytes > self._latest_limit:
+            self._settle(next(iter(self._latest)))
+
+    def _settle(self, latest: Latest[object]) -> None:
+        """Keep a reading by digests, and its body no longer."""
+        self._drop(latest)
+        body, position = latest.body, latest.position
+        marks = marks_of(body, latest.start, position, latest.salt)
+        if marks:
+            self.keep(body, marks[-1], position, latest.known, latest.known_bytes)
+
+    def _drop(self, latest: Latest[object]) -> None:
+        if latest in self._latest:
+            del self._latest[latest]
+            self._latest_bytes -= latest.size_bytes
+            alike = self._by_front[latest.front]
+            alike.remove(latest)
+            if not alike:
+                del self._by_front[latest.front]
 
     def recall(self, body: bytes, marks: Sequence[Mark], stop: int) -> Reading[object] | None:
         """The reading that reaches furthest into the array with these marks, which ends at `stop`."""
@@ -132,6 +208,17 @@ class ReadingMemory:
             self._ends.put(mark.digest, ends, 40 * len(ends))
         else:
             self._ends.forget(mark.digest)
+
+
+def latest_of(body: bytes, start: int, position: int, salt: bytes, known: Known, known_bytes: int) -> Latest[Known]:
+    """What is known of an array, which is as long as the first mark at least, up to `position`."""
+    return Latest(_front(body, start, salt), body, start, position, salt, known, known_bytes)
+
+
+def _front(body: bytes, start: int, salt: bytes) -> bytes:
+    """Some bytes before the first mark, which tell most conversations apart."""
+    places = (start, start + STEP_BYTES // 4, start + STEP_BYTES // 2, start + STEP_BYTES - _SAMPLE_BYTES)
+    return b"%b %d %b" % (salt, start, b"".join([body[place : place + _SAMPLE_BYTES] for place in places]))
 
 
 def _key(body: bytes, mark: Mark, end: int) -> bytes:

@@ -33,6 +33,7 @@ from narrows.core.http1.framing import (
     UntilClose,
 )
 from narrows.core.http1.heads import RequestHead, ResponseHead, head_end, parse_request_head, parse_response_head
+from narrows.core.http1.known import KnownHeads
 
 __all__ = [
     "CHUNKED",
@@ -47,6 +48,7 @@ __all__ = [
     "Fault",
     "Framing",
     "FramingError",
+    "KnownHeads",
     "NoBody",
     "RequestHead",
     "ResponseHead",

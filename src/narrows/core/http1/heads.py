@@ -88,6 +88,8 @@ _ANSWER_FIELDS = re.compile(
     rb"\n(content-(?:length|type|encoding)|" + b"|".join(map(re.escape, sorted(HOP_BY_HOP))) + rb"):[ \t]*+([^\r]*+)"
 )
 _NOT_OF_THE_CONNECTION = {b"content-length", b"content-type", b"content-encoding", b"transfer-encoding"}
+ANSWER_NAMES = frozenset(_NOT_OF_THE_CONNECTION | HOP_BY_HOP)
+"""The fields of an answer that are read here, in lower case."""
 _HOST = re.compile(rb"(?:" + AUTHORITY + rb")?[ \t]*")
 _LENGTH = re.compile(rb"(?:0|[1-9][0-9]{0,%d})[ \t]*" % (MAX_LENGTH_DIGITS - 1))
 

@@ -93,7 +93,9 @@ def read_whole(body: bytes) -> ResponseRecord | None:
     message, counted = choice.message, found.usage
     calls: tuple[ObservedToolCall, ...] = ()
     if message.tool_calls:
-        calls = tuple([ObservedToolCall(one.id, one.function.name, one.function.arguments) for one in message.tool_calls])
+        calls = tuple(
+            [ObservedToolCall(one.id, one.function.name, one.function.arguments) for one in message.tool_calls]
+        )
         if len({one.id for one in calls}) < len(calls):
             return None
     usage = None
