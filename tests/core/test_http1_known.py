@@ -11,11 +11,36 @@ from narrows.core.http1.known import MAX_SHAPES, MAX_STUDIED
 
 START = b"HTTP/1.1 200 OK\r\n"
 NAMES = [
-    b"Date", b"x-request-id", b"X.Y", b"Content-Type", b"content-encoding", b"Connection", b"Keep-Alive", b"Content-Length",
-    b"Transfer-Encoding", b"TE", b"Upgrade",
-]  # fmt: skip
-VALUES = [b"", b" 1", b" 12", b" 0", b" 007", b"\t5 ", b" chunked", b" close", b" keep-alive, x-y", b" text/plain", b" gzip",
-          b" a\x80(b)[c]\t", b" \x00", b" a\nb", b" \r", b" 99999999999999999999"]  # fmt: skip
+    b"Date",
+    b"x-request-id",
+    b"X.Y",
+    b"Content-Type",
+    b"content-encoding",
+    b"Connection",
+    b"Keep-Alive",
+    b"Content-Length",
+    b"Transfer-Encoding",
+    b"TE",
+    b"Upgrade",
+]
+VALUES = [
+    b"",
+    b" 1",
+    b" 12",
+    b" 0",
+    b" 007",
+    b"\t5 ",
+    b" chunked",
+    b" close",
+    b" keep-alive, x-y",
+    b" text/plain",
+    b" gzip",
+    b" a\x80(b)[c]\t",
+    b" \x00",
+    b" a\nb",
+    b" \r",
+    b" 99999999999999999999",
+]
 STARTS = [
     START,
     b"HTTP/1.0 200 OK\r\n",

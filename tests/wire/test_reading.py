@@ -140,7 +140,7 @@ def test_the_latest_body_is_compared_to_its_last_byte(place: int, end: int) -> N
 def test_the_latest_of_a_conversation_takes_the_place_of_the_one_before() -> None:
     memory = ReadingMemory(1 << 20)
     kept(memory, BODY, 17_000, "by digests")
-    latest = latest_of(BODY[:20_000], 0, 19_000, SALT, "first", 100)
+    latest: Latest[object] = latest_of(BODY[:20_000], 0, 19_000, SALT, "first", 100)
     memory.note(latest, memory.recall(BODY, marks_of(BODY, 0, 19_500, SALT), 19_500))
     assert recalled(memory, BODY) is None
     held = memory.size_bytes

@@ -300,8 +300,7 @@ class Downstream(asyncio.Protocol):
         kind = gateway.exchange if prepared.passage is None else gateway.exchange_for(prepared.passage) or Exchange
         self._exchange = exchange = kind(gateway, self, prepared, framing)
         if isinstance(framing, Sized) and 0 < framing.size <= len(rest):
-            self._buffer = rest[framing.size :]
-            body = rest[: framing.size] if self._buffer else rest
+            body, self._buffer = rest[: framing.size], rest[framing.size :]
             if exchange.take_whole(body):
                 return
             self._walker = UNREAD

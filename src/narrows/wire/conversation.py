@@ -159,15 +159,6 @@ class ConversationReader(ABC):
                 chain = self.chain if before else None
         self.parts.append(Part(pointer, self.index, role, Span(start, stop), tool_call, fault, digest, output, chain))
 
-    def add_spoken(self, pointer: str, place: Place) -> None:
-        """As `add`, of a user's text before the model has acted, whose object has no fault."""
-        start, stop = place
-        digest = None
-        if stop - start >= DIGEST_FROM_BYTES:
-            digest = part_digest(self.body[start:stop], _USER, b"")
-            self.calls_bytes += len(digest)
-        self.parts.append(Part(pointer, self.index, _USER, Span(start, stop), None, None, digest, None, None))
-
     def _said_again(self, digest: bytes) -> bool:
         if self.identity is None:
             return False

@@ -14,7 +14,9 @@ from narrows.wire.openai_chat.whole import MAX_BODY_BYTES, read_whole
 from narrows.wire.types import ResponseRecord
 from tests.scripted_upstream import completion
 
-ODD = st.sampled_from([None, "", 0, -1, 1.5, True, [], {}, "x" * 300, "text", [{"type": "text", "text": "said"}]])
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, "", 0, -1, 1.5, True, [], {}, "x" * 300, "text", [{"type": "text", "text": "said"}]]
+)
 
 
 def members(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -21,12 +21,12 @@ from narrows.wire.conversation import Called, ConversationReader, called
 from narrows.wire.items import (
     Fields,
 )
+from narrows.wire.openai_chat.spoken import read_spoken
 from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
-_TOOL, _USER = Role.TOOL, Role.USER
-_USER_LITERAL, _SYSTEM_LITERAL, _QUOTE = b'"user"', b'"system"', b'"'[0]
+_TOOL, _USER, _STABLE = Role.TOOL, Role.USER, Scope.STABLE
 _ROLES = {"tool": _TOOL, "function": _TOOL, "user": _USER}
 _CONVERSATION = Conversation("openai_chat", "messages", "model", "n")
 _ONE_CHOICE = (b"", b"1", b"null")
@@ -42,6 +42,14 @@ def locate(
     Raises:
         OutOfEffortError: there is more to read than the effort allows; never where none is given.
     """
+    spoken = read_spoken(body) if scope is _STABLE else None
+    return read_any(body, scope, memory, effort) if spoken is None else spoken
+
+
+def read_any(
+    body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None
+) -> Located | Untouched:
+    """`locate`, of any conversation."""
     opened = _CONVERSATION.open(body, effort, memory)
     if isinstance(opened, Untouched):
         return opened
@@ -64,25 +72,6 @@ class _Reader(ConversationReader):
         other = super().copy(body, effort)
         other.functions = self.functions.copy()
         return other
-
-    def read_objects(self, items: Sequence[Fields]) -> Self:
-        """As of every wire; what people say before the model has spoken, and what nobody reads, is known at sight."""
-        body = self.body
-        for fields in items:
-            said, content = fields.get("role"), fields.get("content")
-            if said is not None and content is not None:
-                role = body[said[0] : said[1]]
-                if role == _USER_LITERAL and not self.acted and body[content[0]] == _QUOTE:
-                    self.index += 1
-                    self.latest_user = self.index
-                    self.add_spoken(f"/messages/{self.index}/content", content)
-                    continue
-                if role == _SYSTEM_LITERAL:
-                    self.index += 1
-                    continue
-            self.index += 1
-            self.read_item(fields, None)
-        return self
 
     def read_item(self, fields: Fields, fault: str | None) -> None:
         """A message."""
