@@ -17,6 +17,7 @@
 #   make bench-planning   what planning a body costs, as ratios (any bench/NAME.py is bench-NAME)
 #   make bench-quality    what shortening saves, keeps and costs, beside others; ARGS=--quick for a sample
 #   make bench-agents     200 runs of an agent at once: delay, mixing, memory; ARGS=--quick
+#   make bench-exchange   what one exchange costs the gateway's own code, without a network: time and calls of functions
 #   make bench-dataplane  what the gateway costs beside nginx, haproxy, other gateways and no proxy; ARGS=--quick
 
 VENV ?= .venv

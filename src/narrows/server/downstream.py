@@ -309,11 +309,10 @@ class Downstream(asyncio.Protocol):
                 self._walker = None
                 exchange.body_data(body, ended=True)
             return
-        self._walker = body_end(framing)
+        self._walker, self._buffer = body_end(framing), rest
         follows = self._walker is not None
         if follows:
             self._read_on()
-        self._buffer = rest
         exchange.begin(body_follows=follows, body_is_here=follows and bool(rest))
         if self._walker is not None and self._buffer:
             self._buffer = b""
