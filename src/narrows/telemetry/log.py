@@ -51,7 +51,7 @@ class EventLog:
         self._worker = worker
         self.write_as(level, text=text)
         self._second = -1
-        self._second_text = ""
+        self._second_text = b""
 
     def write_as(self, level: LogLevel, *, text: bool) -> None:
         """From now on write events of `level` and above, as text or as JSON."""
@@ -90,31 +90,31 @@ class EventLog:
         """Write what is still queued; False where the stream did not take it in time."""
         return self._writer.close(timeout_s)
 
-    def _time(self, seconds: float) -> str:
+    def _time(self, seconds: float) -> bytes:
         """RFC 3339, UTC, milliseconds; the part down to the second is formatted once a second."""
         second = int(seconds)
         if second != self._second:
             self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._second_text}.{int((seconds - second) * 1000):03d}Z"
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        return b"%b.%03dZ" % (self._second_text, (seconds - second) * 1000)
 
 
-def _json_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
+def _json_line(time: bytes, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
     return _framed(time, level, _JSON.encode(event), worker)
 
 
-def _framed(time: str, level: LogLevel, written: bytes, worker: int | None) -> bytes:
+def _framed(time: bytes, level: LogLevel, written: bytes, worker: int | None) -> bytes:
     """A line of an event that is written in JSON."""
     mark = b"" if worker is None else b'"worker":%d,' % worker
-    return b'{"time":"%b",%b%b%b\n' % (time.encode(), _LEVEL_WORDS[level], mark, written[1:])
+    return b'{"time":"%b",%b%b%b\n' % (time, _LEVEL_WORDS[level], mark, written[1:])
 
 
-def _text_line(time: str, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
+def _text_line(time: bytes, level: LogLevel, event: msgspec.Struct, worker: int | None) -> bytes:
     fields = msgspec.to_builtins(event)
     name = fields.pop("event")
     words = " ".join(f"{key}={_text_value(value)}" for key, value in _flattened(fields, ""))
     mark = "" if worker is None else f" worker={worker}"
-    return f"{time[11:-1]} {level.upper():<7} {name:<9}{mark} {words}\n".encode()
+    return f"{time[11:-1].decode()} {level.upper():<7} {name:<9}{mark} {words}\n".encode()
 
 
 def _flattened(fields: dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:
