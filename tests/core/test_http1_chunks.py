@@ -118,3 +118,36 @@ def test_the_walker_keeps_no_data() -> None:
     walker = ChunkWalker()
     walker.receive_data(b"fffff\r\n" + b"x" * 0xFFFFF)
     assert walker._scan._part == b""
+
+
+@given(
+    st.binary(max_size=12),
+    st.lists(st.sampled_from([b"3\r\nabc\r\n", b"1\r\nx\r\n", b"0\r\n\r\n", b"2;a\r\nxy\r\n", b"1\r\nx", b"z"])),
+)
+def test_what_is_walked_over_is_received(before: bytes, pieces: list[bytes]) -> None:
+    """The same state as after `receive_data`, or none of it received."""
+    quick, plain = ChunkWalker(), ChunkWalker()
+    for data in [b"c\r\n" + before, *pieces]:
+        if quick.done or plain.done:
+            return
+        walked = quick.walks_over(data)
+        try:
+            received = plain.receive_data(data)
+        except FramingError:
+            assert not walked
+            return
+        if walked:
+            assert (received, plain.done) == (len(data), False)
+        else:
+            quick.receive_data(data)
+        assert quick.done == plain.done
+
+
+def test_whole_chunks_are_walked_over_and_nothing_else() -> None:
+    walker = ChunkWalker()
+    assert walker.walks_over(b"3\r\nabc\r\n2\r\nxy\r\n")
+    assert not walker.walks_over(b"3\r\nab")
+    assert walker.receive_data(b"3\r\nab") == 5
+    assert not walker.walks_over(b"3\r\nabc\r\n")
+    assert walker.receive_data(b"c\r\n") == 3
+    assert not walker.walks_over(b"3\r\nabc\r\n0\r\n\r\n")

@@ -1,4 +1,5 @@
-"""The usual exchange in a straight line: its request came whole, its plan is remembered, its answer comes whole.
+"""The usual exchange in a straight line: its request came whole, its plan is remembered, its answer comes whole, or
+chunk by chunk.
 
 Most exchanges are so, and to go through every step by which an exchange may be held up or broken off would cost more
 than all that they need. Here nothing is decided otherwise: where anything is unusual, nothing has been done yet, and
@@ -100,3 +101,15 @@ class StraightExchange(Exchange):
             self._incoming.release()
         gateway.afterwards.tell_whole(self._wire, head, data, story)
         client.exchange_ended(keep_alive=True)
+
+    def response_data(self, data: bytes, *, ended: bool) -> None:
+        """As `Forwarding.response_data`."""
+        tee, story = self.tee, self.story
+        if ended or tee is None or story.first_chunk_s is None or not self._prepared.head.minor:
+            super().response_data(data, ended=ended)
+            return
+        client, gateway = self._client, self._gateway
+        client.write(data)
+        story.response_bytes += len(data)
+        gateway.afterwards.observe(tee, data)
+        client.deadline_s = gateway.loop.time() + gateway.settings.idle_timeout_s

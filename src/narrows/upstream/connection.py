@@ -174,7 +174,11 @@ class Connection(asyncio.Protocol):
             return
         try:
             if self._stage is _BODY:
-                self._body(data)
+                walker = self._walker
+                if walker is not None and walker.walks_over(data):
+                    self._receiver.response_data(data, ended=False)
+                else:
+                    self._body(data)
             elif self._stage is _HEAD:
                 self._head(data)
             elif self._stage is _TUNNEL:

@@ -157,6 +157,12 @@ class ChunkWalker:
         """The last chunk and the trailer section have been seen."""
         return self._scan.stage is _DONE
 
+    def walks_over(self, data: bytes) -> bool:
+        """Whether `data`, which comes next, is whole chunks and nothing else, none of them the last, as most reads of a
+        stream are; if so, it has been received. If not, nothing has."""
+        scan = self._scan
+        return scan.stage is _SIZE and not scan._part and _whole_chunks(data, 0, None) == len(data)
+
     def receive_data(self, data: bytes) -> int:
         """How many bytes of `data` belong to the body; fewer than all of them only when it is done.
 
