@@ -45,4 +45,4 @@ def part_digest(literal: bytes, role: str, call: bytes) -> bytes:
 def chain_digest(before: bytes, part: bytes, place: OutputPlace) -> bytes:
     """Thirty-two bytes over a tool output's `part_digest` and place, and over all earlier ones: `before` is the chain
     up to the one before, nothing at the first. Equal chains mean equal outputs from the first to this one."""
-    return blake3(b"chain %d.%d:%b%b" % (place.number, place.text, before, part)).digest()
+    return blake3(b"chain %d.%d %d:%b%b" % (place.number, place.text, len(before), before, part)).digest()
