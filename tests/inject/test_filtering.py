@@ -57,6 +57,19 @@ def steps(answer: Filter, letters: str) -> list[str]:
     return [letters_of(answer.receive_data(event)) for event in events(letters)]
 
 
+def test_blanks_before_an_answer_are_not_gathered_without_end() -> None:
+    answer = Filter(Letters(), max_held_bytes=1000)
+    assert b"".join(answer.receive_data(b" \n") for _ in range(400)) == b""
+    assert answer.receive_data(b"{}") == b""
+    assert answer.receive_eof() == b" \n" * 400 + b"{}"
+    answer = Filter(Letters(), max_held_bytes=1000)
+    for _ in range(501):
+        answer.receive_data(b" \n")
+    assert answer.receive_data(b"data: t\n\n") == b""
+    assert answer.receive_eof() == b""
+    assert isinstance(answer.outcome, Broken)
+
+
 def test_text_goes_on_at_once_and_own_calls_at_the_end() -> None:
     assert steps(Filter(Letters()), "ttoote") == ["t", "t", "", "", "", "oote"]
 

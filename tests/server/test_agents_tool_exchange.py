@@ -444,6 +444,29 @@ async def test_a_gateway_that_drains_lets_calls_go(stage: Stage) -> None:
     assert one.backend.turns[0].closed
 
 
+def in_two(agent: Agent, body: Json) -> tuple[bytes, bytes]:
+    """A request whose end is yet to come."""
+    whole = request("POST", agent.path, *BOTH, body=json.dumps(body).encode())
+    return whole[:-5], whole[-5:]
+
+
+async def test_a_call_that_comes_while_the_gateway_drains_holds_up_no_end(stage: Stage) -> None:
+    """Its client is told of it, and cannot come back."""
+    one = await served(stage, [looks("a")])
+    asking, agent = await begun(stage, one)
+    head, tail = in_two(agent, call())
+    await agent.client.send(head)
+    await until(lambda: one.gateway.gateway.in_flight == 2)
+    closing = asyncio.create_task(one.gateway.close(drain_timeout_s=3600))
+    await until(lambda: one.gateway.gateway.draining)
+    await agent.client.send(tail)
+    assert finish_of(await asking) == "tool_calls"
+    assert result_of_stream(await agent.client.answer())["isError"]
+    async with asyncio.timeout(60):
+        await closing
+    assert one.backend.turns[0].closed
+
+
 async def test_an_agent_that_takes_nothing_is_left(stage: Stage) -> None:
     """Its connection is cut, and its run ends."""
     one = await served(stage, [looks("a")])

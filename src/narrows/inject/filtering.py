@@ -84,7 +84,7 @@ class Filter:
     def _begin(self) -> None:
         self._state = _State.OPEN
         self._cutter = EventCutter(self._limit)
-        self._blank = b""
+        self._blank = bytearray()
         self._body: bytearray | None = None
         self._begun = False
         self._held: list[Piece] = []
@@ -104,11 +104,14 @@ class Filter:
         if self._state is _State.SILENT:
             return b""
         if not self._begun:
-            data = self._blank + data
-            start = data.lstrip(_BLANKS)[:1]
+            text = data.lstrip(_BLANKS)
+            start = text[:1]
+            self._blank += data[: len(data) - len(text)]
+            if len(self._blank) > self._limit:
+                return self._give_up("the answer is too large to be read")
             if not start:
-                self._blank = data
                 return b""
+            data, self._blank = bytes(self._blank) + text, bytearray()
             self._begun = True
             self._body = bytearray() if start in _WHOLE else None
         if self._body is not None:
@@ -121,7 +124,7 @@ class Filter:
 
     def receive_eof(self) -> bytes:
         """As `AnswerFilter.receive_eof`."""
-        out = self._blank if not self._begun else b""
+        out = bytes(self._blank)
         if self._body is not None:
             body, self._body = bytes(self._body), None
             out += self._take(self._answer.read_body(body))
@@ -181,6 +184,7 @@ class Filter:
         self._fault = fault
         self._state = _State.SILENT
         self._body = None
+        self._blank.clear()
         self._held.clear()
         self._rest.clear()
         return b""

@@ -132,13 +132,13 @@ class RunningGateway:
         if not gateway.draining:
             gateway.life.stopping = True
             self.retire(0.0)
-        if gateway.agents is not None:
-            gateway.agents.let_go()
+        self._let_go()
         log.event(Stopping(in_flight=gateway.in_flight, drain_timeout_s=limit_s))
         gateway.pool.close()
         until_s = gateway.loop.time() + limit_s
         while gateway.downstreams and gateway.loop.time() < until_s:
             await asyncio.sleep(_DRAIN_STEP_S)
+            self._let_go()
         aborted = gateway.in_flight
         for downstream in tuple(gateway.downstreams):
             downstream.end()
@@ -152,6 +152,11 @@ class RunningGateway:
         log.event(Stopped(aborted=aborted))
         if self._owns_log:
             await asyncio.to_thread(log.close)
+
+    def _let_go(self) -> None:
+        """What waits for a client's request, since before or only now, waits in vain."""
+        if self.gateway.agents is not None:
+            self.gateway.agents.let_go()
 
     async def take_over(self, connection: socket.socket, read: bytes) -> None:
         """Serve a client that another process has handed over, of whose connection it has read these bytes."""
