@@ -13,7 +13,18 @@ from mcp_types import ListToolsResult as Listed
 
 from narrows.agents.tools import ClientTool
 from narrows.inject import mcp
-from narrows.inject.mcp import CallTool, Cancelled, Initialize, ListTools, Ping, Refused, Told, read_message
+from narrows.inject.mcp import (
+    MAX_ID_BYTES,
+    CallTool,
+    Cancelled,
+    Initialize,
+    ListTools,
+    Ping,
+    Refused,
+    Told,
+    read_message,
+    same_id,
+)
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 JSON = st.recursive(SCALARS, lambda one: st.lists(one) | st.dictionaries(st.text(), one), max_leaves=6)
@@ -125,6 +136,28 @@ def test_a_call_may_have_no_arguments_and_may_want_to_hear_of_its_progress() -> 
 def test_halves_of_surrogate_pairs_are_no_reason_to_refuse_a_call() -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":"\\ud800"}}}'
     assert read_message(body) == CallTool(b"1", "a", '{"x":"\\ud800"}')
+
+
+def test_an_id_and_a_progress_token_are_of_a_sensible_size() -> None:
+    fits, huge = "x" * (MAX_ID_BYTES - 2), "x" * (MAX_ID_BYTES - 1)
+    assert read_message(json.dumps({"jsonrpc": "2.0", "id": fits, "method": "ping"}).encode()) == Ping(
+        b'"%b"' % fits.encode()
+    )
+    refused = read_message(json.dumps({"jsonrpc": "2.0", "id": huge, "method": "ping"}).encode())
+    assert isinstance(refused, Refused)
+    assert json.loads(refused.answer)["id"] is None
+    params = {"name": "weather", "_meta": {"progressToken": huge}}
+    refused = read_message(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode())
+    assert isinstance(refused, Refused)
+    assert json.loads(refused.answer)["error"]["code"] == -32602
+    assert read_message(told("notifications/cancelled", params={"requestId": huge})) == Told()
+    assert read_message(told("notifications/cancelled", params={"requestId": {"x": 1}})) == Told()
+
+
+def test_an_id_is_the_same_however_it_is_written() -> None:
+    assert same_id(b'"\\u0063-\\/1"') == same_id(b'"c-/1"') == b'"c-/1"'
+    assert same_id(b'"1"') != same_id(b"1") == b"1"
+    assert same_id(b'"\\ud800"') == b'"\\ud800"'
 
 
 def test_what_has_no_answer() -> None:

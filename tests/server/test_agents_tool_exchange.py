@@ -12,7 +12,7 @@ import pytest
 from mcp import Client
 
 from narrows.records.types import AgentCallFigures, Outcome
-from narrows.server.agents import performing, tool_exchange
+from narrows.server.agents import performing, plane, tool_exchange
 from narrows.server.agents.building import served as agent_of_settings
 from narrows.server.agents.handing_over import Arrivals, Elsewhere, handing_over_pair
 from narrows.server.agents.plane import AgentPlane
@@ -411,6 +411,67 @@ async def test_a_call_that_is_cancelled_ends_its_run(stage: Stage, stream: bool)
     else:
         assert json.loads(unchunked(answer.raw_body))["result"]["isError"]
     await expired(stage, one, first)
+
+
+async def test_a_call_that_is_cancelled_before_it_comes_is_made_of_nobody(stage: Stage) -> None:
+    one = await served(stage, [looks("a")])
+    asking, agent = await begun(stage, one)
+    await agent.ask(told("notifications/cancelled", requestId="c"))
+    result = result_of(await agent.ask(call(id_="c"), *BOTH))
+    assert (result["isError"], held(one)) == (True, 0)
+    assert "cancelled" in result["content"][0]["text"]
+    await held_call(one, agent, call(id_="c"))
+    first = await asking
+    assert len(ids_of(first)) == 1
+    ends(one, "ab")
+    assert text_of(await ask(stage, one, with_outputs(TURN, first, "cold"))) == "b"
+
+
+async def test_a_cancelled_id_is_known_however_it_is_written(stage: Stage) -> None:
+    one = await served(stage, [looks("a")])
+    asking, agent = await begun(stage, one)
+    other = await agent_of(stage, one)
+    await held_call(one, agent, call(id_="c/1"))
+    await asking
+    await other.ask(json.dumps(told("notifications/cancelled", requestId="c/1")).replace("c/1", "\\u0063\\/1").encode())
+    assert (await agent.client.answer()).complete
+    assert held(one) == 0
+
+
+async def test_calls_that_wait_are_bounded_and_counted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plane, "MOST_HELD_CALLS", 2)
+    one = await served(stage, [looks("a")])
+    budget = one.gateway.gateway.budget
+    asking, agent = await begun(stage, one)
+    agents = [agent, *[await agent_of(stage, one) for _ in range(2)]]
+    for at, each in enumerate(agents[:2]):
+        await held_call(one, each, call(arguments={"city": "x" * 1000}, id_=at))
+    assert 2000 < budget.held < 3000
+    result = result_of(await agents[2].ask(call(), *BOTH))
+    assert (result["isError"], held(one)) == (True, 2)
+    assert "2 calls" in result["content"][0]["text"]
+    answer, body = await asking, TURN
+    ends(one, "ab")
+    while finish_of(answer) == "tool_calls":
+        body = with_outputs(body, answer, *("cold" for _ in ids_of(answer)))
+        answer = await ask(stage, one, body)
+    for each in agents[:2]:
+        assert result_of_stream(await each.client.answer()) == text_result("cold")
+    assert budget.held == 0
+
+
+async def test_a_request_that_began_under_a_token_of_before_is_nobodys(stage: Stage) -> None:
+    one = await served(stage, [looks("a")])
+    asking, agent = await begun(stage, one)
+    head, tail = in_two(agent, call())
+    await agent.client.send(head)
+    await until(lambda: one.gateway.gateway.in_flight == 2)
+    one.agent.tool_servers.forget(one.agent.sessions.listed()[0])
+    await agent.client.send(tail)
+    answer = await agent.client.answer()
+    assert (answer.status, answer.error_code) == (404, "no_such_route")
+    ends(one, "ab")
+    assert text_of(await asking) == "ab"
 
 
 async def test_an_agent_is_not_held_up_for_ever(stage: Stage) -> None:

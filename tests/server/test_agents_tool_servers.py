@@ -13,7 +13,7 @@ from narrows.backends.scripted import Scripted
 from narrows.backends.types import ToolServer
 from narrows.errors import NoSuchRoute
 from narrows.server.agents.passage import Passage
-from narrows.server.agents.tool_servers import ToolServers
+from narrows.server.agents.tool_servers import LATELY_S, ToolServers
 from tests.agent_stage import Json, Scene, chat, growing, scene, tool
 from tests.server.test_agents import ask, session_of
 from tests.server.test_agents_tools import message_of
@@ -87,6 +87,26 @@ def test_sessions_with_the_same_tools_share_what_is_listed() -> None:
 
 def test_the_address_is_no_part_of_what_is_printed() -> None:
     assert "mcp" not in repr(ToolServer(f"{URL}/narrows/agents/coder/s/secret/mcp"))
+
+
+def test_a_word_that_comes_before_its_request_is_remembered_for_a_while() -> None:
+    servers, one = ToolServers("coder"), session()
+    found = servers.find(token_of(servers.of(one, [WEATHER], URL)))[1]
+    found.cancel(b"1", 0.0)
+    assert not found.is_cancelled(b"2", 1.0)
+    assert found.is_cancelled(b"1", 1.0)
+    assert not found.is_cancelled(b"1", 1.0), "an id may be used again"
+    found.cancel(b"1", 0.0)
+    assert not found.is_cancelled(b"1", LATELY_S)
+    found.answered(b"1", 100.0)
+    found.cancel(b"1", 100.0 + LATELY_S - 1)
+    assert not found.is_cancelled(b"1", 100.0 + LATELY_S - 1), "it was about the one that has its answer"
+    for at in range(10_000):
+        found.cancel(b"%d" % at, 200.0)
+        found.answered(b"a%d" % at, 200.0)
+    assert len(found._early._ids) == len(found._over._ids) == 64
+    assert found.is_cancelled(b"9999", 200.0)
+    assert not found.is_cancelled(b"0", 200.0)
 
 
 # As an agent is served

@@ -28,6 +28,8 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
+MAX_ID_BYTES: Final = 1024
+"""Of an `id` or a progress token, which are kept, and repeated. Clients count, or draw a UUID."""
 _NULL: Final = b"null"
 _NO_PARAMETERS: Final = b'{"type":"object"}'
 _ID_STARTS: Final = frozenset(b'"-0123456789')
@@ -160,8 +162,8 @@ def _envelope(body: bytes) -> _Object:
 
 def _id_of(message: _Object) -> bytes:
     literal = message.literal("id")
-    if literal[0] not in _ID_STARTS:
-        raise _Unfit(INVALID_REQUEST, "an `id` is a string or a number")
+    if literal[0] not in _ID_STARTS or len(literal) > MAX_ID_BYTES:
+        raise _Unfit(INVALID_REQUEST, f"an `id` is a string or a number, of {MAX_ID_BYTES} bytes at most")
     return literal
 
 
@@ -182,9 +184,17 @@ def _read(message: _Object, id_: bytes) -> Message:
 
 
 def _told(method: str, params: _Object | None) -> Message:
-    if method == "notifications/cancelled" and params is not None and "requestId" in params:
-        return Cancelled(params.literal("requestId"))
+    if method == "notifications/cancelled" and params is not None:
+        request = params.literal("requestId")
+        if request[0] in _ID_STARTS and len(request) <= MAX_ID_BYTES:
+            return Cancelled(request)
     return Told()
+
+
+def same_id(literal: bytes) -> bytes:
+    """An id by which one that is written otherwise is found."""
+    text = text_of(literal)
+    return literal if text is None else text_literal(text)
 
 
 def _asked(method: str, params: _Object, id_: bytes) -> Message:
@@ -214,6 +224,8 @@ def _call(params: _Object, id_: bytes) -> CallTool:
         raise _Unfit(INVALID_PARAMS, "`params.arguments` needs an object")
     meta = params.inner("_meta")
     token = _NULL if meta is None else meta.literal("progressToken")
+    if len(token) > MAX_ID_BYTES:
+        raise _Unfit(INVALID_PARAMS, f"a `progressToken` is of {MAX_ID_BYTES} bytes at most")
     return CallTool(id_, name, arguments.decode(), token if token[0] in _ID_STARTS else b"")
 
 

@@ -273,10 +273,14 @@ class ModelExchange(CountedExchange):
         self._still_waiting()
         place = (self._figures.agent, self._call.whose.id)
         loop = self._gateway.loop
-        taken = self._gateway.agents.called(*place, withheld.calls, lambda got: _soon(loop, self, got))
+        refused: GatewayError = AgentFailed("the model calls a tool of a client that is not there any more")
+        try:
+            taken = self._gateway.agents.called(*place, withheld.calls, lambda got: _soon(loop, self, got))
+        except GatewayError as error:
+            taken, refused = False, error
         if not taken:
             self._withheld = None
-            self.failed(AgentFailed("the model calls a tool of a client that is not there any more"))
+            self.failed(refused)
 
     def _still_waiting(self) -> None:
         if self._withheld is not None and self._reply is not None:

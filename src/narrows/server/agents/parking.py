@@ -56,6 +56,11 @@ class Parked:
     later: list[HeldCalls]
     timer: asyncio.TimerHandle | None = field(default=None)
 
+    @property
+    def waiting_calls(self) -> int:
+        """How many calls wait for their outputs."""
+        return sum(len(one.calls) for one in (*self.held, *self.later))
+
 
 class Parking:
     """All such runs of an agent, at most `limit`, by the ids of their sessions. `ended` is told of each that ends here,

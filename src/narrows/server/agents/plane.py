@@ -15,7 +15,7 @@ from narrows.agents.observation import AgentCall
 from narrows.agents.request import model_of, read_request
 from narrows.agents.session import Ask, SessionUse
 from narrows.agents.tools import ClientTool
-from narrows.errors import GatewayError, Overloaded
+from narrows.errors import AgentOverloaded, GatewayError, Overloaded
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import ClientReader
 from narrows.server.agents.asking import Asking
@@ -29,6 +29,8 @@ from narrows.server.replies import Reply
 from narrows.upstream.pool import Pool
 
 CLOSE_TIMEOUT_S = 8.0
+MOST_HELD_CALLS = 256
+"""Of a run's, at once: each is a request that is kept open, and a call that a client is shown."""
 _RETRY_AFTER_S = 5
 
 
@@ -160,13 +162,20 @@ class AgentPlane:
     def called(self, agent_name: str, session_id: str, calls: Sequence[AgentCall], deliver: Deliver) -> bool:
         """The agent has called tools of its client, in a request that is held open until `deliver` is given their
         outputs, or the error for which there are none, once. Whether there is a run to take them; if not, `deliver` is
-        not called. Calls that come while the client is away with others are the next leg's."""
+        not called. Calls that come while the client is away with others are the next leg's.
+
+        Raises:
+            AgentOverloaded: the run has too many that wait; `deliver` is not called.
+        """
         held = HeldCalls(tuple(calls), deliver)
         turn = self._turns.get((agent_name, session_id))
-        if turn is not None and turn.called(held):
-            return True
         agent = self.named(agent_name)
         parked = None if agent is None else agent.parking.find(session_id)
+        waiting = (0 if turn is None else turn.waiting_calls) + (0 if parked is None else parked.waiting_calls)
+        if waiting + len(calls) > MOST_HELD_CALLS:
+            raise AgentOverloaded(f"{waiting} calls of this client's tools wait already, and {MOST_HELD_CALLS} may")
+        if turn is not None and turn.called(held):
+            return True
         if parked is None:
             return False
         parked.later.append(held)

@@ -24,7 +24,7 @@ from narrows.agents.session import Session
 from narrows.agents.tools import CallOutput
 from narrows.core.headers import field, field_values
 from narrows.core.http1 import Framing
-from narrows.errors import AgentFailed, GatewayError, NoSuchRoute
+from narrows.errors import AgentFailed, AgentOverloaded, GatewayError, NoSuchRoute
 from narrows.inject import mcp
 from narrows.records.types import AgentCallFigures, Outcome
 from narrows.server.agents.agent import Agent
@@ -52,13 +52,15 @@ _NOBODY: Final = b"null"
 
 
 class ToolExchange(Exchange):
-    """One such request. `_held`: the call that waits for its output; `_waits`: it does still; `_streams`: its answer is
+    """One such request. `_held`: the call that waits for its output; `_waits`: it does still; `_kept_bytes` of
+    it are counted as held; `_streams`: its answer is
     an event stream; `_shown`: how often it was said that it goes on; `_open`: the story is not told yet."""
 
     __slots__ = (
         "_agent",
         "_figures",
         "_held",
+        "_kept_bytes",
         "_open",
         "_served",
         "_session",
@@ -77,6 +79,7 @@ class ToolExchange(Exchange):
         self._figures = AgentCallFigures(agent=prepared.passage.agent)
         self._held: mcp.CallTool | None = None
         self._waits = False
+        self._kept_bytes = 0
         self._streams = False
         self._shown = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -131,8 +134,14 @@ class ToolExchange(Exchange):
         return None
 
     def _plan(self, body: HeldBody) -> None:
-        message = mcp.read_message(body.payload())
+        payload = body.payload()
         body.release()
+        try:
+            self._enter()  # again: the conversation may be another since the request began
+        except NoSuchRoute as error:
+            self.failed(error)
+            return
+        message = mcp.read_message(payload)
         self.story.received_s = perf_counter()
         match message:
             case mcp.Initialize():
@@ -143,11 +152,11 @@ class ToolExchange(Exchange):
                 assert self._served is not None
                 self._reply("tools/list", mcp.answer(id_, self._served.listed.result))
             case mcp.CallTool():
-                self._call(message)
+                self._call(message, len(payload))
             case mcp.Cancelled(request):
                 assert self._served is not None
                 self._note("notifications/cancelled")
-                self._served.cancel(request)
+                self._served.cancel(mcp.same_id(request), self._gateway.loop.time())
                 self._accept()
             case mcp.Told():
                 self._accept()
@@ -159,8 +168,8 @@ class ToolExchange(Exchange):
 
     # A call
 
-    def _call(self, call: mcp.CallTool) -> None:
-        """Have the client asked, and wait."""
+    def _call(self, call: mcp.CallTool, size: int) -> None:
+        """Have the client asked, and wait; `size`: of the whole request."""
         agents, session, served = self._gateway.agents, self._session, self._served
         assert agents is not None
         assert session is not None
@@ -170,18 +179,29 @@ class ToolExchange(Exchange):
             self._fail(call, "there is no such tool here; `tools/list` tells which there are")
             return
         loop = self._gateway.loop
+        if served.is_cancelled(mcp.same_id(call.id), loop.time()):
+            self._fail(call, "it was cancelled before it came")
+            return
         made = AgentCall(call.id.decode(), call.name, call.arguments)
-        if not agents.called(self._figures.agent, session.id, [made], lambda got: self._deliver(loop, got)):
+        try:
+            taken = agents.called(self._figures.agent, session.id, [made], lambda got: self._deliver(loop, got))
+        except AgentOverloaded as error:
+            self._fail(call, error.message)
+            return
+        if not taken:
             self._fail(call, "the client that has this tool asks for nothing at the moment, so nobody can run it")
             return
-        self._held, self._waits = call, True
+        self._held, self._waits, self._kept_bytes = call, True, size
+        self._gateway.budget.hold(size)
         self._streams = _STREAM in b",".join(field_values(self._prepared.head.fields, b"accept")).lower()
         self._client.deadline_s = NEVER_S
-        served.held.append((call.id, self.cancelled))
+        served.held.append((mcp.same_id(call.id), self.cancelled))
         self._open_answer()
         self._show_waiting()
 
     def _fail(self, call: mcp.CallTool, words: str) -> None:
+        assert self._served is not None
+        self._served.answered(mcp.same_id(call.id), self._gateway.loop.time())
         self._reply("tools/call", mcp.output(call.id, words, is_error=True))
 
     def _deliver(self, loop: asyncio.AbstractEventLoop, got: tuple[CallOutput, ...] | GatewayError) -> None:
@@ -323,8 +343,11 @@ class ToolExchange(Exchange):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._gateway.budget.give_back(self._kept_bytes)
+        self._kept_bytes = 0
         if self._held is not None and self._served is not None:
             self._served.held[:] = [one for one in self._served.held if one[1] != self.cancelled]
+            self._served.answered(mcp.same_id(self._held.id), self._gateway.loop.time())
         self._give_up("the agent has broken off the request that waited for a tool")
 
     def _tell(self, outcome: Outcome) -> None:

@@ -10,9 +10,11 @@ What a server lists is put down when it is made, and never changes; sessions wit
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
+from typing import Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from narrows.agents.session import Session
@@ -22,6 +24,10 @@ from narrows.errors import NoSuchRoute
 from narrows.inject import mcp
 from narrows.server.agents.correlation import TOKEN_BYTES, token_digest
 from narrows.server.agents.passage import AGENTS, MCP_PATH
+
+LATELY_S: Final = 10.0
+"""By how much a word about a request may come before it, or after its answer."""
+_MOST_IDS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -33,21 +39,61 @@ class Listed:
     result: bytes
 
 
+class Lately:
+    """Ids that were put down within `LATELY_S`, at most so many: the oldest go first."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[bytes, float] = OrderedDict()
+
+    def put(self, id_: bytes, now_s: float) -> None:
+        """Put an id down."""
+        self._ids[id_] = now_s
+        self._ids.move_to_end(id_)
+        if len(self._ids) > _MOST_IDS:
+            self._ids.popitem(last=False)
+
+    def has(self, id_: bytes, now_s: float) -> bool:
+        """Whether it was."""
+        return id_ in self._ids and now_s - self._ids[id_] < LATELY_S
+
+    def take(self, id_: bytes, now_s: float) -> bool:
+        """Whether it was; from now on it is not."""
+        found = self.has(id_, now_s)
+        self._ids.pop(id_, None)
+        return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """A session's server: where it is, the digest of its token, and what it lists. `held`: for each request that is
-    kept open there, its id and how to end it, where its client waits no longer."""
+    kept open there, its id and how to end it, where its client waits no longer. That its client does not may be heard
+    before the request itself, as each comes on a connection of its own (`_early`); what is said of a request that has
+    just been answered (`_over`) is about no other that has its id."""
 
     server: ToolServer
     token: bytes
     listed: Listed
     held: list[tuple[bytes, Callable[[], None]]] = field(default_factory=list)
+    _early: Lately = field(default_factory=Lately)
+    _over: Lately = field(default_factory=Lately)
 
-    def cancel(self, id_: bytes) -> None:
+    def cancel(self, id_: bytes, now_s: float) -> None:
         """Its client waits no longer for the answer to this request."""
-        for held, end in list(self.held):
-            if held == id_:
-                end()
+        found = [end for held, end in self.held if held == id_]
+        for end in found:
+            end()
+        if not found and not self._over.has(id_, now_s):
+            self._early.put(id_, now_s)
+
+    def is_cancelled(self, id_: bytes, now_s: float) -> bool:
+        """Whether it was said of a request that comes now that nobody waits for its answer."""
+        return self._early.take(id_, now_s)
+
+    def answered(self, id_: bytes, now_s: float) -> None:
+        """A request has its answer."""
+        self._over.put(id_, now_s)
 
 
 class ToolServers:

@@ -112,6 +112,11 @@ class AgentTurn:
         self._performance.called(held.calls)
         return True
 
+    @property
+    def waiting_calls(self) -> int:
+        """How many calls hold the agent up that its client was not asked for yet."""
+        return sum(len(one.calls) for one in self._held)
+
     def consult(self, turn: Turn, step: int) -> None:
         """The client is asked about a step that waits for a person."""
         self.called(asking_a_person(turn, step))
