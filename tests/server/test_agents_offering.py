@@ -20,6 +20,7 @@ from narrows.inject.registry import injector_for
 from narrows.inject.types import Exchange, Place
 from narrows.server.agents import model_exchange
 from narrows.server.agents import offering as offering_module
+from narrows.server.agents import plane as plane_module
 from narrows.server.agents.building import served
 from narrows.server.agents.offering import Offerings
 from narrows.server.agents.plane import AgentPlane
@@ -711,6 +712,20 @@ async def test_an_agent_that_says_late_that_it_takes_no_tool_server_is_refused_f
     refused = await ask(stage, one, chat("hi", tools=[WEATHER]), shown["alice"])
     assert (refused.status, refused.json["error"]["param"]) == (400, "tools")
     assert "`calls_key`" in refused.json["error"]["message"]
+
+
+async def test_more_calls_than_a_client_is_shown_at_once_are_an_error_of_the_models(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plane_module, "MOST_HELD_CALLS", 2)
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(calling(*({**CALL, "id": f"call_{at}"} for at in range(3))))
+    await agent.calls(tools=[OWN])
+    assert "2 may" in str(events_of(await agent.answer())[-1])
+    one.backend.turns[0].script.append(looks("a. No.", over=True))
+    answer = await asking
+    assert (answer.status, finish_of(answer)) == (200, "stop")
 
 
 # Tools that no model hears of
