@@ -121,6 +121,11 @@ async def junk(one: Session, rest: str) -> Any:
     return await one.perform(rest)
 
 
+async def nonsense(one: Session, rest: str) -> None:
+    sys.stdout.write('{"jsonrpc": "2.0", "id": [], "result": 1}\n')
+    await hang(one, rest)
+
+
 async def fail(one: Session, rest: str) -> None:
     code, _, words = rest.partition(" ")
     raise RefusedError(int(code), "it failed", words)
@@ -186,6 +191,7 @@ PLAYS: dict[str, Play] = {
     "LONGLINE": long_line,
     "JUNK": junk,
     "FAIL": fail,
+    "NONSENSE": nonsense,
     "STOP": stop,
     "IDLE": be_idle,
     "ASK": permission,

@@ -361,6 +361,23 @@ async def test_a_line_that_is_too_long_ends_the_process(tmp_path: Path, monkeypa
         assert await one.said("hello") == "HELLO"
 
 
+async def test_what_the_sdk_cannot_read_ends_the_process(tmp_path: Path) -> None:
+    async with peer(tmp_path) as one:
+        turn = await one.ask("NONSENSE")
+        with pytest.raises(AgentUnavailable, match="what it says is not the protocol's"):
+            await looks(turn)
+        await turn.close()
+        assert await one.said("hello") == "HELLO"
+
+
+async def test_conversations_that_are_remembered_are_bounded(tmp_path: Path) -> None:
+    async with peer(tmp_path, max_conversations=2) as one:
+        names = [await one.begin() for _ in range(3)]
+        with pytest.raises(ConversationLost):
+            await one.ask("hello", names[0])
+        assert await one.said("hello", names[2]) == "HELLO"
+
+
 async def test_an_answer_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("narrows.backends.acp.turn.MAX_ANSWER_CHARS", 1_000_000)
     async with peer(tmp_path) as one:

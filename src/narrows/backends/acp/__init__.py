@@ -179,8 +179,9 @@ class AcpBackend:
         """Remember a conversation as the one used last, and forget those used longest ago where there are too many."""
         self._conversations.pop(name, None)
         self._conversations[name] = conversation
-        for oldest in tuple(self._conversations)[: len(self._conversations) - self._options.max_conversations]:
-            self._forget(oldest, self._conversations[oldest])
+        for oldest in tuple(self._conversations)[: max(len(self._conversations) - self._options.max_conversations, 0)]:
+            if not (self._options.apart and self._conversations[oldest].peer.busy):
+                self._forget(oldest, self._conversations[oldest])
 
     def _forget(self, name: str, conversation: _Conversation) -> None:
         self._conversations.pop(name, None)

@@ -172,7 +172,10 @@ class AcpPeer:
             await self._connection.send_notification(AGENT_METHODS[method], _fields(notice))
 
     async def lost(self, doing: str) -> AgentUnavailable:
-        """The error of whoever waited for the process when it ended."""
+        """The error of whoever waited for the process when it ended, or when the SDK gave it up for what it said."""
+        if not self._process.over.is_set():
+            self._process.trouble = self._process.trouble or "what it says is not the protocol's"
+            await self._process.end()
         await self._gone.wait()
         if not self._wanted:
             why = "has been ended by the gateway"
