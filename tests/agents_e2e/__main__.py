@@ -73,6 +73,9 @@ async def played(setting: Setting, scenario: Scenario) -> bool:
     if scenario.own and not setting.kind.own:
         tell(f"SKIP {name}: the agent has no tools of its own")
         return True
+    if scenario.name in setting.kind.skips:
+        tell(f"SKIP {name}: {setting.kind.skips[scenario.name]}")
+        return True
     setting.forget()
     try:
         async with asyncio.timeout(SCENARIO_TIMEOUT_S):

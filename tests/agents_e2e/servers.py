@@ -8,9 +8,9 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ class Kind:
     client's tools, and is not held up in the gateway; `tools`: the setting; `own`: its tool of its own, or empty;
     `after`: how a session is used that its server was started again in. `settings`: more of its
     table, where the gateway starts it; `names_sessions`: its model calls have x-session-id; `by_minute`: it
-    can take up no session in the minute in which that began, or was taken up."""
+    can take up no session in the minute in which that began, or was taken up; `skips`:
+    scenarios that it cannot play, and why."""
 
     name: str
     kind: str
@@ -64,6 +65,7 @@ class Kind:
     settings: Callable[[Path], dict[str, Any]] | None = None
     names_sessions: bool = True
     by_minute: bool = False
+    skips: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model_path(self) -> str:
@@ -146,6 +148,7 @@ KINDS = (
             settings=one.settings,
             names_sessions=one.names_sessions,
             by_minute=one.by_minute,
+            skips=one.skips,
         )
         for one in PROCESSES
     ),
