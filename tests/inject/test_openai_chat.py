@@ -69,6 +69,24 @@ def test_a_call_in_one_chunk_without_an_index() -> None:
     assert outcome.calls == (AgentCall("c1", "theirs", "{}"),)
 
 
+def test_calls_that_all_say_they_are_the_first_are_told_apart_by_id_and_name() -> None:
+    """Some servers count every call as the first; what follows without a name is the latest one's."""
+    own = {"id": "c2", "type": "function", "function": {"name": "mine", "arguments": '{"a"'}}
+    more = {"id": "c3", "type": "function", "function": {"name": "bare", "arguments": ""}}
+    shown, outcome = answer(
+        chunk({"tool_calls": [{**CALL, "index": 0}]}),
+        chunk({"tool_calls": [{**own, "index": 0}]}),
+        chunk({"tool_calls": [{"index": 0, "id": "c2", "function": {"name": "mine", "arguments": ":1}"}}]}),
+        chunk({"tool_calls": [{**more, "index": 0}]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}),
+        chunk({}, "tool_calls"),
+    )
+    assert shown == []
+    assert isinstance(outcome, Withheld)
+    assert outcome.calls == (AgentCall("c1", "theirs", "{}"), AgentCall("c3", "bare", "{}"))
+    assert (outcome.mixed, outcome.leading) == (True, 1)
+
+
 def test_text_in_a_chunk_with_a_call_is_shown() -> None:
     shown, outcome = answer(
         chunk({"role": "assistant", "content": "a", "tool_calls": [{**CALL, "index": 0}]}, "tool_calls")

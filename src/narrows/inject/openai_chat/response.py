@@ -80,7 +80,8 @@ class ChatAnswer:
         self._begin()
 
     def _begin(self) -> None:
-        self._calls: dict[int, _Call] = {}
+        self._calls: list[_Call] = []
+        self._at: dict[int, _Call] = {}
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._details: list[dict[str, bytes]] = []
@@ -195,17 +196,23 @@ class ChatAnswer:
         return own, injected
 
     def _call(self, fields: dict[str, bytes], name: str) -> _Call:
-        """The call that a piece belongs to: by its index, else by its id, else the last, unless it has a name."""
-        key = count_of(fields.get("index", b""))
-        if key is None:
-            identity = text_of(fields.get("id", b""))
-            known = next((key for key, call in self._calls.items() if identity and call.id == identity), None)
-            last = next(reversed(self._calls), 0)
-            key = known if known is not None else last if not name else len(self._calls)
-        if key not in self._calls:
-            number = sum(not call.injected for call in self._calls.values())
-            self._calls[key] = _Call(number, injected=name in self._names)
-        return self._calls[key]
+        """The call that a piece belongs to: by its index, else by its id, else the last, unless it has a name. One that
+        has a name, and another id than the call of its index, is another call: some servers count each as the first."""
+        index, identity = count_of(fields.get("index", b"")), text_of(fields.get("id", b"")) or ""
+        if index is None:
+            last = self._calls[-1] if self._calls and not name else None
+            call = next((call for call in self._calls if identity and call.id == identity), last)
+        else:
+            call = self._at.get(index)
+            if call is not None and name and call.id and identity not in ("", call.id):
+                call = None
+        if call is None:
+            number = sum(not call.injected for call in self._calls)
+            call = _Call(number, injected=name in self._names)
+            self._calls.append(call)
+        if index is not None:
+            self._at[index] = call
+        return call
 
     def _top_edits(self, data: bytes, fields: Fields) -> list[Edit]:
         """What an answer that goes on has from the first, and usage with what the answers before cost."""
@@ -249,13 +256,13 @@ class ChatAnswer:
             return Broken("the answer was cut off")
         if self._finish not in _NORMAL:
             return Dropped(self._finish)
-        calls = [call for call in self._calls.values() if call.injected]
+        calls = [call for call in self._calls if call.injected]
         for number, call in enumerate(calls):
             call.id = call.id or f"call_{number}"
             if not jsonscan.is_value(json_bytes(call.said)):
                 return Broken(f"the arguments of `{call.name}` are not JSON")
         text = joined(self._text)
-        own = [number for number, call in enumerate(self._calls.values()) if not call.injected]
+        own = [number for number, call in enumerate(self._calls) if not call.injected]
         elements = tuple(call.element() for call in calls)
         return Withheld(
             calls=tuple(AgentCall(call.id, self._names[call.name], call.said) for call in calls),
