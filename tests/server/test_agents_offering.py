@@ -728,6 +728,27 @@ async def test_more_calls_than_a_client_is_shown_at_once_are_an_error_of_the_mod
     assert (answer.status, finish_of(answer)) == (200, "stop")
 
 
+async def test_an_agent_that_breaks_off_as_its_run_ends_does_not_end_the_next_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await offered(stage)
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    stage.upstream.play(calling(CALL))
+    await agent.calls(tools=[OWN])
+    assert finish_of(await asking) == "tool_calls"
+    (downstream,) = [each for each in one.gateway.gateway.downstreams if each.busy]
+    exchange = downstream._exchange
+    assert exchange is not None
+    session = one.agent.sessions.listed()[0]
+    assert one.plane.gave_up("coder", session.id, AgentFailed("it is over"))
+    given_up: list[str] = []
+    monkeypatch.setattr(one.plane, "gave_up", lambda name, id_, error: given_up.append(id_))
+    exchange.client_gone()
+    assert given_up == []
+    assert agent.answering is not None
+    agent.answering.cancel()
+
+
 # Tools that no model hears of
 
 

@@ -51,12 +51,14 @@ _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+)")
 class ModelExchange(CountedExchange):
     """One model call of an agent. `_offered`: the request as it was sent first, where tools are offered in it;
     `_sent_body`: as it was sent last, of which `_kept_bytes` are counted as held; `_reply`: its answer; `_withheld`:
-    the calls that wait for their outputs; `_open`: the story is not told yet."""
+    the calls that wait for their outputs; `_open`: the story is not told yet; `_is_over`: the
+    run is, and not to be ended again."""
 
     __slots__ = (
         "_agent",
         "_call",
         "_figures",
+        "_is_over",
         "_kept_bytes",
         "_offered",
         "_open",
@@ -79,6 +81,7 @@ class ModelExchange(CountedExchange):
         self._withheld: Withheld | None = None
         self._waiting: asyncio.TimerHandle | None = None
         self._open = True
+        self._is_over = False
 
     def begin(self, *, body_follows: bool, body_is_here: bool) -> None:
         admitted = self._prepared.admitted
@@ -272,10 +275,9 @@ class ModelExchange(CountedExchange):
         self._client.deadline_s = NEVER_S
         self._still_waiting()
         place = (self._figures.agent, self._call.whose.id)
-        loop = self._gateway.loop
         refused: GatewayError = AgentFailed("the model calls a tool of a client that is not there any more")
         try:
-            taken = self._gateway.agents.called(*place, withheld.calls, lambda got: _soon(loop, self, got))
+            taken = self._gateway.agents.called(*place, withheld.calls, self._deliver)
         except GatewayError as error:
             taken, refused = False, error
         if not taken:
@@ -291,6 +293,11 @@ class ModelExchange(CountedExchange):
             if self._client.writable:
                 self._reply.still_waiting()
             self._still_waiting()
+
+    def _deliver(self, got: tuple[CallOutput, ...] | GatewayError) -> None:
+        """Take the outputs from the event loop: whoever brings them is not to be interrupted."""
+        self._is_over = isinstance(got, GatewayError)
+        self._gateway.loop.call_soon(self.delivered, got)
 
     def delivered(self, got: tuple[CallOutput, ...] | GatewayError) -> None:
         """The outputs of the calls, or why there are none."""
@@ -358,7 +365,8 @@ class ModelExchange(CountedExchange):
             self._waiting = None
         if self._withheld is not None:
             self._withheld = None
-            self._give_up(AgentFailed("the agent has broken off the request to its model that waited for a tool"))
+            if not self._is_over:
+                self._give_up(AgentFailed("the agent has broken off the request to its model that waited for a tool"))
 
     def _give_up(self, error: GatewayError) -> None:
         """End the run that waits for this."""
@@ -376,8 +384,3 @@ class ModelExchange(CountedExchange):
             self._figures = replace(self._figures, session=call.session, run=run, background=call.background)
         self.story.agent_call = self._figures
         super()._tell(outcome)
-
-
-def _soon(loop: asyncio.AbstractEventLoop, exchange: ModelExchange, got: tuple[CallOutput, ...] | GatewayError) -> None:
-    """Deliver from the event loop: whoever delivers is not to be interrupted."""
-    loop.call_soon(exchange.delivered, got)
