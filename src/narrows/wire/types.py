@@ -183,7 +183,8 @@ class Wire(Protocol):
         ...
 
     def whole(self, body: bytes) -> ResponseRecord | None:
-        """What an observer would say of an answer with this whole JSON body, sooner; None where one has to be asked."""
+        """What an observer would say of an answer with this whole JSON body, sooner; None where one has to be asked,
+        as for every long body: this takes a moment at most."""
         ...
 
     def error_body(self, error: GatewayError) -> dict[str, object]:
