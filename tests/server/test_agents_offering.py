@@ -232,6 +232,22 @@ async def test_records_of_both_requests_to_the_model(stage: Stage) -> None:
     assert [record.response.input_tokens for record in calls if record.response] == [11, 11]
 
 
+async def test_outputs_that_had_no_place_leave_the_figures_of_the_run_as_they_were(stage: Stage) -> None:
+    one = await offered(stage, max_runs=1, queue_timeout_s="0.05s")
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL), saying("ok"))
+    await agent.calls(tools=[OWN])
+    first = await asking
+    await one.agent.places.acquire()
+    assert (await ask(stage, one, with_outputs(body, first, "cold"))).status >= 500
+    one.agent.places.release()
+    one.backend.turns[0].script.append(looks("done", over=True))
+    second = await ask(stage, one, with_outputs(body, first, "cold"))
+    await agent.answer()
+    assert [leg.json["usage"]["prompt_tokens"] for leg in (first, second)] == [11, 11]
+
+
 async def test_later_requests_of_the_session_have_the_same_bytes(stage: Stage) -> None:
     """The agent does not know of the exchange: the gateway puts it where it was, each time alike."""
     one = await offered(stage)

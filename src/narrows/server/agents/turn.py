@@ -263,7 +263,7 @@ class AgentTurn:
             return ()
         self._leased = False
         sessions, session = self._agent.sessions, self._lease.session
-        if not (run.rests and run.held):
+        if not (run.rests and run.held) and self._agent.parking.find(session.id) is None:
             self._agent.traffic.run_ends(session)
         pending: tuple[PendingCall, ...] = ()
         if run.unasked and run.rests and run.asked:
@@ -315,7 +315,6 @@ class AgentTurn:
         session = self._lease.session
         parked = self._agent.parking.find(session.id)
         if parked is not None:
-            self._agent.traffic.run_begins(session, parked.traffic)
             parked.later += self._held
             self._held = []
 
