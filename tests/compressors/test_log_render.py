@@ -57,7 +57,7 @@ def test_lines_of_no_class_are_counted_by_their_numbers() -> None:
         ({"other": 4, "passed": 1}, ": 4 other, 1 passed]"),
         ({"other": 4, "repeated": 1}, ": 4 other, 1 repeated]"),
     ):
-        text = write(screen, found, lambda *_, held=classes: LeftOut(held, 0))  # type: ignore[misc]
+        text = write(screen, found, lambda *_, held=classes: LeftOut(held, 0))
         assert text.split("\n")[2] == f"[narrows: lines 2-6 left out{said}"
         assert read(text) is not None
 

@@ -143,6 +143,11 @@ def errors() -> dict[str, type[GatewayError]]:
     return found
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [page.name[:4] for page in (REPOSITORY / "docs" / "decisions").glob("*.md")]
+    assert sorted(numbers) == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
 def test_every_error_has_its_row() -> None:
     page = (REPOSITORY / "docs" / "errors.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (\w+) \| `(\w+)` \| .{20,} \|$", page, re.MULTILINE)
