@@ -48,7 +48,13 @@ def test_a_stream_without_calls_of_the_clients_tools_is_passed_on(path: Path) ->
     assert list(map(answer.receive_data, events)) == events, "where nothing is offered, nothing waits"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if calls_of(path) and len(answers_in(path)) == 1], ids=named)
+def is_one_answer(path: Path) -> bool:
+    """Whether a file holds one answer; a recording of chat completions may hold two, one after the other's end."""
+    completions = set(re.findall(rb'"id": ?"(chatcmpl-[^"]+)"', path.read_bytes()))
+    return len(answers_in(path)) == 1 and len(completions) <= 1
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if calls_of(path) and is_one_answer(path)], ids=named)
 def test_calls_are_withheld_from_a_recorded_stream_at_every_cut(path: Path) -> None:
     stream, name = path.read_bytes(), WIRES[path.parts[-3]]
     injector, wire = injector_for(name), wire_named(name)
