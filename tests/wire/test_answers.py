@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from narrows.core.sse import ServerSentEvent
 from narrows.wire import answers
 from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, count_of, name_of
+from narrows.wire.registry import wire_named
 from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import cut
 
@@ -116,3 +117,12 @@ def test_counts(value: object, count: int | None) -> None:
 def test_names_are_short_texts() -> None:
     assert name_of("x" * 1_000) == "x" * answers.MAX_NAME_CHARS
     assert name_of(7) == ""
+
+
+@pytest.mark.parametrize("wire", ["openai_chat", "openai_responses", "anthropic", "gemini"])
+def test_an_event_that_is_no_utf_8_costs_none_of_the_others(wire: str) -> None:
+    event = b'data: {"type": "\xff", "id": "\xff", "modelVersion": "\xff"}\n\n'
+    observer = wire_named(wire).observer(STREAM)
+    observer.receive_data(event + event)
+    observer.receive_eof()
+    assert observer.record().unparsed == 2

@@ -81,7 +81,7 @@ def parse(data: bytes) -> Chunk | None:
     """The object in `data`; None where it is no JSON object of this shape."""
     try:
         return _DECODER.decode(data)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
 
 

@@ -84,7 +84,7 @@ def parse(data: bytes) -> Chunk | None:
     """
     try:
         return _DECODER.decode(data)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeDecodeError):
         return None
     except (msgspec.DecodeError, RecursionError):
         pass

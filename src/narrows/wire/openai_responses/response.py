@@ -72,7 +72,7 @@ class Event(Struct, frozen=True, gc=False):
 
 _EVENT = msgspec.json.Decoder(Event)
 _RESPONSE = msgspec.json.Decoder(Response)
-_REFUSALS = (msgspec.MsgspecError, RecursionError)
+_REFUSALS = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 def observer(content_type: str) -> ResponseObserver:
