@@ -83,6 +83,42 @@ def test_what_is_usual_is_known_at_sight(message: dict[str, Any]) -> None:
     assert observed(body).done
 
 
+PLACES = [
+    b'{"type":ODD,',
+    b'{"code":ODD,',
+    b'{"created":ODD,',
+    b'"usage": {"ODD": 1,',
+    b'"usage": {"cost":ODD,',
+    b'"usage": {"prompt_tokens":ODD,',
+    b'"usage": {"prompt_tokens_details":{"ODD":0},',
+    b'"usage": {"prompt_tokens_details":{"audio_tokens":ODD},',
+    b'"usage": {"completion_tokens_details":{"rejected_prediction_tokens":ODD},',
+    b'"choices": [{"logprobs":ODD,',
+    b'"message": {"annotations":ODD,',
+    b'"message": {"tool_calls":[{"id":"c","type":ODD,"function":{"name":"f","arguments":"","strict":ODD}}],',
+]
+UNREADABLE = [
+    b'"\xff"',
+    b'"\\ud800"',
+    b'"\\uZZZZ"',
+    b"1e999",
+    b"9" * 5000,
+    b"NaN",
+    b"01",
+    b"[" * 3000 + b"]" * 3000,
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.decode()[-40:])
+@pytest.mark.parametrize("odd", UNREADABLE, ids=lambda odd: repr(odd[:8]))
+def test_a_value_that_cannot_be_read_is_one_to_both_or_to_none(place: bytes, odd: bytes) -> None:
+    front = place[: place.index(b"{", 1 if place[:1] == b'"' else 0) + 1]
+    body = completion().replace(front, place.replace(b"ODD", odd), 1)
+    assert odd in body
+    assert read_whole(body) in (None, observed(body))
+
+
 @pytest.mark.parametrize(
     "body",
     [

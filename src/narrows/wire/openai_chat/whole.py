@@ -2,12 +2,13 @@
 
 A type says what is usual: one choice, texts and counts of the types that the API's reference gives them, nothing that
 only some servers send. What does not fit the type, or comes near one of the observer's bounds, is left to the observer;
-so there is one understanding of odd answers, and this is none of its own (a law compares the two).
+so there is one understanding of odd answers, and this is none of its own (a law compares the two). Members that the
+observer skips are skipped here, and no others: a value that is only skipped may be one that cannot be read.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,15 +23,19 @@ _Name = Annotated[str, Meta(max_length=256)]
 """As long as the observer keeps a name."""
 
 
-class _Cached(Struct, gc=False):
+class _Cached(Struct, gc=False, forbid_unknown_fields=True):
     cached_tokens: _Count | None = None
+    audio_tokens: Any = None
 
 
-class _Reasoning(Struct, gc=False):
+class _Reasoning(Struct, gc=False, forbid_unknown_fields=True):
     reasoning_tokens: _Count | None = None
+    audio_tokens: Any = None
+    accepted_prediction_tokens: Any = None
+    rejected_prediction_tokens: Any = None
 
 
-class _Usage(Struct, gc=False):
+class _Usage(Struct, gc=False, forbid_unknown_fields=True):
     prompt_tokens: _Count | None = None
     completion_tokens: _Count | None = None
     total_tokens: _Count | None = None
@@ -76,6 +81,8 @@ class _Completion(Struct, gc=False):
     usage: _Usage | None = None
     x_groq: None = None
     error: None = None
+    code: None = None
+    type: None = None
 
 
 _DECODER = msgspec.json.Decoder(_Completion)
