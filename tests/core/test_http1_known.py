@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.core.http1 import MAX_HEAD_BYTES, FramingError, KnownHeads, ResponseHead, Sized, parse_response_head
-from narrows.core.http1.known import MAX_SHAPES, MAX_STUDIED
+from narrows.core.http1.known import MAX_SHAPES, MAX_STUDIED, MAX_STUDIED_BYTES
 
 START = b"HTTP/1.1 200 OK\r\n"
 NAMES = [
@@ -132,3 +132,19 @@ def test_a_head_that_is_too_long_is_not_known() -> None:
     long = b"x" * (MAX_HEAD_BYTES // 3)
     assert known.read(head(b"Content-Length: 1", b"a: " + long, b"b: 1", b"c: 1")) is not None
     assert known.read(head(b"Content-Length: 1", b"a: " + long, b"b: " + long, b"c: " + long)) is None
+
+
+def test_a_long_head_is_not_studied() -> None:
+    """To compile its pattern would hold up everybody else."""
+    lines = b"Content-Length: 1", b"Content-Type: a/b"
+    room = MAX_STUDIED_BYTES - len(head(*lines))
+    for more, studied in ((room, True), (room + 1, False)):
+        block = head(*lines[:1], lines[1] + b"x" * more)
+        assert (knowing(block).read(block) is not None) is studied
+
+
+def test_a_shape_that_is_learned_again_drives_no_other_out() -> None:
+    first, second = head(b"Content-Length: 1"), head(b"Content-Length: 1", b"x-id: 1")
+    known = knowing(first, *[second] * MAX_SHAPES)
+    assert known.read(first) is not None
+    assert known.read(second) is not None

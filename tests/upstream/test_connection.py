@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.core.http1 import ResponseHead
+from narrows.core.http1 import ChunkWalker, KnownHeads, ResponseHead
 from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamUnreachable
 from narrows.upstream.connection import MAX_INTERIM_HEADS, Connection
 
@@ -222,3 +222,110 @@ def test_head_and_body_of_a_request_leave_in_their_order_and_not_after_the_end()
     connection.abort()
     connection.write_both(b"too", b" late")
     assert wires.sent == b"head and body"
+
+
+LINES = st.sampled_from(
+    [
+        (b"Date", b" Sat"),
+        (b"X-Id", b""),
+        (b"x-id", b" a:b\t"),
+        (b"Content-Type", b" a/b"),
+        (b"Content-Length", b" 10"),
+        (b"content-length", b" 010"),
+        (b"Content-Length", b" 10 "),
+        (b"Transfer-Encoding", b" chunked"),
+        (b"TRANSFER-ENCODING", b" gzip, chunked"),
+        (b"Connection", b" close"),
+        (b"Connection", b" X-Id"),
+        (b"x-narrows-error", b" forged"),
+        (b" folded", b" line"),
+        (b"X-Id", b" bare\rCR"),
+        (b"X-Id", b" bare\nContent-Length: 1"),
+        (b"X-Id ", b" blank before the colon"),
+    ]
+)
+STARTS = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 200",
+        b"HTTP/1.0 200 OK",
+        b"HTTP/1.1 204 No",
+        b"HTTP/1.1 304 No",
+    ]
+)
+PIECES = st.sampled_from(
+    [
+        b"5\r\nhello\r\n",
+        b"A\r\n0123456789\r\n",
+        b"00a\r\n0123456789\r\n",
+        b"5;x=y\r\nhello\r\n",
+        b"5;\r\nhello\r\n",
+        b"5 \r\nhello\r\n",
+        b"5\nhello\n",
+        b"5\r\nhello!\r\n",
+        b"5\r\nhello\r!",
+        b"0x5\r\nhello\r\n",
+        b"-5\r\nhello\r\n",
+        b"000000000000005\r\nhello\r\n",
+        b"0000000000000005\r\nhello\r\n",
+        b"fffffffffffffff\r\n",
+        b"0\r\n\r\n",
+        b"000\r\n\r\n",
+        b"0\r\nX: y\r\n\r\n",
+        b"0\r\nContent-Length: 5\r\n\r\n",
+        b"0123456789",
+        b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ]
+)
+
+
+class Ignorant(KnownHeads):
+    """Knows no head."""
+
+    __slots__ = ()
+
+    def read(self, buffer: bytes) -> None:  # whatever it is
+        return None
+
+
+def told(known: KnownHeads, pieces: list[bytes], method: bytes) -> tuple[object, ...]:
+    """What a receiver hears of these bytes, and whether the connection goes back to the pool."""
+    connection, _, heard = connected(method)
+    connection.known = known
+    for piece in pieces:
+        connection.data_received(piece)
+    error = None if heard.error is None else str(heard.error)
+    return heard.head, heard.body, heard.ended, error, connection.reusable and connection.alive
+
+
+@given(
+    st.lists(LINES, max_size=4),
+    STARTS,
+    st.sampled_from([b" 10", b" 0", b" 1e1", b" 9" * 19, b" \x00", b" a\r\nX: y"]),
+    st.lists(PIECES, max_size=4),
+    st.lists(st.integers(1, 250)),
+    st.sampled_from([b"POST", b"GET", b"HEAD"]),
+)
+def test_what_is_known_at_sight_is_heard_as_if_it_were_not(
+    lines: list[tuple[bytes, bytes]], start: bytes, value: bytes, body: list[bytes], cuts: list[int], method: bytes
+) -> None:
+    def head(*fields: tuple[bytes, bytes]) -> bytes:
+        return start + b"\r\n" + b"".join(name + b":" + said + b"\r\n" for name, said in fields) + b"\r\n"
+
+    known = KnownHeads()
+    for _ in range(2):
+        told(known, [head(*lines)], b"POST")
+    for block in (head(*lines), head(*((name, value) for name, _ in lines))):
+        sent = block + b"".join(body)
+        places = sorted({cut for cut in cuts if cut < len(sent)})
+        pieces = [sent[begin:end] for begin, end in zip([0, *places], [*places, len(sent)], strict=True)]
+        with pytest.MonkeyPatch.context() as patch:
+            fast = told(known, pieces, method)
+            patch.setattr(ChunkWalker, "walks_over", lambda _walker, _data: False)
+            general = told(Ignorant(), pieces, method)
+            byte_by_byte = told(Ignorant(), [sent[place : place + 1] for place in range(len(sent))], method)
+        assert fast == general
+        assert (fast[3] is None) == (byte_by_byte[3] is None)
+        assert fast[3] is not None or fast == byte_by_byte

@@ -5,8 +5,9 @@ of a head becomes a pattern: its status line, its names, and the value of every 
 byte; any text in the place of the other values; and any valid number in the place of the length. What matches the
 pattern is a head that `parse_response_head` accepts, and reads alike but for that number. All else goes there.
 
-To compile a pattern takes as long as to read a hundred heads. So a shape must come twice in a row before it is made,
-few are kept, and a server whose heads never settle is not studied for ever.
+To compile a pattern takes as long as to read a hundred heads, and longer where it is long. So a shape must come twice
+in a row before it is made, of a head of ordinary length, few are kept, and a server whose heads never settle is not
+studied for ever.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from narrows.core.http1.heads import ANSWER_NAMES, ResponseHead
 MAX_SHAPES = 4
 MAX_STUDIED = 256
 """So many heads of one server are looked at for their shape."""
+MAX_STUDIED_BYTES = 4096
+"""A longer head is read each time: to compile the longest possible would hold the event loop for 50 ms."""
 
 _NUMBER = rb"(0|[1-9][0-9]{0,%d})" % (MAX_LENGTH_DIGITS - 1)
 _ANY = TEXT + rb"{0,%d}+" % MAX_VALUE_BYTES
@@ -76,6 +79,8 @@ class KnownHeads:
         """Note a head that was read from `block`, as the answer to a request of any method but HEAD."""
         if self._studied >= MAX_STUDIED or head.status != 200 or not isinstance(head.framing, Sized | Chunked):
             return
+        if len(block) > MAX_STUDIED_BYTES:
+            return
         self._studied += 1
         start, *lines = block.split(b"\r\n")[:-2]
         pieces = tuple(map(_piece, lines))
@@ -84,9 +89,11 @@ class KnownHeads:
             return
         rows = b"".join(piece + rb"\r\n" for piece in pieces)
         no_number = b"" if any(piece.endswith(_NUMBER) for piece in pieces) else b"()??"  # there are always two groups
-        pattern = re.compile(re.escape(start) + rb"\r\n(" + rows + rb")\r\n" + no_number)
-        like = replace(head, fields=b"")
-        self._shapes = (_Shape(pattern, like), *self._shapes[: MAX_SHAPES - 1])
+        shape = _Shape(
+            re.compile(re.escape(start) + rb"\r\n(" + rows + rb")\r\n" + no_number), replace(head, fields=b"")
+        )
+        others = [one for one in self._shapes if one.pattern != shape.pattern]  # a head in pieces is learned again
+        self._shapes = (shape, *others[: MAX_SHAPES - 1])
 
 
 def _piece(line: bytes) -> bytes:
