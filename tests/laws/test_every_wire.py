@@ -14,13 +14,13 @@ from narrows.core import jsonstr
 from narrows.core.edits import apply_edits
 from narrows.plan import DecisionCache, plan_body
 from narrows.policy import Level, Policy, Scope
-from narrows.wire import reading
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Refusal, Untouched
 from tests.laws.conversations import styles
 from tests.laws.kinds import EVERY_SIZE
 from tests.laws.test_law_1_locality import assert_local
 from tests.laws.wires import CASES, WireCase
+from tests.wire.close_marks import STEPS, set_close_marks
 
 every_wire = pytest.mark.parametrize("case", CASES, ids=lambda case: case.wire.name)
 policies = st.sampled_from((Policy(), Policy(level=Level.LOSSLESS), EVERY_SIZE, Policy(scope=Scope.LATEST)))
@@ -83,7 +83,7 @@ def test_planning_what_was_planned_changes_nothing(case: WireCase, data: st.Data
 @given(data=st.data())
 def test_a_memory_changes_nothing(case: WireCase, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "STEP_BYTES", data.draw(st.sampled_from((16, 64, 700))))
+        set_close_marks(patch, data.draw(st.sampled_from(STEPS)))
         memory = ReadingMemory(data.draw(st.sampled_from((3_000, 40_000, 1 << 20))))
         written: list[str] = []
         for _ in range(data.draw(st.integers(1, 4))):

@@ -11,11 +11,11 @@ from narrows.core import jsonscan, jsonstr
 from narrows.core.effort import Effort
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Policy, Scope
-from narrows.wire import reading
 from narrows.wire.openai_chat.request import locate
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 from tests.laws.conversations import HOSTILE, Message, Style, body_of, conversations, styles
+from tests.wire.close_marks import STEPS, set_close_marks
 
 
 def located(body: bytes, scope: Scope = Scope.STABLE, memory: ReadingMemory | None = None) -> Located:
@@ -83,7 +83,7 @@ def test_the_parts_are_those_of_the_parsed_messages(messages: list[Message], sty
 def test_a_memory_changes_nothing(turns: list[list[Message | str]], data: st.DataObject) -> None:
     """Growing, cut back and forked conversations, with marks so close together that they fall into every message."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "STEP_BYTES", data.draw(st.sampled_from((16, 64, 700))))
+        set_close_marks(patch, data.draw(st.sampled_from(STEPS)))
         memory = ReadingMemory(data.draw(st.sampled_from((3_000, 40_000, 1 << 20))))
         written: list[str] = []
         for turn in turns:
@@ -116,11 +116,14 @@ def test_re_sent_messages_are_not_read_again(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_number_that_goes_on_in_the_next_body_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "STEP_BYTES", 16)
+    set_close_marks(monkeypatch, 256)
     memory = ReadingMemory(1 << 20)
-    first = [json.dumps(tool("x" * 40)), "12"]
+    first = [json.dumps(tool("x" * 300)), "12"]
     located(body_of(first), memory=memory)
     longer = body_of([first[0], "123", json.dumps(user("x"))])
+    assert locate(longer, Scope.STABLE, memory) == locate(longer, Scope.STABLE)
+    located(body_of(first[:1]), memory=memory)
+    assert memory.size_bytes, "an object at the end is remembered"
     assert locate(longer, Scope.STABLE, memory) == locate(longer, Scope.STABLE)
 
 
