@@ -146,3 +146,30 @@ async def test_an_answer_without_a_body_is_not_observed(status: int) -> None:
     afterwards.tell(afterwards.tee(wire_named("openai_chat"), head), story("a"))
     afterwards.finish()
     assert told == [("a", None)]
+
+
+@pytest.mark.parametrize("wire", [None, "openai_chat"])
+@pytest.mark.parametrize("data", [b"", b"{}", completion()])
+@pytest.mark.parametrize("piled_up", [False, True])
+@pytest.mark.parametrize("coding", [b"", b"Content-Encoding: unheard-of\r\n"])
+async def test_an_answer_in_one_piece_is_told_as_one_that_was_observed(
+    wire: str | None, data: bytes, piled_up: bool, coding: bytes
+) -> None:
+    """And what is held is counted back once, though the slow streams' copies are asked for in the same moment."""
+    afterwards, told = started()
+    head = parse_response_head(b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (coding, len(data)), b"POST")
+    of = None if wire is None else wire_named(wire)
+    held = tee_for(afterwards, MAX_HELD_BYTES * 2)
+    if piled_up:
+        afterwards.observe(held, b"x" * (MAX_HELD_BYTES + 1))
+    tee = None if of is None else afterwards.tee(of, head)
+    if tee is not None and data:
+        afterwards.observe(tee, data)
+    afterwards.tell(tee, story("in pieces"))
+    afterwards.tell_whole(of, head, data, story("whole"))
+    afterwards.finish()
+    assert [name for name, _ in told] == ["in pieces", "whole"]
+    assert told[0][1] == told[1][1]
+    dropped = None if told[1][1] is None else told[1][1].dropped
+    assert (dropped == Dropped.LAGGING) is bool(piled_up and wire and data)
+    assert afterwards.held_bytes == 0

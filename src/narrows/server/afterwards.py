@@ -73,7 +73,7 @@ class Afterwards:
         tee = None
         if wire is not None:
             tee = self.tee(wire, head)
-            if self.held_bytes > MAX_HELD_BYTES:
+            if data and self.held_bytes > MAX_HELD_BYTES:
                 tee.drop(Dropped.LAGGING)
             elif data:
                 tee.hold(data)

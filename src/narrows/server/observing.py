@@ -126,7 +126,13 @@ class ResponseTee:
         self._dropped = self._dropped or reason
 
     def finish(self) -> ResponseRecord | None:
-        """What was observed, when the body is over or broken off; None where a response has no body. Never raises."""
+        """What was observed, when the body is over or broken off; None where a response has no body. Never raises. Then
+        nothing is held."""
+        record = self._record()
+        self._held, self.held_bytes = [], 0
+        return record
+
+    def _record(self) -> ResponseRecord | None:
         if self._head.framing is NO_BODY:
             return None
         known = self._known_at_sight() if self._observer is None and self._dropped is None else None
