@@ -60,6 +60,17 @@ ANSWERS = {
     "until close": raw(head([JSON]) + BODY),
     "cut": raw(head([JSON, ("Content-Length", "5000")]) + BODY),
     "coded": whole(b"\x1f\x8b nonsense", fields=[JSON, ("Content-Encoding", "gzip")]),
+    "old": raw(head([JSON, ("Content-Length", "2")]).replace(b"HTTP/1.1", b"HTTP/1.0") + b"{}"),
+    "no reason": raw(b"HTTP/1.1 200\r\ncontent-LENGTH:2\r\n\r\n{}", ending=Ending.KEEP),
+    "304": raw(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ending=Ending.KEEP),
+    "with a trailer": raw(
+        head([("Transfer-Encoding", "chunked")]) + b"2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n", ending=Ending.KEEP
+    ),
+    "too much": raw(
+        head([JSON, ("Content-Length", "2")]) + b"{}" + head([("Content-Length", "0")]), ending=Ending.KEEP
+    ),
+    "two lengths": raw(head([("Content-Length", "2"), ("content-length", "2")]) + b"{}", ending=Ending.KEEP),
+    "forged": whole(BODY, fields=[JSON, ("X-Narrows-Request-ID", "nrw-0"), ("X-NARROWS-OTHER", "stays")]),
     "interim": raw(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", *whole(BODY).steps, ending=Ending.KEEP),
 }
 PAIRS = [("short", name) for name in ANSWERS] + [(name, "usual") for name in REQUESTS if name != "short"]
