@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from narrows.backends.acp.process import KEPT_LINE_CHARS, KEPT_LINES, AgentProcess, Launch
+from narrows.backends.acp.process import KEPT_LINE_CHARS, KEPT_LINES, LEASH, AgentProcess, Launch
 from tests.backends.acp_peer import runs
 
 STUBBORN = """
@@ -95,3 +95,19 @@ async def test_a_command_that_is_not_there() -> None:
     assert await process.receive() is None
     await process.end()
     assert (process.status, process.last_words) == (127, ("no-such-agent cannot be run: No such file or directory",))
+
+
+async def test_where_the_system_cannot_wait_without_reaping_it_runs_all_the_same() -> None:
+    """As on macOS under some versions of Python."""
+    code = "import os, runpy, sys\ndel os.waitid, sys.argv[0]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+    read_end, write_end = os.pipe()
+    agent = (sys.executable, "-I", "-S", "-c", "import sys; sys.exit(len(sys.stdin.readline()))")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", code, str(LEASH), str(read_end), "", *agent),
+        stdin=asyncio.subprocess.PIPE,
+        pass_fds=(read_end,),
+    )
+    os.close(read_end)
+    await process.communicate(b"hello\n")
+    os.close(write_end)
+    assert process.returncode == 6

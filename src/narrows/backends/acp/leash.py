@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
             os.dup2(nowhere.fileno(), descriptor)
     threading.Thread(target=_watch, args=(leash, ending), daemon=True).start()
     threading.Thread(target=_end, args=(agent.pid, ending), daemon=True).start()
-    _wait(agent.pid)
+    _wait(agent)
     _signal(agent.pid, signal.SIGKILL)
     status = agent.wait()
     _end_rest()
@@ -107,10 +107,12 @@ def _end(group: int, ending: threading.Event) -> None:
     _signal(group, signal.SIGKILL)
 
 
-def _wait(agent: int) -> None:
-    """Return when the agent has ended; where the system can, it keeps its number, which is its group's, until then."""
+def _wait(agent: subprocess.Popen[bytes]) -> None:
+    """Return when the agent has ended; where Python can have that, nobody else gets its number, its group's, yet."""
     if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, agent, os.WEXITED | os.WNOWAIT)
+        os.waitid(os.P_PID, agent.pid, os.WEXITED | os.WNOWAIT)
+    else:  # macOS before 3.13
+        agent.wait()
 
 
 def _signal(group: int, number: signal.Signals) -> None:
