@@ -3,7 +3,8 @@ in tests/agents_e2e.
 
 It says the user's words again in capitals; a first word in capitals has it do something else (see `PLAYS`). `STORE` is
 a folder in which its sessions outlive it; without one it can load none. `ABILITIES` are words out of `image`, `http`
-and `resume`. `BEGINS` has it begin badly: `crash`, `hang`, `login`, `version`.
+and `resume`. `BEGINS` has it begin badly: `crash`, `hang`, `login`, `version`, `idle` (no session ever comes), `slow`
+(the second comes once the file `go` is there); or name its sessions oddly: `same`, `spaced`.
 """
 
 from __future__ import annotations
@@ -122,8 +123,8 @@ async def junk(one: Session, rest: str) -> Any:
 
 
 async def nonsense(one: Session, rest: str) -> None:
-    sys.stdout.write('{"jsonrpc": "2.0", "id": [], "result": 1}\n')
-    await hang(one, rest)
+    sys.stdout.write(rest + "\n")
+    await hang(one, "")
 
 
 async def fail(one: Session, rest: str) -> None:
@@ -238,7 +239,7 @@ class Agent:
             case "session/new":
                 if BEGINS == "login":
                     raise RefusedError(-32000, "Authentication required")
-                name = f"session-{len(self.sessions) + 1}"
+                name = await self.name()
                 self.sessions[name] = Session(name, [json.dumps(params["mcpServers"])] if params["mcpServers"] else [])
                 self.sessions[name].save()
                 return {"sessionId": name}
@@ -247,6 +248,14 @@ class Agent:
             case "session/prompt":
                 return await self.prompt(params)
         raise RefusedError(-32601, "Method not found")
+
+    async def name(self) -> str:
+        if BEGINS == "idle":
+            await asyncio.Event().wait()
+        while BEGINS == "slow" and self.sessions and not Path("go").exists():
+            await asyncio.sleep(0.01)
+        start = "my " if BEGINS == "spaced" else ""
+        return f"{start}session-{1 if BEGINS == 'same' else len(self.sessions) + 1}"
 
     async def initialize(self, params: Json) -> Json:
         match BEGINS:

@@ -363,7 +363,7 @@ async def test_a_line_that_is_too_long_ends_the_process(tmp_path: Path, monkeypa
 
 async def test_what_the_sdk_cannot_read_ends_the_process(tmp_path: Path) -> None:
     async with peer(tmp_path) as one:
-        turn = await one.ask("NONSENSE")
+        turn = await one.ask('NONSENSE {"jsonrpc": "2.0", "id": [], "result": 1}')
         with pytest.raises(AgentUnavailable, match="what it says is not the protocol's"):
             await looks(turn)
         await turn.close()

@@ -17,7 +17,7 @@ from narrows.agents.tools import CallOutput, ClientTool
 def own_name(conversation: str) -> str:
     """What the agent itself calls a conversation: all, or what follows the space where a backend has put something of
     its own before that."""
-    return conversation.rpartition(" ")[2]
+    return conversation.partition(" ")[2] or conversation
 
 
 class ConversationLost(Exception):  # named for what happened

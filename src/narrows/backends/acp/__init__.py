@@ -104,6 +104,8 @@ class AcpBackend:
             session = (await peer.ask("session_new", request)).get("sessionId")
             if not isinstance(session, str) or not session:
                 raise AgentFailed("session/new: the answer names no session")
+            if not peer.claim(session):
+                raise AgentFailed("session/new: the answer names a session that is another conversation's")
         except BaseException:
             self._drop(peer)
             raise
@@ -148,9 +150,13 @@ class AcpBackend:
         session = own_name(conversation)
         peer = await self._peer(message.endpoint() if self._options.apart else None)
         try:
-            if any(one.session == session and one.peer is peer for one in self._conversations.values()):
+            if not peer.claim(session):
                 raise ConversationLost  # this process has begun another one under its name
-            await self._load(peer, session, message.tool_server)
+            try:
+                await self._load(peer, session, message.tool_server)
+            except BaseException:
+                peer.give_up(session)
+                raise
         except BaseException:
             self._drop(peer)
             raise
@@ -185,6 +191,7 @@ class AcpBackend:
 
     def _forget(self, name: str, conversation: _Conversation) -> None:
         self._conversations.pop(name, None)
+        conversation.peer.give_up(conversation.session)
         self._drop(conversation.peer)
 
     def _run_away(self, name: str, conversation: _Conversation) -> None:
@@ -206,9 +213,11 @@ class AcpBackend:
             return self._shared.peer
 
     async def _started(self, endpoint: ModelEndpoint | None) -> AcpPeer:
-        await self._make_room()
+        idle = self._room()
         self._starting += 1
         try:
+            if idle is not None:
+                await asyncio.wait({self._end(idle)})
             peer = await AcpPeer.begin(await self._launch(endpoint), self._ended)
         finally:
             self._starting -= 1
@@ -217,8 +226,9 @@ class AcpBackend:
         self._abilities = peer.abilities
         return peer
 
-    async def _make_room(self) -> None:
-        """Have one process less where there are as many as may be: the one that was idle for the longest time.
+    def _room(self) -> AcpPeer | None:
+        """The process that is to end before another one is started, as there are as many as may be: the one that was
+        idle for the longest time. None where there is room. No conversation has it any more.
 
         Raises:
             AgentOverloaded: all of them are at work.
@@ -226,12 +236,11 @@ class AcpBackend:
         limit = self._options.max_processes if self._options.apart else 1
         alive = [peer for peer in self._words if peer.alive]
         if len(alive) + self._starting < limit:
-            return
+            return None
         for name, one in tuple(self._conversations.items()):
             if one.peer.alive and not one.peer.busy:
                 self._conversations.pop(name)
-                await asyncio.wait({self._end(one.peer)})
-                return
+                return one.peer
         raise AgentOverloaded(
             f"all {limit} processes of this agent are at work (max_processes); try again", retry_after_s=RETRY_AFTER_S
         )

@@ -81,6 +81,8 @@ class AcpPeer:
         self._ended = ended
         self._wanted = True
         self._listeners: dict[str, Listener] = {}
+        self._sessions: set[str] = set()
+        self._asking = 0
         self._gone = asyncio.Event()
         self.abilities = Abilities()
         self._connection = Connection(self._hear, process)
@@ -108,8 +110,18 @@ class AcpPeer:
 
     @property
     def busy(self) -> bool:
-        """Whether a turn is under way."""
-        return bool(self._listeners)
+        """Whether somebody waits for it: a turn is under way, or it has been asked for something else."""
+        return bool(self._listeners) or self._asking > 0
+
+    def claim(self, session: str) -> bool:
+        """Have a session for one conversation alone. Whether it is no other's."""
+        free = session not in self._sessions
+        self._sessions.add(session)
+        return free
+
+    def give_up(self, session: str) -> None:
+        """The conversation that has it is no more."""
+        self._sessions.discard(session)
 
     def listen(self, session: str, listener: Listener) -> None:
         """From now on tell it of the session."""
@@ -121,11 +133,13 @@ class AcpPeer:
             del self._listeners[session]
 
     async def ask(self, method: str, request: BaseModel, timeout_s: float | None = START_TIMEOUT_S) -> Json:
-        """What the agent answers; `method` by the SDK's name.
+        """What the agent answers; `method` by the SDK's name. One that does not, and of which nobody else wants
+        anything, is ended: it would not answer the next one either.
 
         Raises:
             GatewayError: it does not, or with an error.
         """
+        self._asking += 1
         try:
             async with asyncio.timeout(timeout_s):
                 return await self.asked(method, request)
@@ -134,9 +148,13 @@ class AcpPeer:
         except ConnectionError:
             raise await self.lost(AGENT_METHODS[method]) from None
         except TimeoutError:
-            raise AgentUnavailable(
-                f"the agent has not answered {AGENT_METHODS[method]} within {timeout_s:g} s"
-            ) from None
+            why = f"has not answered {AGENT_METHODS[method]} within {timeout_s:g} s"
+            if self._asking == 1 and not self._listeners:
+                self._process.trouble = f"it {why}"
+                await self._process.end()
+            raise AgentUnavailable(f"the agent {why}") from None
+        finally:
+            self._asking -= 1
 
     async def asked(self, method: str, request: BaseModel) -> Json:
         """The same, with the SDK's own errors."""

@@ -195,14 +195,24 @@ class AgentProcess:
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
-    """A line's message. Half of a surrogate pair becomes a question mark."""
+    """A line's message. Half of a surrogate pair becomes a question mark, and an error that is no object its own words,
+    as the SDK would lose whoever waits for that answer."""
+    found = _decoded(line)
+    if not isinstance(found, dict):
+        return None
+    if not isinstance(found.get("error") or {}, dict):
+        found["error"] = {"message": str(found["error"])[:KEPT_LINE_CHARS]}
+    return found
+
+
+def _decoded(line: bytes) -> Any:
+    """What the line says; None where it is no JSON."""
     try:
-        found = msgspec.json.decode(line)
+        return msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
-            found = json.loads(json.dumps(json.loads(line), ensure_ascii=False).encode(errors="replace"))
+            return json.loads(json.dumps(json.loads(line), ensure_ascii=False).encode(errors="replace"))
         except (ValueError, RecursionError):
             return None
     except RecursionError:
         return None
-    return found if isinstance(found, dict) else None
