@@ -164,3 +164,28 @@ def test_a_conversation_is_known_by_the_agents_own_name_of_it() -> None:
     traffic.opened(session)
     passage = Passage("coder", b"", b"/v1/chat/completions", b"x-session-id: ses_1\r\n")
     assert traffic.call(passage, counts=False).whose is session
+
+
+async def test_one_that_takes_no_tool_server_is_found_to_also_after_a_restart(stage: Stage, tmp_path: Path) -> None:
+    """The gateway does not know it then, and its client has done nothing wrong."""
+    store = tmp_path / "store"
+    store.mkdir()
+    for turn in range(2):
+        gateway = await stage.gateway(
+            agents=(settings(tmp_path, {"STORE": str(store)}, correlation="header"),),
+            agent_sessions_file=str(tmp_path / "sessions"),
+        )
+        answer = await ask(stage, gateway, f"turn {turn}", session="mine", tools=[tool("weather")])
+        assert content(answer) == f"TURN {turn}"
+        await gateway.close()
+
+
+async def test_a_process_gets_the_key_of_the_day(stage: Stage, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    env = {"BASE": "{base_url}", "KEY": "{api_key}"}
+    chosen = settings(tmp_path, env, correlation="endpoint", token_file=str(key))
+    gateway = await stage.gateway(agents=(chosen,))
+    for said in ("first", "second"):
+        key.write_text(said)
+        answer = await ask(stage, gateway, "SHOW env", session=said)
+        assert json.loads(content(answer))["KEY"] == said

@@ -12,7 +12,7 @@ from narrows.agents.run import OnDisconnect, OnWaiting, RunRules, RunState
 from narrows.agents.session import Session
 from narrows.agents.sessions import Sessions
 from narrows.agents.tools import APPROVAL_TOOL, ClientTool, ToolPath
-from narrows.backends.types import Backend, ToolServer
+from narrows.backends.types import Backend, Outgoing, ToolServer, Turn
 from narrows.errors import UnsupportedParameter
 from narrows.server.agents.correlation import AgentTraffic
 from narrows.server.agents.parking import Parked, Parking
@@ -171,6 +171,23 @@ class Agent:
                 raise
             session.conversation = await self.backend.start(endpoint)
         self.traffic.opened(session)
+
+    async def send(self, conversation: str, outgoing: Outgoing) -> Turn:
+        """Have its server begin a turn.
+
+        Raises:
+            ConversationLost: there is no such conversation (any more).
+            GatewayError: the message cannot be sent.
+        """
+        try:
+            return await self.backend.send(conversation, outgoing)
+        except UnsupportedParameter:
+            path = self.tool_path
+            if outgoing.tool_server is None or path is ToolPath.MCP:
+                raise
+            if path is None:  # it has only now said that it takes no tool server
+                self._refuse_tools()
+            return await self.backend.send(conversation, replace(outgoing, tool_server=None))
 
     def tool_server(self, session: Session, tools: Sequence[ClientTool]) -> ToolServer | None:
         """The MCP server that has its client's tools for a session; None where these go another way, or are none."""

@@ -156,7 +156,8 @@ def _process_agent(settings: AgentSettings, store: SessionStore | None, log: Cal
             max_processes=settings.max_processes,
             max_conversations=settings.max_sessions,
         )
-        return AcpBackend(options, _credentials(settings).token, shared, ended)
+        token = partial(_credentials(settings).token, again=True)  # a process keeps what it is told at its start
+        return AcpBackend(options, token, shared, ended)
 
     found.append(served(settings, _made(settings, acp), store))
     return found[0]

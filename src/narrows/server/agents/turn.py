@@ -199,7 +199,7 @@ class AgentTurn:
         messages, known = self._request.messages, self._lease.known
         images = tuple(image for message in messages[known:] for image in message.images)
         outgoing = replace(self._outgoing(told(messages, known)), images=images)
-        return await self._agent.backend.send(self._lease.session.conversation, outgoing)
+        return await self._agent.send(self._lease.session.conversation, outgoing)
 
     def _outgoing(self, text: str) -> Outgoing:
         session, request = self._lease.session, self._request
