@@ -4,7 +4,7 @@ in tests/agents_e2e.
 It says the user's words again in capitals; a first word in capitals has it do something else (see `PLAYS`). `STORE` is
 a folder in which its sessions outlive it; without one it can load none. `ABILITIES` are words out of `image`, `http`
 and `resume`. `BEGINS` has it begin badly: `crash`, `hang`, `login`, `version`, `idle` (no session ever comes), `slow`
-(the second comes once the file `go` is there); or name its sessions oddly: `same`, `spaced`.
+(the second comes once the file `go` is there); or name its sessions oddly: `same`, `spaced`, `long`.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ class Agent:
             await asyncio.Event().wait()
         while BEGINS == "slow" and self.sessions and not Path("go").exists():
             await asyncio.sleep(0.01)
-        start = "my " if BEGINS == "spaced" else ""
+        start = {"spaced": "my ", "long": "x" * 2000}.get(BEGINS, "")
         return f"{start}session-{1 if BEGINS == 'same' else len(self.sessions) + 1}"
 
     async def initialize(self, params: Json) -> Json:

@@ -23,6 +23,7 @@ from narrows.agents.tools import CallOutput
 from narrows.backends.acp.peer import Abilities, AcpPeer, Ended
 from narrows.backends.acp.process import Launch
 from narrows.backends.acp.turn import AcpTurn
+from narrows.backends.acp.updates import MAX_NAME_CHARS
 from narrows.backends.types import ConversationLost, ModelEndpoint, Outgoing, ToolServer, own_name
 from narrows.errors import AgentCredentials, AgentFailed, AgentOverloaded, UnsupportedParameter
 from narrows.settings.agent_process import API_KEY, BASE_URL
@@ -102,7 +103,7 @@ class AcpBackend:
         try:
             request = NewSessionRequest(cwd=self._options.cwd, mcp_servers=_servers(peer, tools))
             session = (await peer.ask("session_new", request)).get("sessionId")
-            if not isinstance(session, str) or not session:
+            if not isinstance(session, str) or not 0 < len(session) <= MAX_NAME_CHARS:
                 raise AgentFailed("session/new: the answer names no session")
             if not peer.claim(session):
                 raise AgentFailed("session/new: the answer names a session that is another conversation's")

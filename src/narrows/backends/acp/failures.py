@@ -22,7 +22,7 @@ def as_error(doing: str, error: RequestError, ways: Sequence[str] = ()) -> Gatew
     """What a client is told; `ways`: the agent's own names of ways to log in."""
     said = f"{doing}: {words(error)}"
     if error.code == AUTH_REQUIRED:
-        offered = f" (it offers: {', '.join(ways)})" if ways else ""
+        offered = f" (it offers: {', '.join(ways)[:MAX_WORDS]})" if ways else ""
         return AgentCredentials(
             f"the agent wants a login before {doing}{offered}: log in once with its own command, as the user and with"
             f" the HOME that the gateway gives it, or give it a key by `env`; it said: {words(error)}"

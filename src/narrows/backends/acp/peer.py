@@ -225,7 +225,7 @@ class AcpPeer:
         told = await self.ask("initialize", request)
         if told.get("protocolVersion") not in {1, 2}:
             raise AgentFailed(
-                f"the agent speaks version {told.get('protocolVersion')!r} of the Agent Client Protocol, and not 1"
+                f"the agent speaks version {str(told.get('protocolVersion'))[:20]} of the Agent Client Protocol, and not 1"
             )
         self.abilities = _abilities(told)
 

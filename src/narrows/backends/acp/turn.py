@@ -27,6 +27,8 @@ from narrows.errors import AgentFailed, GatewayError
 
 MAX_ANSWER_CHARS: Final = 8 * 1024 * 1024
 """Of an answer and its reasoning; an agent that says more has lost its way."""
+MAX_WAITING: Final = 256
+"""Questions for permission, at once; more are answered as cancelled."""
 CANCEL_TIMEOUT_S: Final = 4.0
 
 
@@ -48,6 +50,7 @@ class AcpTurn:
         self._idle: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._flooded = asyncio.Event()
         self._asked: dict[int, Json] = {}
+        self._questions = 0
         self._verdicts: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self._cancelled = False
         self._outcome: Finished | Broken | None = None
@@ -115,9 +118,10 @@ class AcpTurn:
 
     async def permission(self, asked: Json) -> Mapping[str, Any]:
         """The answer to a question for permission, as soon as somebody has decided."""
-        if self._cancelled or self._over.is_set():
+        if self._cancelled or self._over.is_set() or len(self._verdicts) >= MAX_WAITING:
             return CANCELLED
-        step = len(self._asked)
+        step = self._questions
+        self._questions += 1
         self._asked[step] = asked
         verdict: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._verdicts[step] = verdict
@@ -127,6 +131,7 @@ class AcpTurn:
 
     def _answer(self, step: int, answer: Mapping[str, Any]) -> None:
         verdict = self._verdicts.pop(step, None)
+        self._asked.pop(step, None)
         if verdict is not None and not verdict.done():
             verdict.set_result(answer)
             self._news.tell()

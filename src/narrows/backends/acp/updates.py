@@ -13,6 +13,9 @@ from typing import Any, Final
 from narrows.agents.observation import Finish, StepText, Usage
 
 MAX_TOOLS: Final = 10_000
+MAX_NAME_CHARS: Final = 1000
+"""Of what an agent calls a session or a tool's call; calls are told apart by so many of them."""
+_MAX_COUNT: Final = 2**53
 Json = Mapping[str, Any]
 
 FINISHES: Final[Mapping[str, Finish]] = {
@@ -87,7 +90,7 @@ class AnswerReader:
         return bool(piece)
 
     def _tool(self, update: Json, status: str) -> None:
-        name = str(update.get("toolCallId"))
+        name = str(update.get("toolCallId"))[:MAX_NAME_CHARS]
         if status in {"completed", "failed"}:
             self._open.discard(name)
         elif status and len(self._open) < MAX_TOOLS:
@@ -141,4 +144,4 @@ def _usage(said: Json, *names: str) -> Usage | None:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_COUNT else None
