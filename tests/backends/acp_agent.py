@@ -3,8 +3,8 @@ in tests/agents_e2e.
 
 It says the user's words again in capitals; a first word in capitals has it do something else (see `PLAYS`). `STORE` is
 a folder in which its sessions outlive it; without one it can load none. `ABILITIES` are words out of `image`, `http`
-and `resume`. `BEGINS` has it begin badly: `crash`, `hang`, `login`, `version`, `idle` (no session ever comes), `slow`
-(the second comes once the file `go` is there); or name its sessions oddly: `same`, `spaced`, `long`.
+and `resume`. `BEGINS` has it begin badly: `crash`, `hang`, `login`, `version`, `versions`, `idle` (no session ever
+comes), `slow` (the second comes once the file `go` is there); or name its sessions oddly: `same`, `spaced`, `long`.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ class Agent:
             "mcpCapabilities": {"http": "http" in ABILITIES},
             "sessionCapabilities": {"resume": {}} if "resume" in ABILITIES else {},
         }
-        version = 99 if BEGINS == "version" else params["protocolVersion"]
+        version = {"version": 99, "versions": [1]}.get(BEGINS, params["protocolVersion"])
         methods = [{"id": "sso", "name": "Single sign-on"}]
         return {"protocolVersion": version, "agentCapabilities": can, "authMethods": methods}
 

@@ -325,9 +325,10 @@ async def test_an_agent_that_cannot_be_started(tmp_path: Path) -> None:
             await one.begin()
         assert not caught.value.may_have_acted
         assert one.ended == [(3, ("no licence found",))]
-    async with peer(tmp_path, env={"BEGINS": "version"}) as one:
-        with pytest.raises(AgentFailed, match="version 99"):
-            await one.begin()
+    for begins, version in (("version", "99"), ("versions", r"\[1\]")):
+        async with peer(tmp_path, env={"BEGINS": begins}) as one:
+            with pytest.raises(AgentFailed, match=f"version {version} of"):
+                await one.begin()
     async with peer(tmp_path, env={"BEGINS": "login"}) as one:
         with pytest.raises(AgentCredentials, match=r"Single sign-on.*log in once"):
             await one.begin()

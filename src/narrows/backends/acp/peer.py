@@ -223,10 +223,9 @@ class AcpPeer:
             client_info=Implementation(name="narrows", version="1"),
         )
         told = await self.ask("initialize", request)
-        if told.get("protocolVersion") not in {1, 2}:
-            raise AgentFailed(
-                f"the agent speaks version {str(told.get('protocolVersion'))[:20]} of the Agent Client Protocol, and not 1"
-            )
+        version = told.get("protocolVersion")
+        if version not in (1, 2):
+            raise AgentFailed(f"the agent speaks version {str(version)[:20]} of the Agent Client Protocol, and not 1")
         self.abilities = _abilities(told)
 
     async def _watch(self) -> None:
