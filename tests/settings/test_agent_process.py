@@ -31,6 +31,7 @@ def test_an_agent_has_a_command_a_folder_and_variables() -> None:
         ({"url": "http://127.0.0.1:1"}, "leave the url out"),
         ({"model": "m"}, "told its model by its own command"),
         ({"command": "opencode acp"}, "command needs a list"),
+        ({"command": ["opencode", "\x00"]}, "command needs a list"),
         ({"cwd": "project"}, "cwd needs an absolute path"),
         ({"cwd": 1}, "cwd needs an absolute path"),
         ({"env": {"A B": "x"}}, "env needs names of variables"),

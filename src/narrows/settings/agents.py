@@ -260,8 +260,10 @@ def _url(value: object) -> str:
 
 
 def _command(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one for one in value):
+    if not isinstance(value, list) or not value:
         raise ValueError('needs a list of words, such as ["pass", "show", "coder"]')
+    if not all(isinstance(one, str) and one and "\x00" not in one for one in value):
+        raise ValueError("needs a list of words that are texts, none of them empty or with a NUL")
     return tuple(value)
 
 
