@@ -80,6 +80,26 @@ async def test_a_process_that_is_asked_for_a_session_is_not_ended_with_anothers_
         assert await one.said("hello", await beginning) == "HELLO"
 
 
+async def test_an_agent_that_does_not_stop_is_ended_with_the_last_turn_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("narrows.backends.acp.turn.CANCEL_TIMEOUT_S", 0.1)
+    async with peer(tmp_path) as one:
+        stubborn, other = await one.ask("STUBBORN"), await one.ask("HANG")
+        (process,) = one.backend._words
+        for turn in (stubborn, other):
+            while not (await turn.look(60)).texts:
+                pass
+        await stubborn.cancel()
+        await stubborn.close()
+        assert process.alive, "another turn needs it"
+        await other.cancel()
+        await other.close()
+        async with asyncio.timeout(60):
+            await process.gone()
+        assert await one.said("hello") == "HELLO"
+
+
 async def test_a_process_that_gives_no_session_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or none would have one ever again."""
     async with peer(tmp_path, env={"BEGINS": "idle"}) as one:

@@ -126,7 +126,7 @@ class AcpBackend:
                 "this agent takes text alone; send its messages without images", param="messages"
             )
         self._keep(conversation, found)
-        return AcpTurn(found.peer, found.session, message, lambda: self._run_away(conversation, found))
+        return AcpTurn(found.peer, found.session, message, lambda lost: self._left(conversation, found, lost=lost))
 
     async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> AcpTurn:  # noqa: ARG002 # the protocol's
         raise AgentFailed("an ACP agent does not rest for a client's tools")
@@ -195,12 +195,17 @@ class AcpBackend:
         conversation.peer.give_up(conversation.session)
         self._drop(conversation.peer)
 
-    def _run_away(self, name: str, conversation: _Conversation) -> None:
-        """The agent goes on with a turn that it was told to stop: the conversation is lost, and so is the process,
-        unless another turn needs it."""
-        self._conversations.pop(name, None)
-        if not conversation.peer.busy:
-            self._end(conversation.peer)
+    def _left(self, name: str, conversation: _Conversation, *, lost: bool) -> None:
+        """A turn is over; or `lost`, and the agent goes on with it though it was told to stop: then the conversation is
+        lost, and so is the process, as soon as no other turn needs it."""
+        peer = conversation.peer
+        if not peer.alive:
+            return
+        if lost:
+            self._conversations.pop(name, None)
+            peer.runs_away = True
+        if peer.runs_away and not peer.busy:
+            self._end(peer)
 
     # Processes
 

@@ -74,7 +74,7 @@ class Abilities:
 
 
 class AcpPeer:
-    """A process that has been started."""
+    """A process that has been started. `runs_away`: it goes on with what it was told to stop."""
 
     def __init__(self, process: AgentProcess, ended: Ended) -> None:
         self._process = process
@@ -83,6 +83,7 @@ class AcpPeer:
         self._listeners: dict[str, Listener] = {}
         self._sessions: set[str] = set()
         self._asking = 0
+        self.runs_away = False
         self._gone = asyncio.Event()
         self.abilities = Abilities()
         self._connection = Connection(self._hear, process)

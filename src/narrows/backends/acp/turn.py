@@ -33,16 +33,16 @@ CANCEL_TIMEOUT_S: Final = 4.0
 
 
 class AcpTurn:
-    """A turn whose prompt is being asked. `run_away` is called at its close where the agent goes on though it was told
-    to stop: then nothing more can be asked in its session."""
+    """A turn whose prompt is being asked. `left` is called at its close, with True where the agent goes on though it
+    was told to stop: then nothing more can be asked in its session."""
 
     steps: int | None = None
     """A session does not count its steps."""
 
-    def __init__(self, peer: AcpPeer, session: str, message: Outgoing, run_away: Callable[[], None]) -> None:
+    def __init__(self, peer: AcpPeer, session: str, message: Outgoing, left: Callable[[bool], None]) -> None:
         self._peer = peer
         self._session = session
-        self._run_away = run_away
+        self._left = left
         self._reader = AnswerReader()
         self._news = News()
         self._began = False
@@ -97,8 +97,7 @@ class AcpTurn:
         lost = self._lost or not self._over.is_set()
         await self._news.close()
         self._peer.leave(self._session, self)
-        if lost and self._peer.alive:
-            self._run_away()
+        self._left(lost)
 
     # What the agent says by itself
 
