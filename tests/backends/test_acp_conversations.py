@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from narrows.agents.request import Image
 from narrows.backends.types import ConversationLost, ModelEndpoint, own_name
-from narrows.errors import AgentFailed, AgentOverloaded, AgentUnavailable
+from narrows.errors import AgentFailed, AgentOverloaded, AgentUnavailable, UnsupportedParameter
 from tests.backends.acp_peer import peer, runs
 from tests.backends.turns import looks
 
@@ -49,6 +51,22 @@ async def test_a_session_may_have_any_name(tmp_path: Path) -> None:
         await one.said("first", conversation)
     async with peer(tmp_path, env=env) as other:
         assert json.loads(await other.said("SHOW history", conversation)) == ["first", "FIRST"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_a_message_that_is_refused_leaves_the_conversation_and_its_process_as_they_are(
+    *, apart: bool, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    chosen: dict[str, Any] = {"env": {"STORE": str(store)}, "apart": apart, "max_processes": 1}
+    async with peer(tmp_path, **chosen) as before:
+        conversation = await before.begin(ENDPOINT)
+        await before.said("first", conversation)
+    async with peer(tmp_path, **chosen) as one:
+        with pytest.raises(UnsupportedParameter, match="text alone"):
+            await one.ask("look", conversation, images=(Image("image/png", "aGk="),))
+        assert json.loads(await one.said("SHOW history", conversation)) == ["first", "FIRST"]
 
 
 async def test_there_are_never_more_processes_than_may_be(tmp_path: Path) -> None:

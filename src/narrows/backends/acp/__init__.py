@@ -121,11 +121,11 @@ class AcpBackend:
         elif message.tool_server not in {None, found.tools}:
             await self._load(found.peer, found.session, message.tool_server)
             found.tools = message.tool_server
+        self._keep(conversation, found)
         if message.images and not found.peer.abilities.takes_images:
             raise UnsupportedParameter(
                 "this agent takes text alone; send its messages without images", param="messages"
             )
-        self._keep(conversation, found)
         return AcpTurn(found.peer, found.session, message, lambda lost: self._left(conversation, found, lost=lost))
 
     async def resume(self, conversation: str, outputs: Sequence[CallOutput], message: Outgoing) -> AcpTurn:  # noqa: ARG002 # the protocol's
