@@ -52,9 +52,9 @@ _NOBODY: Final = b"null"
 
 
 class ToolExchange(Exchange):
-    """One such request. `_held`: the call that waits for its output; `_waits`: it does still; `_kept_bytes` of
-    it are counted as held; `_streams`: its answer is
-    an event stream; `_shown`: how often it was said that it goes on; `_open`: the story is not told yet."""
+    """One such request. `_held`: the call that waits for its output; `_waits`: it does still; `_kept_bytes` of it are
+    counted as held; `_streams`: its answer is an event stream; `_shown`: how often it was said that it goes on;
+    `_open`: the story is not told yet."""
 
     __slots__ = (
         "_agent",
