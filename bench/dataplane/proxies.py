@@ -16,13 +16,22 @@ from pathlib import Path
 from bench.dataplane.bodies import CLIENT_KEY
 from bench.dataplane.gateways import PEERS
 from bench.dataplane.loop import free_port
-from bench.dataplane.peers import Unavailable, haproxy_environment, install_haproxy, install_litellm, litellm_command
+from bench.dataplane.peers import (
+    REPOSITORY,
+    Unavailable,
+    haproxy_environment,
+    install_haproxy,
+    install_litellm,
+    litellm_command,
+)
 from bench.dataplane.processes import Command, Process
 
 DIRECT = "direct"
 NARROWS = "narrows"
 NGINX = "nginx"
 HAPROXY = "haproxy"
+BARE = "bare"
+"""No gateway: the least that a relay of HTTP in Python on uvloop can be (`bare`)."""
 LITELLM = "litellm"
 
 
@@ -124,6 +133,16 @@ def _haproxy(place: Place) -> Command:
     return Command(HAPROXY, [str(path), "-f", str(file)], port, place.cores, place.folder, env)
 
 
+def _bare(place: Place) -> Command:
+    port = free_port()
+    words = [sys.executable, "-m", "bench.dataplane.bare", str(port), place.upstream]
+    if place.ca is not None:
+        words.append(str(place.ca))
+    paths = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
+    env = {**os.environ, "PYTHONPATH": paths}
+    return Command(BARE, words, port, place.cores, place.folder, env, ready=None)
+
+
 _LITELLM = """
 model_list:
   - model_name: gpt-4o
@@ -154,8 +173,8 @@ def _nginx_path() -> str | None:
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
-_COMMANDS = {NARROWS: _narrows, NGINX: _nginx, HAPROXY: _haproxy, LITELLM: _litellm}
-EVERYONE = (NGINX, HAPROXY, LITELLM, *PEERS)
+_COMMANDS = {NARROWS: _narrows, NGINX: _nginx, HAPROXY: _haproxy, BARE: _bare, LITELLM: _litellm}
+EVERYONE = (NGINX, HAPROXY, BARE, LITELLM, *PEERS)
 
 
 def available(wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -165,6 +184,8 @@ def available(wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         skipped[NGINX] = "not installed (on Debian: apt install nginx-light); there are no ratios without it"
     elif NGINX in wanted:
         names.append(NGINX)
+    if BARE in wanted:
+        names.append(BARE)
     installs = {HAPROXY: install_haproxy, LITELLM: install_litellm} | {
         peer.name: peer.install for peer in PEERS.values()
     }

@@ -13,7 +13,7 @@ from bench.dataplane.bodies import SOURCE, session, small, turns_of
 from bench.dataplane.client import Asking, Failed, Tally
 from bench.dataplane.figures import Figure, Measure, Target
 from bench.dataplane.loop import Loop
-from bench.dataplane.proxies import DIRECT, NARROWS, NGINX, Place, start
+from bench.dataplane.proxies import BARE, DIRECT, NARROWS, NGINX, Place, start
 from bench.dataplane.stage import Samples, Stage
 from bench.dataplane.upstream import Upstream
 
@@ -59,7 +59,7 @@ def tls(stage: Stage) -> list[Figure]:
     context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
     upstream = Upstream(stage.loop, context)
     place = Place(folder, stage.proxy_cores, upstream.port, folder / "ca.pem")
-    names = [name for name in stage.names if name in (NARROWS, NGINX)]
+    names = [name for name in stage.names if name in (NARROWS, NGINX, BARE)]
     running = {name: start(name, place) for name in names}
     load = [[small()]] * CONCURRENCY
     try:
