@@ -375,6 +375,11 @@ DRIVERS: tuple[Callable[[int, str], str], ...] = (
     lambda i, text: f"[pod/web-{i % 2}/app] {text}",
     lambda i, text: f"build\tRun tests\t{stamp(i)}{text}",
     lambda i, text: f"[{stamp(i)[:-1]}] {text}",
+    lambda i, text: f"[{i % 2}] {text}",
+    lambda i, text: f"#{7 + i % 3} {i * 0.013:.3f} {text}",
+    lambda i, text: f"{i * 0.013:9.3f} {text}",
+    lambda i, text: f"2024-05-01 12:{i // 60 % 60:02d}:{i % 60:02d},123 - INFO - {text}",
+    lambda i, text: f"    {text}",
 )
 
 

@@ -148,7 +148,7 @@ def decide(source: Sequence[str]) -> Shown:
         log.shown[start:stop] = bytes(stop - start)
     _show_ends(log)
     _close_small_gaps(log)
-    labels = {key: _label(found) for key, found in judgements.items()}
+    labels = {key: _label(found, inside.level) for key, found in judgements.items()}
     suspects = {key for key, label in labels.items() if label != "passed" and (inside.worded or _holds_stem(key))}
     return Shown(
         source,
@@ -159,7 +159,8 @@ def decide(source: Sequence[str]) -> Shown:
     )
 
 
-def _label(found: Judgement) -> str:
+def _label(found: Judgement, level: str) -> str:
+    """The class of a line; `level`: the one that a frame gives all lines."""
     match found.tone:
         case Tone.BLANK:
             return "blank"
@@ -168,7 +169,7 @@ def _label(found: Judgement) -> str:
         case Tone.SKIPPED:
             return "skipped"
         case _:
-            return found.level or "other"
+            return found.level or level or "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,9 @@ TRACE = re.compile(r"\++ [\w./'\[:]")
 TRACE_OF_GIT = re.compile(r"\++ git (?:-\S+ )*(?:show|diff|log|status) ?")
 """A command whose output, down to the next traced command, is no log but belongs to the session."""
 
+BRANCH = re.compile(r"[│ ]{0,80}[├└]─")
+"""A line of a drawn tree, as package managers print what they installed: evidence for nothing."""
+
 CONTAINER = re.compile(r"[\w.-]+ +\| ")
 """The prefix that `docker compose logs` puts before each line."""
 

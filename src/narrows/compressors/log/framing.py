@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from narrows.compressors.log import prefixes
+
 SAMPLE = 60
 """So many lines, evenly spread, show whether a frame is there."""
 MOST = 0.9
@@ -39,6 +41,7 @@ names of job and step (`gh run view --log`), or with GitLab's stream mark."""
 _NAMES = (
     re.compile(r"[\w.-]+ +\|(?: |$)"),  # docker compose
     re.compile(r"\[pod/[\w./-]+\](?: |$)"),  # kubectl logs --prefix
+    re.compile(r"#\d+ (?:\d+\.\d{1,3}(?: |$))?"),  # BuildKit
 )
 
 _MESSAGES = ("message", "msg", "event", "short_message", "textPayload", "@m", "@mt", "@message", "body", "log", "text")
@@ -77,12 +80,14 @@ _OWN_LEVEL = re.compile(
 @dataclass(frozen=True, slots=True)
 class Unframed:
     """The lines inside the frames. `timed`: a frame holds a time; `worded`: frames hold words; `records`: the lines are
-    JSON records."""
+    JSON records; `passed_on`: a harness put something of its own before a tool's output; `level`: so it put a level."""
 
     lines: Sequence[str]
     timed: bool = False
     worded: bool = False
     records: bool = False
+    passed_on: bool = False
+    level: str = ""
 
 
 def unframed(lines: Sequence[str]) -> Unframed:
@@ -101,7 +106,10 @@ def unframed(lines: Sequence[str]) -> Unframed:
         lines = found
     records = [_record(line) for line in _sample(lines)]
     if sum(record is not None for record in records) < RECORDS * max(1, len(records)):
-        return Unframed(lines, timed, worded)
+        within = prefixes.without_prefix(lines)
+        if within is None:
+            return Unframed(lines, timed, worded)
+        return Unframed(within.lines, timed or within.timed, worded=True, passed_on=True, level=within.level)
     return Unframed([inside(line) for line in lines], timed=True, worded=True, records=True)
 
 

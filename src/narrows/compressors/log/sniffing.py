@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from narrows.compressors import tools
 from narrows.compressors.log import evidence, framing
@@ -72,7 +74,9 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
     framed = framing.unframed([line for block in whole_lines for line in block.lines])
     if framed.records:
         return Verdict.EXACT
-    if framed.timed and framed.worded:
+    if framed.passed_on:
+        whole_lines = _with_lines(whole_lines, framed.lines)
+    elif framed.timed and framed.worded:
         return Verdict.YES
     blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
@@ -136,6 +140,12 @@ def _block(text: str, start: int, stop: int) -> _Block:
     if stop < len(text):
         stop = text.rfind("\n", start, stop) + 1 or stop
     return _Block(start, _lines(text[start:stop]))
+
+
+def _with_lines(blocks: list[_Block], lines: Sequence[str]) -> list[_Block]:
+    """The blocks with these lines for their own; those that are blank are left out."""
+    rest = iter(lines)
+    return [_Block(block.start, [line for line in islice(rest, len(block.lines)) if line.strip()]) for block in blocks]
 
 
 def _in_report(text: str, place: int) -> bool:
@@ -208,8 +218,8 @@ def _is_table(lines: list[str], separator: str) -> bool:
 
 
 def _explained(block: _Block, possible: tuple[re.Pattern[str], ...], report: bool) -> list[bool | None]:
-    """For each line whether it is explained; None for one that belongs to an explained line, to a failure report
-    or the output of git below a shell's trace of it. `report`: the lines begin inside a failure report."""
+    """For each line whether it is explained; None for one that belongs to an explained line, to a failure report, to a
+    drawn tree, or to the output of git below a shell's trace of it. `report`: the lines begin inside a report."""
     found: list[bool | None] = []
     neutral = 0
     quoted = False
@@ -221,7 +231,7 @@ def _explained(block: _Block, possible: tuple[re.Pattern[str], ...], report: boo
             continue
         if report and line[0] == "=" and evidence.RULE.match(line) is not None:
             report = False
-        if report:
+        if report or evidence.BRANCH.match(line) is not None:
             found.append(None)
         elif _is_explained(line, possible):
             report = _opens_report(line)

@@ -1,0 +1,127 @@
+"""What a harness puts before every line of the output that it passes on, in whatever form it likes.
+
+A frame of a known form needs no proof (`framing` has those). Other ones are known by what they do: the same tag, or a
+clock, stands before (nearly) every line, and the lines are a tool's output once it is gone. What a logger writes itself
+is none: its own levels follow the time, so its lines are taken as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from narrows.compressors.log import evidence
+
+SAMPLE = 60
+"""So many lines, evenly spread, show what stands before them."""
+FEWEST = 8
+"""In a text of fewer lines nothing is a frame."""
+MOST = 0.9
+"""With this share of the sample below tags they are a frame."""
+UNTIMED = 0.03
+"""At most this share of the lines below a clock has none: of a line redrawn in place the last state is read."""
+EXPLAINED = 0.1
+BEHIND_CLOCKS = 0.15
+"""At least this share of the sample is a tool's output, by its own form, once the frame is gone; behind a clock, which
+loggers write, too, the latter."""
+LEVELED = 0.5
+"""With this share of levels behind the time the lines are a logger's."""
+FEW_TAGS = 6
+LONGEST_PREFIX = 80
+
+_CLOCK = re.compile(
+    r"[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[T ])?\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?(?:[:,|]| [|-])?(?: |$)"
+    r"|\[ *\d+(?:\.\d+s?|s)\](?: |$)| *\d{10}(?:\.\d+)?(?: |$)| *\d+\.\d+s?(?: +\||:)?(?: |$)"
+)
+"""A time of day, seconds since a start or since 1970: before every line, and then the line."""
+_TAGS = (
+    re.compile(r"\[[^\]\s][^\]\n]{0,60}\](?: |$)"),  # concurrently, a harness's streams
+    re.compile(r"[\w@/.-]+(?:[:#/ ][\w@/.-]+){0,2}:(?: |$)"),  # turbo, lerna, pnpm, foreman without its time
+)
+_TAG_LIKE = re.compile(r"[ \t]+$|.*[:|>\])=-] +$")
+"""The end of a harness's own words, or mere indentation."""
+_TROUBLE = re.compile(r"err|warn|fatal|fail|panic|crit|severe|alert|emerg", re.IGNORECASE)
+_CALM = re.compile(r"\b(TRACE|DEBUG|VERBOSE|INFO|NOTICE)\b", re.IGNORECASE)
+_LEVELED = re.compile(
+    r"[^\w\n]{0,4}(?:[\w.\[\]/-]{1,40} ){0,3}[\[(<]?"
+    r"(?:TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|[VDIWEF])[\])>]?(?:[:\s|/]|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The lines behind what stands before them. `timed`: that is a time; `level`: it holds this one, for all lines."""
+
+    lines: Sequence[str]
+    timed: bool = False
+    level: str = ""
+
+
+def without_prefix(lines: Sequence[str]) -> Inside | None:
+    """The lines of a tool's output without what a harness put before them; None where it put nothing there."""
+    if len(lines) < FEWEST:
+        return None
+    sample = _sample(lines)
+    found = _without_clock(lines, sample)
+    if found is not None:
+        rest = _sample(found.lines)
+        constant = _without_constant(found.lines, rest)
+        if constant is not None:
+            found, rest = replace(found, lines=constant.lines, level=constant.level), _sample(constant.lines)
+        leveled = sum(_LEVELED.match(line) is not None for line in rest)
+        return found if leveled < LEVELED * len(rest) and _explained(rest) >= BEHIND_CLOCKS * len(rest) else None
+    for found in (_without_constant(lines, sample), _without_tags(lines, sample)):
+        if found is not None and _explained(_sample(found.lines)) > max(_explained(sample), EXPLAINED * len(sample)):
+            return found
+    return None
+
+
+def _sample(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines[:: len(lines) // SAMPLE + 1] if line and not line.isspace()]
+
+
+def _explained(sample: Sequence[str]) -> int:
+    """How many of the lines only a program's log holds."""
+    possible = evidence.patterns("\n".join(sample))
+    return sum(evidence.explains(possible, line) for line in sample)
+
+
+def _without_clock(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
+    if sum(_CLOCK.match(line) is not None for line in sample) < MOST * len(sample) or not sample:
+        return None
+    ends = [match.end() if match is not None else 0 for match in map(_CLOCK.match, lines)]
+    untimed = sum(not end and bool(line) and not line.isspace() for line, end in zip(lines, ends, strict=True))
+    if untimed > UNTIMED * len(lines):
+        return None
+    return Inside([line[end:] for line, end in zip(lines, ends, strict=True)], timed=True)
+
+
+def _without_tags(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
+    """Without one of few tags."""
+    for tag in _TAGS:
+        found = [match[0] for match in map(tag.match, sample) if match is not None]
+        few = len({one.split(" ")[0] for one in found}) <= FEW_TAGS
+        if len(found) >= MOST * len(sample) > 0 and few and not any(map(_TROUBLE.search, found)):
+            return Inside([line[match.end() :] if (match := tag.match(line)) else line for line in lines])
+    return None
+
+
+def _without_constant(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
+    """Without the same words (or blanks) before every line; a line may end with them."""
+    ordered = sorted(line for line in sample if line[-1:] != " " or line.strip())
+    few = len(ordered) // 10
+    if len(ordered) < FEWEST:
+        return None
+    first, last = ordered[few], ordered[-1 - few]
+    length = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    prefix = first[: max(first.rfind(" ", 0, length), first.rfind("\t", 0, length)) + 1]
+    if len(prefix) > LONGEST_PREFIX or _TAG_LIKE.match(prefix) is None or _TROUBLE.search(prefix) is not None:
+        return None
+    bare = prefix.rstrip()
+    other = sum(not line.startswith(prefix) and line.rstrip() != bare and bool(line.strip()) for line in lines)
+    if other > (1 - MOST) * len(lines):
+        return None
+    level = _CALM.search(prefix)
+    inside = ["" if line.rstrip() == bare else line.removeprefix(prefix) for line in lines]
+    return Inside(inside, level=level[1].upper() if level else "")

@@ -1,0 +1,109 @@
+"""What a harness puts before every line: known by what is left once it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from narrows.compressors.log import COMPRESSOR
+from narrows.compressors.log.framing import unframed
+from narrows.compressors.log.prefixes import without_prefix
+from narrows.compressors.types import Compressed
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Level
+from tests.compressors.harness_logs import session
+from tests.compressors.log_truth import check_truth
+
+CALL = ToolCall("bash", '{"command": "./run.sh"}')
+MADE = session(7)
+LINES = MADE.text.rstrip("\n").split("\n")
+Prefix = Callable[[int], str]
+
+
+def clock(i: int) -> str:
+    return f"{10 + i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}"
+
+
+PREFIXES: dict[str, Prefix] = {
+    "time of day": lambda i: f"{clock(i)} ",
+    "time in brackets": lambda i: f"[{clock(i)}] ",
+    "time and bar": lambda i: f"{clock(i)}.123 | ",
+    "date and time": lambda i: f"2025-03-04 {clock(i)} ",
+    "logger": lambda i: f"2025-03-04 {clock(i)},123 - INFO - ",
+    "logger with name": lambda i: f"2025-03-04 {clock(i)},123 [INFO] harness: ",
+    "seconds": lambda i: f"[{i * 0.013:9.3f}] ",
+    "seconds since 1970": lambda i: f"{1712345678 + i / 10:.3f} ",
+    "BuildKit": lambda i: f"#{7 + i // 99} {i * 0.013:.3f} ",
+    "indentation": lambda _: "    ",
+    "bar": lambda _: "| ",
+    "quotation": lambda _: "> ",
+    "tag": lambda _: "[stdout] ",
+    "tag and bar": lambda _: "[CI/build]   | ",
+    "task": lambda _: "web:build: ",
+    "package and task": lambda _: "packages/web build: ",
+    "two processes": lambda i: f"[{i % 7 // 6}] ",
+}
+
+
+@pytest.mark.parametrize("name", PREFIXES)
+def test_a_harness_prefix_takes_nothing_away(name: str) -> None:
+    before = PREFIXES[name]
+    text = "\n".join(f"{before(i)}{line}" for i, line in enumerate(LINES)) + "\n"
+    assert unframed(text.split("\n")[:-1]).lines == LINES
+    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    assert isinstance(result, Compressed), result
+    check_truth(text, result.text)
+    assert not [gold for gold in MADE.gold if gold not in result.text]
+    assert len(result.text) <= 0.25 * len(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{time} job {i} of the night done",
+        "{time} INFO worker-{i} processed job",
+        "{time} [INFO] shop.orders: order {i} accepted",
+        "PASS: test_{i}",
+        "Requirement already satisfied: name{i} in /opt/lib",
+        "ERROR: step {i} failed",
+        "npm warn deprecated left-pad@{i}: use pad",
+        "src/app.c:{i}:7: warning: unused variable 'v{i}'",
+        "-rw-r--r-- 1 u g {i} 2024-05-01 {time}.000000000 +0000 error_{i}.log",
+        "> quoted words of a person, line {i}",
+        "    return process_{i}(request)",
+        "tests/test_x.py::test_{i} PASSED",
+        "    name{i}  1.0",
+    ],
+)
+def test_what_a_tool_or_logger_writes_itself_is_no_frame(line: str) -> None:
+    lines = [line.format(i=i, time=clock(i)) for i in range(80)]
+    assert without_prefix(lines) is None
+
+
+def test_lines_without_the_prefix_stay_as_they_are() -> None:
+    lines = [f"[stdout] {line}" for line in LINES]
+    lines[50] = "Receiving objects: 100% (341/341), done."
+    lines[60] = "[stdout]"
+    found = without_prefix(lines)
+    assert found is not None
+    assert found.lines[50] == lines[50]
+    assert found.lines[60] == ""
+    assert found.lines[61] == LINES[61]
+
+
+def test_a_level_before_all_lines_is_theirs() -> None:
+    lines = [f"{clock(i)} [INFO] run: {line}" for i, line in enumerate(LINES)]
+    found = without_prefix(lines)
+    assert found is not None
+    assert found.timed
+    assert found.level == "INFO"
+    text = "\n".join(lines)
+    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    assert isinstance(result, Compressed)
+    assert " INFO" in "".join(line for line in result.text.split("\n") if line.startswith("[narrows: lines"))
+
+
+def test_few_lines_have_no_frame() -> None:
+    assert without_prefix([f"[stdout] {line}" for line in LINES[:7]]) is None
+    assert without_prefix([]) is None
