@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from narrows.compressors import registry
-from narrows.compressors.types import Compressed, Compressor, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Compressor, Kept, Reason, Source, Verdict
 from narrows.core import jsonstr
 from narrows.core.edits import apply_edits
 from narrows.core.tokens import Encoding, encoding_for_model
-from narrows.core.tool_call import ToolCall
 from narrows.plan import (
     MANY_PARTS,
     DecisionCache,
@@ -45,11 +44,11 @@ class Breaks:
     def __init__(self, error: type[BaseException]) -> None:
         self.error = error
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+    def sniff(self, source: Source) -> Verdict:
         return Verdict.YES
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
-        raise self.error(text[:10])
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        raise self.error(source.text[:10])
 
     def is_output(self, text: str) -> bool:
         return False

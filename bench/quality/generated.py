@@ -17,7 +17,7 @@ from bench.quality import truth
 from bench.quality.corpus import Text
 from narrows.compressors import marks
 from narrows.compressors.registry import COMPRESSORS
-from narrows.compressors.types import Compressed, Compressor
+from narrows.compressors.types import Compressed, Compressor, Source
 from narrows.policy import Level
 from tests.compressors import json_truth
 
@@ -133,7 +133,7 @@ def _tried(compressor: Compressor, text: str, level: Level, origin: Text) -> tup
     if marks.has_mark(text):
         return None, None
     try:
-        result = compressor.compress(text, level, origin.call)
+        result = compressor.compress(Source(text, origin.call), level)
     except Exception as error:  # noqa: BLE001  # a compressor that raises is a finding, not the end of the run
         return f"raises {type(error).__name__}: {error}"[:200], None
     if not isinstance(result, Compressed):

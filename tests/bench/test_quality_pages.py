@@ -7,7 +7,7 @@ from bench.quality.corpus import Text
 from bench.quality.shorteners import Shortened
 from bench.quality.vocabularies import Vocabulary
 from narrows.compressors.html_page import COMPRESSOR
-from narrows.compressors.types import Compressed, Decision
+from narrows.compressors.types import Compressed, Decision, Source
 from narrows.policy import Level
 
 WORDS = Vocabulary("words", lambda text: len(text.split()))
@@ -31,7 +31,7 @@ class AsText:
     name = "as text"
 
     def text(self, item: Text) -> Shortened:
-        result = COMPRESSOR.compress(item.text, Level.BALANCED, item.call)
+        result = COMPRESSOR.compress(Source(item.text, item.call), Level.BALANCED)
         assert isinstance(result, Compressed)
         return Shortened(result.text, Decision(result, len(item.text), len(result.text)))
 

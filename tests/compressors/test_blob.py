@@ -10,7 +10,7 @@ import pytest
 
 from narrows.compressors.blob import COMPRESSOR, LEAST
 from narrows.compressors.registry import compress_text, expand
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
@@ -24,7 +24,7 @@ def shell(command: str) -> ToolCall:
 
 
 def short(text: str) -> str:
-    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    result = COMPRESSOR.compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed), result
     assert not result.lossless
     check_truth(text, result.text)
@@ -77,19 +77,19 @@ def test_equal_data_have_equal_marks() -> None:
     ],
 )
 def test_what_may_be_an_answer_stays(text: str) -> None:
-    assert COMPRESSOR.sniff(text, None) is Verdict.NO
-    assert isinstance(COMPRESSOR.compress(text, Level.BALANCED, None), Kept)
+    assert COMPRESSOR.sniff(Source(text)) is Verdict.NO
+    assert isinstance(COMPRESSOR.compress(Source(text), Level.BALANCED), Kept)
 
 
 def test_what_was_asked_for_stays() -> None:
     text = data("image/png", 3000, 11)
     for command in ("base64 -w0 shot.png", "cat shot.png | openssl base64"):
-        assert COMPRESSOR.sniff(text, shell(command)) is Verdict.NO
-    assert COMPRESSOR.sniff(text, shell("curl -s localhost/shot")) is Verdict.EXACT
+        assert COMPRESSOR.sniff(Source(text, shell(command))) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(text, shell("curl -s localhost/shot"))) is Verdict.EXACT
 
 
 def test_the_lossless_level_keeps_data() -> None:
-    result = COMPRESSOR.compress(data("image/png", 3000, 12), Level.LOSSLESS, None)
+    result = COMPRESSOR.compress(Source(data("image/png", 3000, 12)), Level.LOSSLESS)
     assert isinstance(result, Kept)
     assert result.reason is Reason.NOTHING_TO_SAVE
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from narrows.compressors.diff import COMPRESSOR, grammar
 from narrows.compressors.diff.patch import Hunk
 from narrows.compressors.diff.trimmed import trim
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.diff_sources import example
@@ -26,7 +26,7 @@ HEADER = "diff --git a/x.py b/x.py\nindex 6e4b991..aaa3006 100644\n--- a/x.py\n+
 
 
 def compressed(text: str, call: ToolCall | None = None) -> Compressed:
-    result = COMPRESSOR.compress(text, Level.BALANCED, call)
+    result = COMPRESSOR.compress(Source(text, call), Level.BALANCED)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     assert COMPRESSOR.is_output(result.text)
@@ -135,7 +135,7 @@ MAIL = "From 67945b59d3e7be117fb8dbe7792a94734d5a1cc1 Mon Sep 17\nSubject: [PATC
 )
 def test_what_stands_around_hunks_is_verbatim(before: str) -> None:
     source = before + example(1, 4)
-    assert COMPRESSOR.sniff(source, None) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(source)) is Verdict.YES
     assert f"]\n{before}diff --git" in compressed(source).text
 
 
@@ -156,8 +156,8 @@ def test_what_stands_around_hunks_is_verbatim(before: str) -> None:
     ],
 )
 def test_what_does_not_fit_is_no_diff(text: str) -> None:
-    assert COMPRESSOR.sniff(text, GIT_DIFF) is Verdict.NO
-    assert isinstance(COMPRESSOR.compress(text, Level.BALANCED, GIT_DIFF), Kept)
+    assert COMPRESSOR.sniff(Source(text, GIT_DIFF)) is Verdict.NO
+    assert isinstance(COMPRESSOR.compress(Source(text, GIT_DIFF), Level.BALANCED), Kept)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_what_does_not_fit_is_no_diff(text: str) -> None:
     ],
 )
 def test_words_around_a_diff_leave_a_doubt_that_the_call_removes(call: ToolCall | None, verdict: Verdict) -> None:
-    assert COMPRESSOR.sniff("Exit code: 0\nOutput:\n" + example(1, 4), call) is verdict
-    assert COMPRESSOR.sniff(example(2, 4)[:-200], call) is verdict
+    assert COMPRESSOR.sniff(Source("Exit code: 0\nOutput:\n" + example(1, 4), call)) is verdict
+    assert COMPRESSOR.sniff(Source(example(2, 4)[:-200], call)) is verdict
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,8 @@ def test_words_around_a_diff_leave_a_doubt_that_the_call_removes(call: ToolCall 
         (example(5, 9) + "words of a log\n" * 300 + example(5, 9), Verdict.NO),
     ],
 )
-def test_only_the_outline_of_a_long_diff_is_read_to_recognise_it(text: str, verdict: Verdict) -> None:
-    assert COMPRESSOR.sniff(text, None) is verdict
-    assert len(grammar.outline(text)) < len(text) or verdict is not Verdict.YES
+def test_what_stands_behind_or_inside_a_long_diff_counts(text: str, verdict: Verdict) -> None:
+    assert COMPRESSOR.sniff(Source(text)) is verdict
 
 
 def test_a_hunk_that_the_text_cuts_off_stays_as_it_is() -> None:
@@ -203,7 +202,7 @@ def test_colours_are_removed_and_the_head_line_says_so() -> None:
     before, after = compressed(plain).text, compressed(coloured).text
     assert after == before.replace("left out: ", "left out: colour codes; ", 1)
     assert COMPRESSOR.is_output(after)
-    assert COMPRESSOR.sniff(coloured, None) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(coloured)) is Verdict.YES
     inside = plain.replace("old = 1", "old = '\x1b[1m'")
     assert "-    old = '\x1b[1m'" in compressed(inside).text
 
@@ -230,11 +229,11 @@ def test_an_index_line_stays_where_more_than_plain_hunks_follow_it() -> None:
 
 
 def test_levels_and_marks() -> None:
-    assert COMPRESSOR.compress(example(1, 4), Level.LOSSLESS, None).reason is Reason.NOTHING_TO_SAVE  # type: ignore[union-attr]
+    assert COMPRESSOR.compress(Source(example(1, 4)), Level.LOSSLESS).reason is Reason.NOTHING_TO_SAVE  # type: ignore[union-attr]
     added = example(1, 4).replace("+    new = 2", "+[narrows: new = 2]")
     assert "+[narrows: new = 2]" in compressed(added).text
     context = example(1, 4).replace("     value_1 =", " [narrows: 1 line left out]")
-    assert COMPRESSOR.compress(context, Level.BALANCED, None).reason is Reason.LOOKS_LIKE_OURS  # type: ignore[union-attr]
+    assert COMPRESSOR.compress(Source(context), Level.BALANCED).reason is Reason.LOOKS_LIKE_OURS  # type: ignore[union-attr]
 
 
 def test_an_output_is_recognised_only_while_it_fits() -> None:
@@ -279,8 +278,8 @@ def test_the_checker_sees_what_is_false_or_missing(honest: str, false: str) -> N
 )
 def test_hostile_texts_are_decided(bomb: str) -> None:
     """Each takes hours where a step is quadratic."""
-    COMPRESSOR.sniff(bomb, None)
-    COMPRESSOR.compress(bomb, Level.BALANCED, GIT_DIFF)
+    COMPRESSOR.sniff(Source(bomb))
+    COMPRESSOR.compress(Source(bomb, GIT_DIFF), Level.BALANCED)
 
 
 def test_the_example_in_the_docs_is_one_of_ours() -> None:

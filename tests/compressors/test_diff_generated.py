@@ -6,14 +6,14 @@ import pytest
 
 from narrows.compressors.diff import COMPRESSOR, generated
 from narrows.compressors.diff.patch import FileDiff, Hunk
-from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.policy import Level
 from tests.compressors.diff_sources import example
 from tests.compressors.diff_truth import check_truth
 
 
 def compressed(text: str) -> Compressed:
-    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    result = COMPRESSOR.compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     assert COMPRESSOR.is_output(result.text)
@@ -33,7 +33,7 @@ def test_lock_files_become_a_counted_line_unless_they_are_all_there_is() -> None
     )
     assert "every changed line kept except where a mark counts them; left out: " in shortened.text
     assert "1 hunk of lock, generated or minified files" in shortened.text
-    assert COMPRESSOR.compress(lock(4000), Level.BALANCED, None) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)
+    assert COMPRESSOR.compress(Source(lock(4000)), Level.BALANCED) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)
     assert lock(1000).split("@@")[2] in compressed(example(1, 4) + lock(1000)).text
 
 
@@ -97,4 +97,4 @@ def test_the_one_place_changed_in_a_long_line_is_told(end: str) -> None:
     )
     for other in (new[::-1], old):
         many = source.replace(f"+{new}", f"+{other}")
-        assert COMPRESSOR.compress(many, Level.BALANCED, None) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)
+        assert COMPRESSOR.compress(Source(many), Level.BALANCED) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)

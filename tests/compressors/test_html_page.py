@@ -8,7 +8,7 @@ import pytest
 
 from narrows.compressors.html_page import COMPRESSOR
 from narrows.compressors.registry import compress_text, expand
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Pages, Policy
@@ -26,7 +26,7 @@ def document(body: str, head: str = "") -> str:
 
 def short(text: str) -> tuple[str, list[str]]:
     """The head line, and what stands below the filler."""
-    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
     assert isinstance(result, Compressed), result
     assert not result.lossless
     check_truth(text, result.text)
@@ -42,7 +42,7 @@ def lines_of(body: str) -> list[str]:
 
 
 def kept(text: str, tool_call: ToolCall | None = CALL, level: Level = Level.BALANCED) -> Kept:
-    result = COMPRESSOR.compress(text, level, tool_call)
+    result = COMPRESSOR.compress(Source(text, tool_call), level)
     assert isinstance(result, Kept)
     return result
 
@@ -160,7 +160,7 @@ def test_the_head_of_the_page_comes_first() -> None:
         '<meta property="og:title" content="x"><link rel=stylesheet href=x>'
     )
     text = document("", head)
-    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
     assert isinstance(result, Compressed)
     check_truth(text, result.text)
     assert result.text.split("\n")[1:7] == [
@@ -194,7 +194,7 @@ def test_what_looks_like_our_signs_is_told_apart() -> None:
 
 def test_the_headers_of_an_answer_stay() -> None:
     text = "HTTP/2 200 \r\nlink: </s.css>; rel=preload\r\n\r\n" + document("<p>end</p>")
-    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
     assert isinstance(result, Compressed)
     check_truth(text, result.text)
     assert result.text.split("\n")[1:3] == ["HTTP/2 200 \r", "link: </s.css>; rel=preload"]
@@ -263,7 +263,7 @@ def test_a_page_that_breaks_off_says_where(end: str, inside: str) -> None:
     ],
 )
 def test_what_does_not_begin_as_a_page_is_no_page(text: str) -> None:
-    assert COMPRESSOR.sniff(text, CALL) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(text, CALL)) is Verdict.NO
     assert kept(text).reason is Reason.NEVER_SHORTENED
 
 
@@ -325,7 +325,7 @@ def test_the_lossless_level_keeps_pages() -> None:
 
 
 def test_an_output_with_a_line_more_is_not_ours() -> None:
-    result = COMPRESSOR.compress(document(""), Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(document(""), CALL), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert not COMPRESSOR.is_output(result.text + "\nmore")
     assert not COMPRESSOR.is_output("x\n" + result.text)
@@ -392,7 +392,7 @@ START = f"<!doctype html><html><body>{FILLER}"
 )
 def test_the_cost_of_hostile_pages_is_bounded(body: str) -> None:
     """Each ends, and says no more than its source warrants."""
-    result = COMPRESSOR.compress(START + body, Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(START + body, CALL), Level.BALANCED)
     if isinstance(result, Compressed):
         assert len(result.text) <= 20 * len(START + body)
         assert COMPRESSOR.is_output(result.text)

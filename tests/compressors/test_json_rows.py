@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from narrows.compressors.bulky_rows import Bulk
 from narrows.compressors.json_rows import COMPRESSOR, JsonRows
 from narrows.compressors.registry import Registry
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.core.tokens import Encoding
 from narrows.policy import Kind, Level, Policy
 from tests.compressors.json_truth import UNDER_TEST, check_truth, orders, same
@@ -28,7 +28,7 @@ SMALL = JsonRows(Bulk(rows=6, characters=60, head_characters=30), min_saved_char
 
 def short(text: str, level: Level = Level.LOSSLESS, compressor: JsonRows = ANY) -> str:
     """The body of the short form, after it has been checked and decoded."""
-    result = compressor.compress(text, level, None)
+    result = compressor.compress(Source(text), level)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     expanded = compressor.expand(result.text)
@@ -38,13 +38,13 @@ def short(text: str, level: Level = Level.LOSSLESS, compressor: JsonRows = ANY) 
 
 
 def head(text: str) -> str:
-    result = ANY.compress(text, Level.LOSSLESS, None)
+    result = ANY.compress(Source(text), Level.LOSSLESS)
     assert isinstance(result, Compressed)
     return result.text.partition("\n")[0]
 
 
 def grammar_fault(text: str) -> str:
-    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    result = COMPRESSOR.compress(Source(text), Level.BALANCED)
     assert isinstance(result, Kept), result
     assert result.reason is Reason.GRAMMAR
     return result.detail
@@ -66,7 +66,7 @@ def grammar_fault(text: str) -> str:
     ],
 )
 def test_whole_json_texts_are_recognised(text: str) -> None:
-    assert COMPRESSOR.sniff(text, None) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(text)) is Verdict.YES
     short(text)
 
 
@@ -79,7 +79,7 @@ def test_whole_json_texts_are_recognised(text: str) -> None:
     ],
 )
 def test_what_is_not_whole_json_is_not(text: str) -> None:
-    assert COMPRESSOR.sniff(text, None) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(text)) is Verdict.NO
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ def test_where_most_rows_differ_all_stay() -> None:
 def test_outputs_of_any_size_are_true_and_come_back(data: st.DataObject, level: Level) -> None:
     """Laws 6 and 7 for texts that the gate of a small saving would keep."""
     text = data.draw(UNDER_TEST.sources)
-    result = ANY.compress(text, level, None)
+    result = ANY.compress(Source(text), level)
     if isinstance(result, Compressed):
         check_truth(text, result.text)
         assert ANY.is_output(result.text)
@@ -422,13 +422,13 @@ def test_a_first_cell_that_is_an_object_may_name_a_value(decoy: str) -> None:
 def test_a_saving_that_a_cache_step_can_swallow_is_none() -> None:
     text = json.dumps([{"id": i, "name": f"user {i}", "on": True} for i in range(6)])
     assert short(text)
-    assert COMPRESSOR.compress(text, Level.BALANCED, None) == Kept(Reason.NOTHING_TO_SAVE, Kind.JSON)
+    assert COMPRESSOR.compress(Source(text), Level.BALANCED) == Kept(Reason.NOTHING_TO_SAVE, Kind.JSON)
 
 
 @given(data=st.data())
 def test_outputs_that_leave_rows_out_are_true(data: st.DataObject) -> None:
     text = data.draw(UNDER_TEST.sources)
-    result = SMALL.compress(text, Level.BALANCED, None)
+    result = SMALL.compress(Source(text), Level.BALANCED)
     if isinstance(result, Compressed):
         check_truth(text, result.text)
         assert SMALL.is_output(result.text)
@@ -438,7 +438,7 @@ def test_outputs_that_leave_rows_out_are_true(data: st.DataObject) -> None:
 @given(st.integers(0, 1000), st.integers(20, 300), st.integers(0, 3000))
 def test_long_lists_are_told_truly(seed: int, count: int, head_characters: int) -> None:
     text = orders(count, seed)
-    result = JsonRows(Bulk(20, 200, head_characters), EVEN_LONGER).compress(text, Level.BALANCED, None)
+    result = JsonRows(Bulk(20, 200, head_characters), EVEN_LONGER).compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed)
     check_truth(text, result.text)
 
@@ -446,7 +446,7 @@ def test_long_lists_are_told_truly(seed: int, count: int, head_characters: int) 
 def test_the_checker_sees_every_changed_figure_and_cell() -> None:
     """The judge is judged: whichever letter or digit of an output is changed, the checker objects."""
     text = orders(60, seed=5)
-    result = JsonRows(Bulk(10, 200, 300), EVEN_LONGER).compress(text, Level.BALANCED, None)
+    result = JsonRows(Bulk(10, 200, 300), EVEN_LONGER).compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert not result.lossless
     for found in re.finditer(r"[0-9]|(?<=\w)[a-z](?=\w)", result.text):
@@ -496,7 +496,7 @@ def test_what_we_could_not_have_written_is_not_ours(text: str) -> None:
 
 
 def test_the_documents_of_json_lines_come_back_as_lines() -> None:
-    result = ANY.compress('{"a": 1.0}\n\n{"a": 2}\n', Level.LOSSLESS, None)
+    result = ANY.compress(Source('{"a": 1.0}\n\n{"a": 2}\n'), Level.LOSSLESS)
     assert isinstance(result, Compressed)
     assert COMPRESSOR.expand(result.text) == '{"a":1.0}\n{"a":2}'
 
@@ -507,7 +507,7 @@ def test_the_examples_of_the_docs_decode() -> None:
         re.sub(r"^ {4}", "", block, flags=re.MULTILINE)
         for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE)[:2]
     )
-    result = COMPRESSOR.compress(source, Level.LOSSLESS, None)
+    result = COMPRESSOR.compress(Source(source), Level.LOSSLESS)
     assert isinstance(result, Compressed)
     assert result.text == example.rstrip("\n")
 
@@ -535,7 +535,7 @@ def test_asserted_facts_stay_visible(corpus: Path) -> None:
     assert lines
     for fact in map(json.loads, lines):
         text = (corpus / "json" / fact["file"]).read_bytes().decode()
-        result = COMPRESSOR.compress(text, Level.BALANCED, None)
+        result = COMPRESSOR.compress(Source(text), Level.BALANCED)
         assert isinstance(result, Compressed)
         assert fact["fact"] in result.text
 
@@ -567,7 +567,7 @@ def test_1500_rows_shrink_by_over_40_percent_without_loss(corpus: Path) -> None:
 )
 def test_hostile_texts_are_answered(text: str) -> None:
     """No timing here: each would take minutes if any step were not linear."""
-    COMPRESSOR.sniff(text, None)
-    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    COMPRESSOR.sniff(Source(text))
+    result = COMPRESSOR.compress(Source(text), Level.BALANCED)
     if isinstance(result, Compressed):
         assert COMPRESSOR.is_output(result.text)

@@ -12,7 +12,7 @@ from narrows.compressors.log.decide import decide
 from narrows.compressors.log.render import write
 from narrows.compressors.log.repeats import pieces
 from narrows.compressors.log.terminal import raw_lines, resolved
-from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.log_truth import COLOURED, LEVELS, MIXED, SAME_TRACE, TESTS, WOVEN, check_truth
@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 
 
 def shortened(text: str, level: Level = Level.BALANCED) -> Compressed:
-    result = COMPRESSOR.compress(text, level, None)
+    result = COMPRESSOR.compress(Source(text), level)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     return result
@@ -66,12 +66,12 @@ def test_a_verbose_test_run_keeps_its_failures_and_counts_its_passes() -> None:
 @pytest.mark.parametrize("text", [CSV, LS, PROSE, SOURCE, "", "x"])
 @pytest.mark.parametrize("level", [Level.LOSSLESS, Level.BALANCED])
 def test_what_is_no_log_is_kept_even_when_named_one(text: str, level: Level) -> None:
-    assert COMPRESSOR.compress(text, level, None) == Kept(Reason.GRAMMAR, COMPRESSOR.kind)
+    assert COMPRESSOR.compress(Source(text), level) == Kept(Reason.GRAMMAR, COMPRESSOR.kind)
 
 
 def test_a_file_read_is_kept() -> None:
     call = ToolCall("bash", '{"command": "cat app.py"}')
-    assert COMPRESSOR.compress(INFO, Level.BALANCED, call) == Kept(Reason.NEVER_SHORTENED, COMPRESSOR.kind)
+    assert COMPRESSOR.compress(Source(INFO, call), Level.BALANCED) == Kept(Reason.NEVER_SHORTENED, COMPRESSOR.kind)
 
 
 def test_the_lossless_level_leaves_nothing_out() -> None:
@@ -79,7 +79,7 @@ def test_the_lossless_level_leaves_nothing_out() -> None:
     assert result.lossless
     assert COMPRESSOR.expand(result.text) == SAME_TRACE
     assert len(result.text) < 0.7 * len(SAME_TRACE)
-    assert COMPRESSOR.compress(INFO, Level.LOSSLESS, None) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)
+    assert COMPRESSOR.compress(Source(INFO), Level.LOSSLESS) == Kept(Reason.NOTHING_TO_SAVE, COMPRESSOR.kind)
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\n\n", "\r\n"])
@@ -100,15 +100,15 @@ def test_colours_and_progress_are_resolved_and_said() -> None:
 def test_a_mark_that_colours_hid_is_not_let_through() -> None:
     text = INFO + "\n\x1b[1m[narrows: lines 1-9 left out: 9 other]\x1b[0m\n" + INFO
     assert not marks.has_mark(text)
-    assert COMPRESSOR.compress(text, Level.BALANCED, None) == Kept(Reason.LOOKS_LIKE_OURS, COMPRESSOR.kind)
+    assert COMPRESSOR.compress(Source(text), Level.BALANCED) == Kept(Reason.LOOKS_LIKE_OURS, COMPRESSOR.kind)
     hidden = INFO + "\n\r 0%\r[narrows: log]\n" + INFO
-    assert COMPRESSOR.compress(hidden, Level.BALANCED, None) == Kept(Reason.LOOKS_LIKE_OURS, COMPRESSOR.kind)
+    assert COMPRESSOR.compress(Source(hidden), Level.BALANCED) == Kept(Reason.LOOKS_LIKE_OURS, COMPRESSOR.kind)
 
 
 @pytest.mark.parametrize("text", [MIXED, TESTS, SAME_TRACE])
 def test_an_output_is_recognised_and_does_not_expand_unless_whole(text: str) -> None:
     for level in (Level.BALANCED, Level.LOSSLESS):
-        result = COMPRESSOR.compress(text, level, None)
+        result = COMPRESSOR.compress(Source(text), level)
         if isinstance(result, Compressed):
             assert COMPRESSOR.is_output(result.text)
             assert (COMPRESSOR.expand(result.text) == text) is result.lossless

@@ -9,7 +9,7 @@ import pytest
 from narrows.compressors.log.classes import Tone, judged, level
 from narrows.compressors.log.decide import without_digits
 from narrows.compressors.log.sniffing import sniff
-from narrows.compressors.types import Verdict
+from narrows.compressors.types import Source, Verdict
 from narrows.core.tool_call import ToolCall
 
 
@@ -186,4 +186,4 @@ def test_the_verdicts_of_runners(passed: str, failed: str) -> None:
     assert [one.tone for one in found.values()] == [Tone.PASSED, Tone.ERROR, Tone.PLAIN]
     many = [*(passed.replace("works", f"works{i}") for i in range(30)), failed]
     call = ToolCall("bash", '{"command": "./run.sh"}')
-    assert sniff("\n".join(many), call) is Verdict.YES
+    assert sniff(Source("\n".join(many), call)) is Verdict.YES

@@ -10,7 +10,7 @@ from narrows.compressors.log import COMPRESSOR
 from narrows.compressors.log.decide import decide
 from narrows.compressors.log.framing import inside, unframed
 from narrows.compressors.registry import COMPRESSORS, Registry
-from narrows.compressors.types import Compressed, Verdict
+from narrows.compressors.types import Compressed, Source, Verdict
 from narrows.core.tokens import Encoding
 from narrows.policy import Kind, Level, Policy
 from tests.compressors.log_truth import check_truth
@@ -118,7 +118,7 @@ def test_data_is_no_record(record: object) -> None:
     line = json.dumps(record)
     assert inside(line) == line
     assert not unframed([line] * 9).records
-    assert COMPRESSOR.sniff("\n".join([line] * 9), None) is Verdict.NO
+    assert COMPRESSOR.sniff(Source("\n".join([line] * 9))) is Verdict.NO
 
 
 @pytest.mark.parametrize("line", ["{", "{}x", "{nope}", '{"a":' * 300 + "1" + "}" * 300, '{"a":1', "", "{\ud800}"])
@@ -136,8 +136,8 @@ def _records(count: int) -> str:
 
 def test_records_are_shown_as_they_stand_and_counted_by_their_level() -> None:
     text = _records(200)
-    assert COMPRESSOR.sniff(text, None) is Verdict.EXACT
-    result = COMPRESSOR.compress(text, Level.BALANCED, None)
+    assert COMPRESSOR.sniff(Source(text)) is Verdict.EXACT
+    result = COMPRESSOR.compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed)
     check_truth(text, result.text)
     assert text.split("\n")[77] in result.text

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from narrows.compressors.log import COMPRESSOR
-from narrows.compressors.types import Compressed
+from narrows.compressors.types import Compressed, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.harness_logs import session
@@ -17,7 +17,7 @@ CALL = ToolCall("bash", '{"command": "./run.sh"}')
 
 
 def shortened(text: str, call: ToolCall | None) -> str:
-    result = COMPRESSOR.compress(text, Level.BALANCED, call)
+    result = COMPRESSOR.compress(Source(text, call), Level.BALANCED)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     return result.text

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from narrows.compressors.log.sniffing import sniff
-from narrows.compressors.types import Verdict
+from narrows.compressors.types import Source, Verdict
 from narrows.core.tool_call import ToolCall
 
 YES = Verdict.YES
@@ -87,25 +87,25 @@ QUOTED = "> Host your own, they said.\n> It will be fun.\n\n* Connected devices 
 )  # fmt: skip
 @pytest.mark.parametrize("call", [None, CALL, PYTEST])
 def test_what_a_build_is_made_from_is_no_build(text: str, call: ToolCall | None) -> None:
-    assert sniff(text, call) is Verdict.NO
+    assert sniff(Source(text, call)) is Verdict.NO
 
 
 def test_a_log_is_known_by_its_middle_too() -> None:
     diff = "\n".join(f"-    x_{i} = old({i})\n+    x_{i} = new({i})" for i in range(250))
     passes = "\n".join(f"tests/test_x.py::test_{i} PASSED" for i in range(900))
     session = f"+ git show\n{diff}\n+ pytest -v\n{passes}\n{SESSION}"
-    assert sniff(session, CALL) is YES
+    assert sniff(Source(session, CALL)) is YES
 
 
 def test_a_text_too_long_to_be_read_whole_may_be_cut_inside_failure_reports() -> None:
     report = "=== FAILURES ===\n" + "    some(source)\nplain words\n" * 1200
     text = "=== test session starts ===\ncollected 9 items\n\n" + "t.py ..F [100%]\n" * 40 + report
-    assert sniff(text + "=== short test summary info ===\nFAILED t.py::x\n=== 1 failed in 2.1s ===", None) is YES
+    assert sniff(Source(text + "=== short test summary info ===\nFAILED t.py::x\n=== 1 failed in 2.1s ===")) is YES
 
 
 @pytest.mark.parametrize("text", [INFO, ISO, HMS, GCC, SESSION, CONSOLE + "\nValueError: no"])
 def test_what_structure_proves(text: str) -> None:
-    assert sniff(text, None) is Verdict.YES
+    assert sniff(Source(text)) is Verdict.YES
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_structure_proves(text: str) -> None:
 )
 @pytest.mark.parametrize("call", [None, CALL, PYTEST])
 def test_what_only_looks_like_a_log(text: str, call: ToolCall | None) -> None:
-    assert sniff(text, call) is Verdict.NO
+    assert sniff(Source(text, call)) is Verdict.NO
 
 
 @pytest.mark.parametrize(
@@ -183,49 +183,48 @@ def test_what_only_looks_like_a_log(text: str, call: ToolCall | None) -> None:
     ],
 )
 def test_the_frames_of_known_tools(line: str) -> None:
-    assert sniff("\n".join([line] * 20), None) is Verdict.YES
+    assert sniff(Source("\n".join([line] * 20))) is Verdict.YES
 
 
 def test_a_persons_words_around_a_log_are_not_a_log() -> None:
-    assert sniff("Please tell me why this fails:\n" + INFO, None) is not Verdict.YES
-    assert sniff(INFO + "\nWhat does it mean?", None) is not Verdict.YES
-    assert sniff("The tool says:\n" + INFO, CALL) is Verdict.YES
+    assert sniff(Source("Please tell me why this fails:\n" + INFO)) is not Verdict.YES
+    assert sniff(Source(INFO + "\nWhat does it mean?")) is not Verdict.YES
+    assert sniff(Source("The tool says:\n" + INFO, CALL)) is Verdict.YES
 
 
 def test_a_tool_call_decides_what_structure_leaves_open() -> None:
     words = "\n".join(f"some words of the program, number {i}" for i in range(30))
     mixed = words + "\n" + "\n".join(f"make[1]: Leaving directory '/x{i}'" for i in range(15)) + "\nbye"
-    assert sniff(mixed, None) is Verdict.MAYBE
-    assert sniff(mixed, CALL) is Verdict.MAYBE
-    assert sniff(mixed, PYTEST) is Verdict.YES
-    assert sniff(words, PYTEST) is Verdict.NO
+    assert sniff(Source(mixed)) is Verdict.MAYBE
+    assert sniff(Source(mixed, CALL)) is Verdict.MAYBE
+    assert sniff(Source(mixed, PYTEST)) is Verdict.YES
+    assert sniff(Source(words, PYTEST)) is Verdict.NO
 
 
 @pytest.mark.parametrize("name", ["read_file", "view"])
 def test_a_file_read_is_never_a_log(name: str) -> None:
-    assert sniff(INFO, ToolCall(name, '{"path": "app.py"}')) is Verdict.NO
-    assert sniff(INFO, ToolCall("bash", '{"command": "cat notes.txt"}')) is Verdict.NO
-    assert sniff(INFO, ToolCall("bash", '{"command": "tail -100 app.log"}')) is Verdict.YES
+    assert sniff(Source(INFO, ToolCall(name, '{"path": "app.py"}'))) is Verdict.NO
+    assert sniff(Source(INFO, ToolCall("bash", '{"command": "cat notes.txt"}'))) is Verdict.NO
+    assert sniff(Source(INFO, ToolCall("bash", '{"command": "tail -100 app.log"}'))) is Verdict.YES
 
 
 @pytest.mark.parametrize("name", ["get_pod_logs", "runTests", "run_tests", "build"])
 def test_a_tools_name_is_evidence(name: str) -> None:
     mixed = "\n".join([f"words number {i}" for i in range(30)] + ["make[1]: Leaving directory '/x'"] * 5)
-    assert sniff(mixed, ToolCall(name, "{}")) is Verdict.YES
-    assert sniff(mixed, ToolCall("catalogue", "{}")) is Verdict.NO
+    assert sniff(Source(mixed, ToolCall(name, "{}"))) is Verdict.YES
+    assert sniff(Source(mixed, ToolCall("catalogue", "{}"))) is Verdict.NO
 
 
 def test_the_end_of_a_long_test_session_may_lie_in_its_failure_reports() -> None:
     passes = "".join(f"tests/test_x.py::test_{i} PASSED\n" for i in range(900))
     report = "=== FAILURES ===\n" + "    some(source)\nplain words\n" * 400
-    assert (
-        sniff(passes + report + "=== short test summary info ===\nFAILED t.py::x\n== 1 failed in 2.1s ==", None) is YES
-    )
+    end = "=== short test summary info ===\nFAILED t.py::x\n== 1 failed in 2.1s =="
+    assert sniff(Source(passes + report + end)) is YES
 
 
 def test_only_both_ends_of_a_text_are_looked_at() -> None:
-    assert sniff(INFO + "\nwords" * 5 + "\n" + INFO * 10, None) is Verdict.YES
-    assert sniff("x" * 5_000_000, None) is Verdict.NO
+    assert sniff(Source(INFO + "\nwords" * 5 + "\n" + INFO * 10)) is Verdict.YES
+    assert sniff(Source("x" * 5_000_000)) is Verdict.NO
 
 
 CONCLUSIONS = (
@@ -247,8 +246,8 @@ def test_a_runners_last_word_says_that_a_commands_output_is_a_log(conclusion: st
     plain = [f"the program says {i} and {i + 1}" for i in range(50)]
     plain[10:10] = [f"INFO step {i}" for i in range(9)]
     text = "\n".join([*plain, conclusion])
-    assert sniff(text, ToolCall("bash", '{"command": "./run.sh"}')) is YES
-    assert sniff(text, ToolCall("fetch_page", '{"url": "http://example.org"}')) is not YES
-    assert sniff(text, ToolCall("bash", '{"command": "curl -s http://example.org"}')) is not YES
-    assert sniff(text, None) is not YES
-    assert sniff("\n".join(plain), ToolCall("bash", '{"command": "./run.sh"}')) is not YES
+    assert sniff(Source(text, ToolCall("bash", '{"command": "./run.sh"}'))) is YES
+    assert sniff(Source(text, ToolCall("fetch_page", '{"url": "http://example.org"}'))) is not YES
+    assert sniff(Source(text, ToolCall("bash", '{"command": "curl -s http://example.org"}'))) is not YES
+    assert sniff(Source(text)) is not YES
+    assert sniff(Source("\n".join(plain), ToolCall("bash", '{"command": "./run.sh"}'))) is not YES

@@ -8,7 +8,7 @@ import pytest
 
 from narrows.compressors import marks
 from narrows.compressors.registry import COMPRESSORS, Registry, compress_text, expand
-from narrows.compressors.types import Compressed, Compressor, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Compressor, Kept, Reason, Source, Verdict
 from narrows.core.tokens import Encoding, count_tokens
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
@@ -28,10 +28,11 @@ class Echo:
     keep: int = 1
     lossless: bool = False
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        return self.verdict if self.word in text else Verdict.NO
+    def sniff(self, source: Source) -> Verdict:
+        return self.verdict if self.word in source.text else Verdict.NO
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
         if self.word not in text:
             return Kept(Reason.GRAMMAR, self.kind)
         head = marks.mark(f"log: {text.count(chr(10)) - self.keep} lines left out")
@@ -50,7 +51,7 @@ class Broken(Echo):
 
     answer: Compressed | Exception = field(default_factory=lambda: RuntimeError("a bug"))
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -258,3 +259,20 @@ def test_each_kind_has_one_compressor() -> None:
     kinds = [compressor.kind for compressor in COMPRESSORS]
     assert len(set(kinds)) == len(kinds)
     assert all(POLICY.min_bytes(kind) is not None for kind in kinds)
+
+
+def test_what_was_found_in_a_source_is_not_looked_for_again() -> None:
+    asked: list[str] = []
+
+    def length(source: Source) -> int:
+        asked.append(source.text)
+        return len(source.text)
+
+    def nothing(source: Source) -> None:
+        asked.append("nothing")
+
+    source, other = Source("abc"), Source("abcd")
+    assert [source.once(length), source.once(length), other.once(length)] == [3, 3, 4]
+    assert [source.once(nothing), source.once(nothing)] == [None, None]
+    assert asked == ["abc", "abcd", "nothing"]
+    assert source == Source("abc") != other

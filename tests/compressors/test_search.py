@@ -9,7 +9,7 @@ import pytest
 
 from narrows.compressors.search import COMPRESSOR, drawn, events, folders, grammar, grouped, trimmed
 from narrows.compressors.search.results import AsTheyWere, Group
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors import search_sources as made
@@ -47,12 +47,12 @@ NOT_SEARCH = {
 
 @pytest.mark.parametrize("name", NOT_SEARCH)
 def test_what_only_looks_alike_is_refused(name: str) -> None:
-    assert COMPRESSOR.sniff(NOT_SEARCH[name], None) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(NOT_SEARCH[name])) is Verdict.NO
 
 
 @pytest.mark.parametrize("name", sorted(NOT_SEARCH.keys() - {"caller prefix", "domains with ports", "rg --json"}))
 def test_the_tool_call_does_not_make_a_log_a_search(name: str) -> None:
-    assert COMPRESSOR.sniff(NOT_SEARCH[name], RG) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(NOT_SEARCH[name], RG)) is Verdict.NO
 
 
 GREP = "".join(f"src/mod{i // 30}/file{i // 5}.py:{i % 5 * 7 + 1}:def handler_{i}(request):\n" for i in range(150))
@@ -70,7 +70,7 @@ LONG_NOT_SEARCH = {
 
 @pytest.mark.parametrize("name", LONG_NOT_SEARCH)
 def test_a_long_text_is_refused_by_its_beginning(name: str) -> None:
-    assert COMPRESSOR.sniff(LONG_NOT_SEARCH[name], RG) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(LONG_NOT_SEARCH[name], RG)) is Verdict.NO
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_long_text_is_refused_by_its_beginning(name: str) -> None:
     ],
 )
 def test_a_long_text_is_read_on_where_it_begins_with_what_the_tools_print(text: str) -> None:
-    assert COMPRESSOR.sniff(text, RG) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(text, RG)) is Verdict.YES
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_long_text_is_read_on_where_it_begins_with_what_the_tools_print(text: 
     [None, RG, ToolCall("grep", '{"pattern": "x"}'), ToolCall("bash", '{"command": "make"}'), ToolCall("x", "{")],
 )
 def test_results_are_recognised_with_and_without_evidence(call: ToolCall | None) -> None:
-    assert COMPRESSOR.sniff(GREP, call) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(GREP, call)) is Verdict.YES
 
 
 def test_an_envelope_leaves_a_doubt_without_evidence() -> None:
     wrapped = "Exit code: 0\nWall time: 0.1 seconds\nOutput:\n" + GREP
-    assert COMPRESSOR.sniff(wrapped, None) is Verdict.MAYBE
-    assert COMPRESSOR.sniff(wrapped, RG) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(wrapped)) is Verdict.MAYBE
+    assert COMPRESSOR.sniff(Source(wrapped, RG)) is Verdict.YES
     shortened = compressed(wrapped, call=RG)
     assert "[narrows: the next 3 lines as in the source]\nExit code: 0\n" in shortened.text
     assert COMPRESSOR.expand(shortened.text) == wrapped
@@ -109,7 +109,7 @@ def test_every_file_and_match_of_the_executed_input_is_kept() -> None:
         f"src/mod{i % 12}/file{i % 30}.py:{i + 1}:def handler_{i}(request): return process_{i % 9}(request)"
         for i in range(150)
     )
-    assert COMPRESSOR.sniff(source, None) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(source)) is Verdict.YES
     shortened = compressed(source, call=RG)
     assert shortened.text.startswith(
         "[narrows: search results grouped by file: 150 match lines in 60 files; the lines of each file brought "
@@ -122,7 +122,7 @@ def test_every_file_and_match_of_the_executed_input_is_kept() -> None:
 
 
 def compressed(text: str, call: ToolCall | None = None, level: Level = Level.BALANCED) -> Compressed:
-    result = COMPRESSOR.compress(text, level, call)
+    result = COMPRESSOR.compress(Source(text, call), level)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     return result
@@ -201,7 +201,7 @@ def test_a_list_of_paths_is_given_up_at_the_seventh_line_that_is_none() -> None:
 def test_a_list_that_one_acts_on_is_kept() -> None:
     paths = [f"src/package/folder_{i // 40}/module_{i}.py" for i in range(400)]
     short, long = "\n".join(paths[:100]), "\n".join(paths * 2)
-    assert isinstance(COMPRESSOR.compress(short, Level.BALANCED, RG), Kept)
+    assert isinstance(COMPRESSOR.compress(Source(short, RG), Level.BALANCED), Kept)
     assert compressed(long, RG).lossless
 
 
@@ -209,7 +209,7 @@ def test_a_tree_is_drawn_by_indentation() -> None:
     source = (
         "src\n├── a\n│   ├── b.py\n│   └── c\n│       └── d.py\n└── e v1 (*)\n    └── f.py\n\n2 directories, 3 files\n"
     )
-    shortened = COMPRESSOR.compress(source, Level.LOSSLESS, None)
+    shortened = COMPRESSOR.compress(Source(source), Level.LOSSLESS)
     assert isinstance(shortened, Kept)  # the head line is longer than what it saves
     found = drawn.encode(source, drawn.style_of(source))  # type: ignore[arg-type]
     assert found is not None
@@ -226,7 +226,7 @@ def test_a_tree_is_drawn_by_indentation() -> None:
 def test_a_tree_that_would_not_come_back_is_kept(cut: str) -> None:
     end = "├── last.py\n" if cut.endswith("below") else "└──   last.py\n"
     source = "src\n" + "├── module.py\n" * 60 + end
-    assert isinstance(COMPRESSOR.compress(source, Level.BALANCED, None), Kept)
+    assert isinstance(COMPRESSOR.compress(Source(source), Level.BALANCED), Kept)
 
 
 def test_the_events_of_rg_are_grouped_by_file() -> None:
@@ -255,7 +255,7 @@ def test_events_that_nearly_fit_stay_as_they_were() -> None:
     assert lines[5] in shortened.text
     assert lines[9] in shortened.text
     assert COMPRESSOR.expand(shortened.text) == "\n".join(lines)
-    assert COMPRESSOR.sniff("\n".join(lines), None) is Verdict.EXACT
+    assert COMPRESSOR.sniff(Source("\n".join(lines))) is Verdict.EXACT
 
 
 def test_events_of_long_lines_are_counted() -> None:
@@ -264,7 +264,7 @@ def test_events_of_long_lines_are_counted() -> None:
     assert "left out under each file: 2 lines over 1000 characters]" in shortened.text.split("\n")[0]
     assert shortened.text.endswith("[narrows: left out here: 2 lines over 1000 characters at 4, 7]")
     assert COMPRESSOR.is_output(shortened.text)
-    whole = COMPRESSOR.compress(source, Level.LOSSLESS, None)
+    whole = COMPRESSOR.compress(Source(source), Level.LOSSLESS)
     assert isinstance(whole, Compressed)
     assert COMPRESSOR.expand(whole.text) == source
 
@@ -283,14 +283,14 @@ def test_a_line_of_just_the_length_is_not_long_and_so_many_numbers_are_listed() 
 
 def test_long_lines_of_an_unnamed_file_are_counted_where_the_call_says_search() -> None:
     source = "1:/*! license */\n2:" + "x" * 60_000 + "\n9-end\n"
-    assert COMPRESSOR.sniff(source, None) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(source)) is Verdict.NO
     assert compressed(source, RG).text == (
         "[narrows: search results without a file name: 2 match lines, 1 context line in 1 file; left out and counted "
         "under each file: 1 line over 1000 characters]\n"
         "1:/*! license */\n9-end\n[narrows: left out here: 1 line over 1000 characters at 2]\n"
     )
-    assert isinstance(COMPRESSOR.compress(source, Level.LOSSLESS, RG), Kept)
-    assert COMPRESSOR.sniff(source.replace("9-", "1-"), RG) is Verdict.NO
+    assert isinstance(COMPRESSOR.compress(Source(source, RG), Level.LOSSLESS), Kept)
+    assert COMPRESSOR.sniff(Source(source.replace("9-", "1-"), RG)) is Verdict.NO
 
 
 def test_colours_are_removed_and_the_head_line_says_so() -> None:
@@ -302,12 +302,12 @@ def test_colours_are_removed_and_the_head_line_says_so() -> None:
     )
     assert not shortened.lossless
     assert COMPRESSOR.is_output(shortened.text)
-    assert isinstance(COMPRESSOR.compress(source, Level.LOSSLESS, RG), Kept)
+    assert isinstance(COMPRESSOR.compress(Source(source, RG), Level.LOSSLESS), Kept)
 
 
 def test_a_path_list_with_line_numbers_or_sizes_is_no_path_list() -> None:
-    assert COMPRESSOR.sniff("\n".join(f"{i} src/pkg/a{i}.py" for i in range(50)), RG) is Verdict.NO
-    assert COMPRESSOR.sniff("\n".join(f"https://a.b/c/{i}.py" for i in range(50)), RG) is Verdict.NO
+    assert COMPRESSOR.sniff(Source("\n".join(f"{i} src/pkg/a{i}.py" for i in range(50)), RG)) is Verdict.NO
+    assert COMPRESSOR.sniff(Source("\n".join(f"https://a.b/c/{i}.py" for i in range(50)), RG)) is Verdict.NO
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_long_lines_are_left_out_whole_and_counted_where_they_stood() -> None:
 
 
 def test_a_text_that_looks_like_ours_is_kept() -> None:
-    result = COMPRESSOR.compress(GREP + "a/[narrows: x]:3:y\n", Level.BALANCED, RG)
+    result = COMPRESSOR.compress(Source(GREP + "a/[narrows: x]:3:y\n", RG), Level.BALANCED)
     assert isinstance(result, Kept)
     assert result.reason is Reason.LOOKS_LIKE_OURS
 
@@ -477,8 +477,8 @@ def test_the_checker_sees_a_false_line(honest: str, false: str) -> None:
 def test_hostile_texts_are_decided(bomb: str) -> None:
     """Each takes hours where a step is quadratic."""
     for call in (RG, None):
-        COMPRESSOR.sniff(bomb, call)
-        result = COMPRESSOR.compress(bomb, Level.BALANCED, call)
+        COMPRESSOR.sniff(Source(bomb, call))
+        result = COMPRESSOR.compress(Source(bomb, call), Level.BALANCED)
         if isinstance(result, Compressed) and result.lossless:
             assert COMPRESSOR.expand(result.text) == bomb
 

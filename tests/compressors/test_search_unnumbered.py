@@ -7,7 +7,7 @@ import json
 import pytest
 
 from narrows.compressors.search import COMPRESSOR, unnumbered
-from narrows.compressors.types import Compressed, Kept, Verdict
+from narrows.compressors.types import Compressed, Kept, Source, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.search_truth import RG, check_truth
@@ -16,7 +16,7 @@ MATCHES = "".join(f"src/app/module_{i // 6}.py:    value_{i} = compute({i})\n" f
 
 
 def compressed(text: str) -> str:
-    result = COMPRESSOR.compress(text, Level.LOSSLESS, RG)
+    result = COMPRESSOR.compress(Source(text, RG), Level.LOSSLESS)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     assert COMPRESSOR.expand(result.text) == text
@@ -55,10 +55,10 @@ def test_context_is_told_from_matches_and_blocks_stay_apart() -> None:
     "call", [RG, ToolCall("grep", "{}"), ToolCall("bash", json.dumps({"command": "git grep 'value' | head -60"}))]
 )
 def test_a_tool_call_that_searches_makes_them_results(call: ToolCall) -> None:
-    assert COMPRESSOR.sniff(MATCHES, call) is Verdict.YES
-    assert COMPRESSOR.sniff(MATCHES * 40, call) is Verdict.YES
-    assert COMPRESSOR.sniff(MATCHES, None) is Verdict.NO
-    assert isinstance(COMPRESSOR.compress(MATCHES, Level.BALANCED, None), Kept)
+    assert COMPRESSOR.sniff(Source(MATCHES, call)) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(MATCHES * 40, call)) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(MATCHES)) is Verdict.NO
+    assert isinstance(COMPRESSOR.compress(Source(MATCHES), Level.BALANCED), Kept)
     assert "src/app/module_9.py\n:    value_54 = compute(54)\n" in compressed(MATCHES)
 
 
@@ -86,8 +86,8 @@ def test_notices_are_no_reason_to_refuse_a_search() -> None:
     notices = "".join(f"grep: src/app/__pycache__/module_{i}.pyc: binary file matches\n" for i in range(12))
     assert compressed(MATCHES + notices).endswith(notices)
     numbered = "".join(f"src/app/module_{i // 6}.py:{i + 1}:    value_{i} = compute({i})\n" for i in range(30))
-    assert COMPRESSOR.sniff(numbered + notices * 2, RG) is Verdict.YES
-    assert COMPRESSOR.sniff(numbered + "words of no sort\n" * 24, RG) is Verdict.NO
+    assert COMPRESSOR.sniff(Source(numbered + notices * 2, RG)) is Verdict.YES
+    assert COMPRESSOR.sniff(Source(numbered + "words of no sort\n" * 24, RG)) is Verdict.NO
 
 
 def test_results_may_be_cut_off_behind_a_path() -> None:

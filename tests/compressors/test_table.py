@@ -12,7 +12,7 @@ from narrows.compressors.registry import COMPRESSORS, Registry, compress_text, e
 from narrows.compressors.table import COMPRESSOR, SNIFFED, TableCompressor
 from narrows.compressors.table.layouts import Pad, read_layout, read_pads
 from narrows.compressors.table.notation import declared, header, read, split, written, written_name
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
@@ -29,7 +29,7 @@ def shell(command: str) -> ToolCall:
 
 
 def lossless(text: str) -> list[str]:
-    result = COMPRESSOR.compress(text, Level.LOSSLESS, None)
+    result = COMPRESSOR.compress(Source(text), Level.LOSSLESS)
     assert isinstance(result, Compressed), result
     assert result.lossless
     assert expand(result.text) == text
@@ -160,7 +160,9 @@ def test_no_other_kind_claims_a_table(text: str, command: str) -> None:
         decision = compress_text(text, tool_call, Policy(), ENCODING)
         assert isinstance(decision.result, Compressed), decision.result
         assert decision.result.kind is Kind.TABLE
-        claims = [one.kind for one in COMPRESSORS if one.sniff(text, tool_call) not in (Verdict.NO, Verdict.MAYBE)]
+        claims = [
+            one.kind for one in COMPRESSORS if one.sniff(Source(text, tool_call)) not in (Verdict.NO, Verdict.MAYBE)
+        ]
         assert claims == [Kind.TABLE]
 
 
@@ -195,8 +197,8 @@ def test_a_table_that_a_tool_read_from_a_file_stays() -> None:
     ],
 )
 def test_what_is_no_table_is_kept(text: str) -> None:
-    assert COMPRESSOR.sniff(text, None) is Verdict.NO
-    assert isinstance(COMPRESSOR.compress(text, Level.BALANCED, None), Kept)
+    assert COMPRESSOR.sniff(Source(text)) is Verdict.NO
+    assert isinstance(COMPRESSOR.compress(Source(text), Level.BALANCED), Kept)
 
 
 def test_a_second_word_of_a_name_is_no_column() -> None:
@@ -207,8 +209,8 @@ def test_a_second_word_of_a_name_is_no_column() -> None:
 def test_a_long_text_is_known_by_its_beginning_and_shortened_as_a_whole() -> None:
     text = made.as_csv(*made.pods(4000))
     assert len(text) > SNIFFED
-    assert COMPRESSOR.sniff(text + "no row\n", None) is Verdict.YES
-    result = COMPRESSOR.compress(text + "no row\n", Level.BALANCED, None)
+    assert COMPRESSOR.sniff(Source(text + "no row\n")) is Verdict.YES
+    result = COMPRESSOR.compress(Source(text + "no row\n"), Level.BALANCED)
     assert isinstance(result, Kept)
     assert result.reason is Reason.GRAMMAR
 
@@ -218,7 +220,7 @@ def test_names_and_cells_that_the_form_cannot_say_keep_the_table(sign: str) -> N
     text = made.as_csv(
         ["id", f"a{sign}b" if sign == "=" else "name", "status"], [[str(i), sign, "open"] for i in range(40)]
     )
-    assert isinstance(COMPRESSOR.compress(text, Level.LOSSLESS, None), Kept)
+    assert isinstance(COMPRESSOR.compress(Source(text), Level.LOSSLESS), Kept)
 
 
 # --- rows left out ----------------------------------------------------------------------------------------------------
@@ -227,7 +229,7 @@ def test_names_and_cells_that_the_form_cannot_say_keep_the_table(sign: str) -> N
 def test_rows_are_left_out_of_bulky_tables_only_and_counted() -> None:
     rows = [[str(i), "open" if i != 50 else "failed", f"{i % 7}.5", ""] for i in range(100)]
     text = made.as_psql(["id", "status", "n", "note"], rows)
-    result = SMALL.compress(text, Level.BALANCED, None)
+    result = SMALL.compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert not result.lossless
     check_truth(text, result.text)
@@ -237,12 +239,12 @@ def test_rows_are_left_out_of_bulky_tables_only_and_counted() -> None:
     assert f'status: {len(rows) - sum(line.count(",") == 2 for line in lines[2:-3])} "open"' in summary
     assert SMALL.is_output(result.text)
     assert expand(result.text) is None
-    assert SMALL.compress(text, Level.LOSSLESS, None) != result
+    assert SMALL.compress(Source(text), Level.LOSSLESS) != result
 
 
 @given(made.TABLES)
 def test_thinned_tables_tell_the_truth(text: str) -> None:
-    result = SMALL.compress(text, Level.BALANCED, None)
+    result = SMALL.compress(Source(text), Level.BALANCED)
     if isinstance(result, Compressed):
         check_truth(text, result.text)
         assert SMALL.is_output(result.text)
@@ -251,7 +253,7 @@ def test_thinned_tables_tell_the_truth(text: str) -> None:
 
 def test_a_form_whose_figures_do_not_agree_is_not_ours() -> None:
     text = made.as_csv(*made.orders(100, 1))
-    result = SMALL.compress(text, Level.BALANCED, None)
+    result = SMALL.compress(Source(text), Level.BALANCED)
     assert isinstance(result, Compressed)
     lines = result.text.split("\n")
     gap = next(i for i, line in enumerate(lines) if line.startswith("[narrows: rows"))

@@ -9,7 +9,7 @@ import pytest
 from narrows.compressors import repeats
 from narrows.compressors.registry import COMPRESSORS, VIEW
 from narrows.compressors.repeats import Before, Earlier, Shelf
-from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Kind, Level
 from tests.compressors import repeats_truth
@@ -36,7 +36,7 @@ def test_before_becomes_after(heading: str) -> None:
     before, after = (found[1] for found in re.findall(r"^(````?)text\n(.*?)^\1$", text, re.MULTILINE | re.DOTALL))
     kind, command = SECTIONS[heading]
     compressor = next(one for one in (*COMPRESSORS, VIEW) if one.kind is kind)
-    result = compressor.compress(before, Level.BALANCED, ToolCall("bash", f'{{"command": "{command}"}}'))
+    result = compressor.compress(Source(before, ToolCall("bash", f'{{"command": "{command}"}}')), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert result.text.removesuffix("\n") == after.removesuffix("\n")
     next(one for one in KINDS if one.compressor is compressor).check_truth(before, result.text)

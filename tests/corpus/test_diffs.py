@@ -13,7 +13,7 @@ import pytest
 from narrows.compressors import marks
 from narrows.compressors.diff import COMPRESSOR
 from narrows.compressors.diff.shortened import LARGE_CHARACTERS
-from narrows.compressors.types import Compressed, Verdict
+from narrows.compressors.types import Compressed, Source, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.diff_truth import check_truth
@@ -37,7 +37,7 @@ def call_of(row: dict[str, object]) -> ToolCall:
 
 
 def shortened(corpus: Path, row: dict[str, object]) -> str | None:
-    result = COMPRESSOR.compress(text_of(corpus, row), Level.BALANCED, call_of(row))
+    result = COMPRESSOR.compress(Source(text_of(corpus, row), call_of(row)), Level.BALANCED)
     return result.text if isinstance(result, Compressed) else None
 
 
@@ -56,7 +56,7 @@ def test_what_is_no_unified_diff_is_left_alone(corpus: Path) -> None:
     names = [str(row["id"]) for row in rows(corpus) if NO_DIFF.search(str(row["id"]))]
     assert len(names) > 12
     for row in rows(corpus):
-        verdict = COMPRESSOR.sniff(text_of(corpus, row), call_of(row))
+        verdict = COMPRESSOR.sniff(Source(text_of(corpus, row), call_of(row)))
         if row["id"] in names:
             assert verdict is Verdict.NO, row["id"]
         elif row.get("appliable") and "\n@@ " in text_of(corpus, row):
@@ -165,6 +165,6 @@ def test_other_texts_are_not_taken_for_diffs(corpus: Path, folder: str) -> None:
     taken = [
         path.name
         for path in sorted((corpus / folder).rglob("*"))
-        if path.is_file() and COMPRESSOR.sniff(path.read_bytes().decode(errors="replace"), None) is Verdict.YES
+        if path.is_file() and COMPRESSOR.sniff(Source(path.read_bytes().decode(errors="replace"))) is Verdict.YES
     ]
     assert not [name for name in taken if "diff" not in name and "git" not in name], taken

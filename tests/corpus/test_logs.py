@@ -11,7 +11,7 @@ import pytest
 
 from narrows.compressors.log import COMPRESSOR
 from narrows.compressors.registry import compress_text
-from narrows.compressors.types import Compressed, Decision
+from narrows.compressors.types import Compressed, Decision, Source
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level, Policy
@@ -64,7 +64,7 @@ def test_every_output_is_true_and_recognised(logs: list[Log]) -> None:
     shortened = 0
     for log in logs:
         for level in (Level.LOSSLESS, Level.BALANCED):
-            result = COMPRESSOR.compress(log.text, level, log.call)
+            result = COMPRESSOR.compress(Source(log.text, log.call), level)
             if isinstance(result, Compressed):
                 check_truth(log.text, result.text)
                 assert COMPRESSOR.is_output(result.text)

@@ -11,7 +11,7 @@ import pytest
 
 from narrows.compressors.search import COMPRESSOR, grammar, trimmed
 from narrows.compressors.search.results import ENTRY
-from narrows.compressors.types import Compressed, Verdict
+from narrows.compressors.types import Compressed, Source, Verdict
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.search_truth import check_truth
@@ -81,7 +81,7 @@ def test_outputs_are_true_name_every_file_in_full_and_lossless_ones_decode(corpu
     for name, call in calls(corpus).items():
         source = text_of(corpus / "search" / name)
         for level in (Level.LOSSLESS, Level.BALANCED):
-            result = COMPRESSOR.compress(source, level, call)
+            result = COMPRESSOR.compress(Source(source, call), level)
             if not isinstance(result, Compressed):
                 continue
             shortened += 1
@@ -99,7 +99,7 @@ def test_what_is_no_search_result_is_left_alone(corpus: Path) -> None:
     for name, call in calls(corpus).items():
         if name.removeprefix("out/").startswith(KEPT):
             source = text_of(corpus / "search" / name)
-            assert COMPRESSOR.sniff(source, call) is Verdict.NO, name
+            assert COMPRESSOR.sniff(Source(source, call)) is Verdict.NO, name
 
 
 @pytest.mark.parametrize("folder", ["logs", "diffs/out", "prose", "json"])
@@ -109,6 +109,6 @@ def test_other_texts_are_not_taken_for_search_results(corpus: Path, folder: str)
         for path in sorted((corpus / folder).rglob("*"))
         if path.is_file()
         and path.suffix not in (".jsonl", ".md")
-        and COMPRESSOR.sniff(text_of(path), None) is Verdict.YES
+        and COMPRESSOR.sniff(Source(text_of(path))) is Verdict.YES
     ]
     assert taken == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from narrows.compressors import marks
 from narrows.compressors.registry import COMPRESSORS, Registry
-from narrows.compressors.types import Compressed
+from narrows.compressors.types import Compressed, Source
 from narrows.core.tokens import Encoding
 from narrows.policy import Level
 from tests.laws.all_kinds import KINDS
@@ -36,7 +36,7 @@ def test_an_output_says_only_what_the_source_says(kind: KindUnderTest, data: st.
     source = data.draw(kind.sources)
     if marks.has_mark(source):
         return
-    result = kind.compressor.compress(source, level, kind.tool_call)
+    result = kind.compressor.compress(Source(source, kind.tool_call), level)
     if isinstance(result, Compressed):
         assert_true(kind, source, result.text)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from narrows.compressors import marks
 from narrows.compressors.registry import COMPRESSORS, Registry, expand
-from narrows.compressors.types import Compressed
+from narrows.compressors.types import Compressed, Source
 from narrows.core.tokens import Encoding
 from narrows.policy import Level
 from tests.laws.all_kinds import KINDS
@@ -36,7 +36,7 @@ def test_a_lossless_form_decodes_to_its_source(kind: KindUnderTest, data: st.Dat
     source = data.draw(kind.sources)
     if marks.has_mark(source):
         return
-    result = kind.compressor.compress(source, level, kind.tool_call)
+    result = kind.compressor.compress(Source(source, kind.tool_call), level)
     if isinstance(result, Compressed):
         assert result.lossless or level is Level.BALANCED
         assert_round_trip(kind, source, result)

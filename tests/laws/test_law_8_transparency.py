@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.compressors import registry
-from narrows.compressors.types import Compressed, Compressor, Kept, Reason, Verdict
+from narrows.compressors.types import Compressed, Compressor, Kept, Reason, Source, Verdict
 from narrows.core.edits import apply_edits
 from narrows.core.http1 import ResponseHead
-from narrows.core.tool_call import ToolCall
 from narrows.plan import plan_body
 from narrows.policy import Kind, Level, Policy
 from narrows.server.observing import Dropped, ObservingLimits, ResponseTee
@@ -100,11 +99,11 @@ class Broken:
         if step == self.step:
             raise RuntimeError(step)
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+    def sniff(self, source: Source) -> Verdict:
         self._at("sniff")
-        return Verdict.YES if text.startswith("[   0/") else Verdict.NO
+        return Verdict.YES if source.text.startswith("[   0/") else Verdict.NO
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
         self._at("compress")
         return Compressed(Kind.LOG, "no mark at the head", lossless=False, summary="")
 

@@ -27,8 +27,8 @@ from dataclasses import dataclass, replace
 
 from narrows.compressors import blob, diff, html_page, json_rows, log, marks, repeats, search, table, view
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
-from narrows.compressors.tools import fetches_page, reads_file, shows_a_file
-from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Verdict
+from narrows.compressors.tools import fetches_page, is_read, shows_a_file
+from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Source, Verdict
 from narrows.core import envelope
 from narrows.core.frames import framed, put_back, taken_out
 from narrows.core.tokens import Encoding, gate
@@ -143,10 +143,10 @@ class Registry:
         try:
             around = None if grammar_only else envelope.opened(text)
             if around is None:
-                result = self._result(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+                result = self._result(Source(text, tool_call), size_bytes, policy, grammar_only=grammar_only)
             else:
                 inside_bytes = len(around.inside.encode())
-                result = _within(around, self._result(around.inside, inside_bytes, tool_call, policy))
+                result = _within(around, self._result(Source(around.inside, tool_call), inside_bytes, policy))
             if isinstance(result, Kept):
                 return _decision(result, size_bytes, size_bytes, encoding)
             return _through_gate(text, size_bytes, result, policy, encoding)
@@ -209,27 +209,28 @@ class Registry:
         return next((source for source in sources if source is not None), None)
 
     def _result(
-        self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool = False
+        self, source: Source, size_bytes: int, policy: Policy, *, grammar_only: bool = False
     ) -> Compressed | Kept:
         """What becomes of a text by any kind, before the gate."""
-        result = self._shorten(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
-        if isinstance(result, Compressed) or result.reason not in NO_OTHER_KIND or (grammar_only and not _sure(text)):
+        result = self._shorten(source, size_bytes, policy, grammar_only=grammar_only)
+        if isinstance(result, Compressed) or result.reason not in NO_OTHER_KIND:
             return result
-        viewed = _tried(VIEW, text, size_bytes, tool_call, policy)
+        if grammar_only and not _sure(source.text):
+            return result
+        viewed = _tried(VIEW, source, size_bytes, policy)
         return viewed if isinstance(viewed, Compressed) else result
 
-    def _shorten(
-        self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
-    ) -> Compressed | Kept:
+    def _shorten(self, source: Source, size_bytes: int, policy: Policy, *, grammar_only: bool) -> Compressed | Kept:
+        text, tool_call = source.text, source.tool_call
         if policy.level is Level.OFF:
             return Kept(Reason.POLICY_OFF)
         if size_bytes < policy.smallest_min_bytes:
             return Kept(Reason.TOO_SMALL, detail=f"{size_bytes} of {policy.smallest_min_bytes} bytes")
-        if tool_call is not None and reads_file(tool_call) and not marks.has_mark(text):
+        if source.once(is_read) and not marks.has_mark(text):
             return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
         frame = framed(text, spoken=grammar_only)
         if frame is None or repeats.is_output(text) or VIEW.is_output(text):
-            return self._shorten_bare(text, size_bytes, tool_call, policy, grammar_only=grammar_only)
+            return self._shorten_bare(source, size_bytes, policy, grammar_only=grammar_only)
         if any(compressor.is_output(taken_out(frame)) for compressor in self.compressors):
             return Kept(Reason.ALREADY_SHORTENED)
         inside = frame.inside
@@ -237,38 +238,37 @@ class Registry:
             return Kept(Reason.NEVER_SHORTENED, detail="a file in a window")
         inside_bytes = len(inside) if inside.isascii() else len(inside.encode())
         unproven = grammar_only and not frame.sure
-        result = self._shorten_bare(inside, inside_bytes, tool_call, policy, grammar_only=unproven)
+        result = self._shorten_bare(Source(inside, tool_call), inside_bytes, policy, grammar_only=unproven)
         if isinstance(result, Compressed) and tool_call is None and result.kind in FILES_HAVE:
             return Kept(Reason.NEVER_SHORTENED, result.kind, "it may be a file")
         return replace(result, text=put_back(frame, result.text)) if isinstance(result, Compressed) else result
 
     def _shorten_bare(
-        self, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
+        self, source: Source, size_bytes: int, policy: Policy, *, grammar_only: bool
     ) -> Compressed | Kept:
         """What becomes of a text without a frame."""
+        text = source.text
         if marks.has_mark(text):
             ours = repeats.is_output(text) or any(kind.is_output(text) for kind in (VIEW, *self.compressors))
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
-        found = self._detect(text, tool_call, policy, grammar_only=grammar_only)
+        found = self._detect(source, policy, grammar_only=grammar_only)
         if isinstance(found, Kept):
             return found
         results: list[Compressed | Kept] = []
         for compressor in found:
-            results.append(_tried(compressor, text, size_bytes, tool_call, policy))
+            results.append(_tried(compressor, source, size_bytes, policy))
             if isinstance(result := results[-1], Compressed) and len(result.text) <= MUCH_SAVED * len(text):
                 return result
         shortened = [result for result in results if isinstance(result, Compressed)]
         return min(shortened, key=lambda result: len(result.text), default=results[0])
 
-    def _detect(
-        self, text: str, tool_call: ToolCall | None, policy: Policy, *, grammar_only: bool
-    ) -> tuple[Compressor, ...] | Kept:
+    def _detect(self, source: Source, policy: Policy, *, grammar_only: bool) -> tuple[Compressor, ...] | Kept:
         """The compressors that are to try, in order, by grammar first and then by classifier."""
         maybe: list[Compressor] = []
         proven: list[Compressor] = []
         exact: list[Compressor] = []
         for compressor in self.compressors:
-            match _sniffed(compressor, text, tool_call, policy):
+            match _sniffed(compressor, source, policy):
                 case Verdict.EXACT:
                     exact.append(compressor)
                 case Verdict.YES:
@@ -284,7 +284,7 @@ class Registry:
             return Kept(Reason.NOT_ELIGIBLE)
         if self.classifier is None:
             return Kept(Reason.UNKNOWN_KIND)
-        return self._by_classifier(self.classifier.classify(text), maybe)
+        return self._by_classifier(self.classifier.classify(source.text), maybe)
 
     def _by_classifier(self, named: Kind | None, maybe: list[Compressor]) -> tuple[Compressor, ...] | Kept:
         """Kinds that are always kept are vetoes; `Kind.UNKNOWN` (plain text of no particular sort) is none, so that
@@ -321,10 +321,10 @@ def _sure(text: str) -> bool:
     return frame is not None and frame.sure
 
 
-def _sniffed(compressor: Compressor, text: str, tool_call: ToolCall | None, policy: Policy) -> Verdict:
+def _sniffed(compressor: Compressor, source: Source, policy: Policy) -> Verdict:
     """What the kind says of the text, if the policy lets it try."""
-    verdict = compressor.sniff(text, tool_call)
-    return verdict if verdict is Verdict.NO or _wanted(compressor.kind, tool_call, policy) else Verdict.NO
+    verdict = compressor.sniff(source)
+    return verdict if verdict is Verdict.NO or _wanted(compressor.kind, source.tool_call, policy) else Verdict.NO
 
 
 def _wanted(kind: Kind, tool_call: ToolCall | None, policy: Policy) -> bool:
@@ -332,16 +332,14 @@ def _wanted(kind: Kind, tool_call: ToolCall | None, policy: Policy) -> bool:
     return kind is not Kind.HTML or (tool_call is not None and fetches_page(tool_call, policy.html_pages))
 
 
-def _tried(
-    compressor: Compressor, text: str, size_bytes: int, tool_call: ToolCall | None, policy: Policy
-) -> Compressed | Kept:
+def _tried(compressor: Compressor, source: Source, size_bytes: int, policy: Policy) -> Compressed | Kept:
     """What one compressor makes of the text, checked."""
-    if not _wanted(compressor.kind, tool_call, policy):
+    if not _wanted(compressor.kind, source.tool_call, policy):
         return Kept(Reason.NEVER_SHORTENED, compressor.kind)
     min_bytes = policy.min_bytes(compressor.kind)
     if min_bytes is None or size_bytes < min_bytes:
         return Kept(Reason.TOO_SMALL, compressor.kind, f"{size_bytes} of {min_bytes} bytes")
-    result = compressor.compress(text, policy.level, tool_call)
+    result = compressor.compress(source, policy.level)
     if isinstance(result, Compressed):
         _check_output(result, policy.level)
     return result

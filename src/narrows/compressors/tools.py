@@ -17,6 +17,7 @@ import msgspec
 
 from narrows.compressors import fetches
 from narrows.compressors.shell_words import MAX_COMMAND_CHARACTERS, STREAMS, Pipeline, base, operands, pipelines, spoken
+from narrows.compressors.types import Source
 from narrows.core import jsonscan
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Pages
@@ -66,14 +67,19 @@ def reads_file(tool_call: ToolCall) -> bool:
     return _names_a_file_tool(tool_call.name, arguments) and not fetches.from_elsewhere(arguments)
 
 
+def is_read(source: Source) -> bool:
+    """Whether the source's call is known to read files."""
+    return source.tool_call is not None and reads_file(source.tool_call)
+
+
 def fetches_page(tool_call: ToolCall, pages: Pages) -> bool:
     """Whether the call fetched a page from elsewhere, to be read, by the sorts of tools that `pages` names: one with a
     name of its own and an address among its arguments, or a shell's `curl` and the like."""
     arguments = _arguments(tool_call)
     lines = _command_lines(tool_call, arguments)
     if lines:
-        commands = (pipeline for line in lines for pipeline in pipelines(line))
-        return pages is Pages.ALL and fetches.by_shell(list(commands), _PASSES_ON)
+        found = [pipeline for line in lines for pipeline in pipelines(line)]
+        return pages is Pages.ALL and fetches.by_shell(found, _PASSES_ON)
     return (
         pages is not Pages.OFF and fetches.from_elsewhere(arguments) and fetches.to_be_read(tool_call.name, arguments)
     )
@@ -87,8 +93,8 @@ def is_shell(tool_call: ToolCall) -> bool:
 def numbers_lines(tool_call: ToolCall) -> bool:
     """Whether a command of a shell call puts numbers before lines: `nl`, `cat -n`, `less -N`, awk with `NR`."""
     lines = _command_lines(tool_call, _arguments(tool_call))
-    commands = (command for line in lines for pipeline in pipelines(line) for command in pipeline)
-    return any(_numbers_lines(command.words) for command in commands)
+    run = (command for line in lines for pipeline in pipelines(line) for command in pipeline)
+    return any(_numbers_lines(command.words) for command in run)
 
 
 def _numbers_lines(words: tuple[str, ...]) -> bool:
@@ -112,6 +118,11 @@ def shell_commands(tool_call: ToolCall) -> tuple[str, ...]:
             for command in pipeline:
                 found += spoken(command.words)
     return tuple(dict.fromkeys(found))
+
+
+def commands(source: Source) -> tuple[str, ...]:
+    """The shell commands of the source's call; none without a call."""
+    return () if source.tool_call is None else shell_commands(source.tool_call)
 
 
 def _arguments(tool_call: ToolCall) -> object:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text to be decided, and the tool call that produced it: the call is older than the text, so it is legal
+    evidence. What was found in the text is remembered with it: see `once`.
+    """
+
+    text: str
+    tool_call: ToolCall | None = None
+    _found: dict[Callable[[Source], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, read: Callable[[Source], Found]) -> Found:
+        """`read(self)`, computed when it is first asked for and remembered with the source. So what one method of a
+        compressor has read reaches the next, and nothing is read twice. `read` is a pure function of a module, whose
+        result nobody changes."""
+        found = self._found
+        if read not in found:
+            found[read] = read(self)
+        answer: Found = found[read]
+        return answer
 
 
 class Reason(StrEnum):
@@ -72,18 +96,21 @@ class Verdict(StrEnum):
 class Compressor(Protocol):
     """One kind's grammar: how to recognise it, shorten it, recognise our own output and undo it.
 
-    All methods are pure, linear in the text, and depend on nothing but their arguments.
+    All methods are pure, linear in the text, and depend on nothing but their arguments. Every text is shown to every
+    compressor's `sniff`, and only to few ones' `compress`: so `sniff` refuses early, and what both need to read they
+    read by `source.once(...)`.
     """
 
     @property
     def kind(self) -> Kind: ...
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        """Whether `text` is of this kind; the tool call is legal evidence, it is older than the text."""
+    def sniff(self, source: Source) -> Verdict:
+        """Whether the text is of this kind."""
         ...
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
-        """Shorten, re-checking the grammar: a text named this kind by mistake is kept, never damaged."""
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        """Shorten, re-checking the grammar: a text named this kind by mistake is kept, never damaged. `sniff` may have
+        been asked before, or not."""
         ...
 
     def is_output(self, text: str) -> bool:

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from narrows.compressors import marks, tools
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
 
 LEAST = 512
@@ -90,13 +89,14 @@ class BlobCompressor:
 
     kind = Kind.BLOB
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        return Verdict.EXACT if _runs(text, tool_call) else Verdict.NO
+    def sniff(self, source: Source) -> Verdict:
+        return Verdict.EXACT if source.once(_runs) else Verdict.NO
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
         if "[narrows:" in text:
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.BLOB)
-        runs = _runs(text, tool_call)
+        runs = source.once(_runs)
         if not runs:
             return Kept(Reason.GRAMMAR, Kind.BLOB)
         if level is Level.LOSSLESS:
@@ -135,8 +135,9 @@ def _mark(run: str, media: str) -> str:
     return marks.mark(f"{len(run)} base64 characters left out here: {media}, {letters * 3 // 4} bytes, blake3 {digest}")
 
 
-def _runs(text: str, tool_call: ToolCall | None) -> list[Run]:
+def _runs(source: Source) -> list[Run]:
     """The runs that are known data, if most of the text is; else none."""
+    text = source.text
     if len(text) < LEAST or text[0] in "{[" or not _could_be(text):
         return []
     found = []
@@ -147,8 +148,7 @@ def _runs(text: str, tool_call: ToolCall | None) -> list[Run]:
             found.append(Run(run.start(), stop, media))
     if sum(run.stop - run.start for run in found) < LEAST_SHARE * len(text):
         return []
-    called = tools.shell_commands(tool_call) if tool_call is not None else ()
-    return [] if _ENCODERS.intersection(called) else found
+    return [] if _ENCODERS.intersection(source.once(tools.commands)) else found
 
 
 def _could_be(text: str) -> bool:

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from narrows.compressors import marks, tools
 from narrows.compressors.diff import grammar, shortened
 from narrows.compressors.diff.patch import Patch
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
 
 _COMMANDS = frozenset(
@@ -35,16 +34,15 @@ class DiffCompressor:
     def kind(self) -> Kind:
         return Kind.DIFF
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        outline = grammar.outline(text)  # to read all of it costs half as much as to shorten it
-        verdict = _judge(_read(outline), outline, tool_call)
-        return verdict if verdict is Verdict.YES or outline is text else _judge(_read(text), text, tool_call)
+    def sniff(self, source: Source) -> Verdict:
+        return _judge(source.once(_patch), source)
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
         if marks.has_mark(text):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.DIFF)
-        patch = _read(text)
-        if patch is None or _judge(patch, text, tool_call) is Verdict.NO:
+        patch = source.once(_patch)
+        if patch is None or _judge(patch, source) is Verdict.NO:
             return Kept(Reason.GRAMMAR, Kind.DIFF)
         if level is Level.LOSSLESS:
             return Kept(Reason.NOTHING_TO_SAVE, Kind.DIFF, "diffs have no lossless form")
@@ -63,9 +61,10 @@ class DiffCompressor:
 COMPRESSOR = DiffCompressor()
 
 
-def _read(text: str) -> Patch | None:
-    """The diff in `text`. Where its first line is coloured, as git and GNU diff colour their headers, all colour codes
-    are removed before."""
+def _patch(source: Source) -> Patch | None:
+    """The diff in the text. Where its first line is coloured, as git and GNU diff colour their headers, all colour
+    codes are removed before."""
+    text = source.text
     coloured = text.startswith("\x1b[")
     uncoloured = _COLOUR.sub("", text) if coloured else text
     if not uncoloured.startswith("@@ -") and "\n@@ -" not in uncoloured:
@@ -74,19 +73,19 @@ def _read(text: str) -> Patch | None:
     return replace(patch, coloured=True) if coloured and patch is not None else patch
 
 
-def _judge(patch: Patch | None, text: str, tool_call: ToolCall | None) -> Verdict:
+def _judge(patch: Patch | None, source: Source) -> Verdict:
     """How surely it is a diff: every line explained, or nearly every line and a tool call that says so."""
     if patch is None or not any(file.hunks for file in patch.files):
         return Verdict.NO
     if patch.unexplained == 0:
         return Verdict.YES
-    if patch.unexplained > _MAX_ENVELOPE_LINES + _MAX_UNEXPLAINED_SHARE * text.count("\n"):
+    if patch.unexplained > _MAX_ENVELOPE_LINES + _MAX_UNEXPLAINED_SHARE * source.text.count("\n"):
         return Verdict.NO
-    return Verdict.YES if _called_for_diff(tool_call) else Verdict.MAYBE
+    return Verdict.YES if _called_for_diff(source) else Verdict.MAYBE
 
 
-def _called_for_diff(tool_call: ToolCall | None) -> bool:
-    if tool_call is None:
+def _called_for_diff(source: Source) -> bool:
+    if source.tool_call is None:
         return False
-    commands = tools.shell_commands(tool_call)
-    return bool(_COMMANDS.intersection(commands)) if commands else _TOOL_NAME.search(tool_call.name) is not None
+    commands = source.once(tools.commands)
+    return bool(_COMMANDS.intersection(commands)) if commands else _TOOL_NAME.search(source.tool_call.name) is not None

@@ -18,7 +18,6 @@ _EXTENDED = re.compile(
     r"(?:old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|similarity index"
     r"|dissimilarity index|index|mode) .*"
 )
-_BEGINNING_CHARACTERS = 8192
 _COMBINED_HEADER = re.compile(
     r"(@@@+)((?: -[0-9]{1,10}(?:,[0-9]{1,10})?)+) \+([0-9]{1,10})(?:,([0-9]{1,10}))? (@@@+).*"
 )
@@ -31,12 +30,6 @@ _COMMIT_LINE = re.compile(
     r"(?:Merge|Author|AuthorDate|Commit|CommitDate|Date|Tagger|TaggerDate|Reflog|Reflog message|Notes(?: \(.*\))?):"
     r"|    |\s*$"
 )
-_UNLIKE = re.compile(
-    r"\n(?![ +\-\\@\r\n]|(?:diff|index|old mode|new|deleted|similarity index|rename|copy|Binary files"
-    r"|commit|Author:|Date:) |\Z)"
-)
-"""The end of a line before one that begins as hardly a line of a diff does."""
-
 _STRANGE = re.compile(r"[^ +\-\\]")
 _LOOSE = re.compile(
     r"\s*$|---\r?$"
@@ -45,14 +38,6 @@ _LOOSE = re.compile(
     r"| .+ \|\s+(?:Bin|[0-9]).*| [0-9]+ files? changed.*| (?:create|delete) mode [0-9]+ .+| mode change .+"
     r"| (?:rename|copy) .+ \([0-9]+%\)|-- \r?$|[0-9]+\.[0-9]+\.[0-9][\w. ()-]*$"
 )
-
-
-def outline(text: str) -> str:
-    """Of a long text the beginning, the last hunk and what follows it, if every line between begins as lines of a diff
-    do; else all of it. A hunk's own lines never look like a header, so what is cut out are whole hunks."""
-    last = text.rfind("\n@@ -")
-    cut = text.rfind("\n@@ -", 0, min(last, _BEGINNING_CHARACTERS))
-    return text if cut < 0 or _UNLIKE.search(text, cut + 1, last) else text[:cut] + text[last:]
 
 
 def parse(text: str) -> Patch | None:

@@ -28,8 +28,7 @@ from narrows.compressors.html_page import addresses, page, pieces
 from narrows.compressors.html_page.reading import LeftOut, Page
 from narrows.compressors.html_page.rows import OddPageError
 from narrows.compressors.html_page.writing import ADDRESS, ADDRESS_END, signed
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level, Pages
 
 LEAST_CHARACTERS, LEAST_SHARE = 200, 0.05
@@ -65,12 +64,14 @@ class HtmlPageCompressor:
 
     kind = Kind.HTML
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        fetched = tool_call is not None and begins_as_page(text) and tools.fetches_page(tool_call, Pages.ALL)
+    def sniff(self, source: Source) -> Verdict:
+        call = source.tool_call
+        fetched = call is not None and begins_as_page(source.text) and tools.fetches_page(call, Pages.ALL)
         return Verdict.YES if fetched else Verdict.NO
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
-        if self.sniff(text, tool_call) is Verdict.NO:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
+        if self.sniff(source) is Verdict.NO:
             return Kept(Reason.NEVER_SHORTENED, Kind.HTML, "no call fetched it to be read")
         if marks.has_mark(text):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.HTML)

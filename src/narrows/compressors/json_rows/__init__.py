@@ -17,8 +17,7 @@ from narrows.compressors.json_rows.cursor import NotOurs
 from narrows.compressors.json_rows.decoding import Decoded, decode
 from narrows.compressors.json_rows.reading import Documents, NotExact, looks_whole, read
 from narrows.compressors.json_rows.tables import Notes, Writer
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
 
 MIN_SAVED_CHARACTERS = 150
@@ -37,10 +36,11 @@ class JsonRows:
     def kind(self) -> Kind:
         return Kind.JSON
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:  # noqa: ARG002 - the interface has it
-        return Verdict.YES if looks_whole(text) else Verdict.NO
+    def sniff(self, source: Source) -> Verdict:
+        return Verdict.YES if looks_whole(source.text) else Verdict.NO
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:  # noqa: ARG002 - the interface has it
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
         try:
             documents = read(text)
         except NotExact as fault:

@@ -13,8 +13,7 @@ from narrows.compressors.log import render, sniffing
 from narrows.compressors.log.decide import decide
 from narrows.compressors.log.repeats import Gap, LeftOut, Piece, pieces
 from narrows.compressors.log.terminal import Screen, raw_lines, resolved
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
 
 
@@ -23,14 +22,15 @@ class LogCompressor:
 
     kind = Kind.LOG
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        return sniffing.sniff(text, tool_call)
+    def sniff(self, source: Source) -> Verdict:
+        return source.once(sniffing.sniff)
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
-        if tool_call is not None and tools.reads_file(tool_call):
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        if source.once(tools.is_read):
             return Kept(Reason.NEVER_SHORTENED, Kind.LOG)
-        if sniffing.sniff(text, tool_call) is Verdict.NO:
+        if source.once(sniffing.sniff) is Verdict.NO:
             return Kept(Reason.GRAMMAR, Kind.LOG)
+        text = source.text
         result = _lossless(text) if level is Level.LOSSLESS else _balanced(text)
         if isinstance(result, Compressed) and len(result.text) >= len(text):
             return Kept(Reason.NOTHING_TO_SAVE, Kind.LOG)

@@ -21,8 +21,7 @@ from itertools import islice
 from narrows.compressors import tools
 from narrows.compressors.log import evidence, framing
 from narrows.compressors.log.terminal import resolved
-from narrows.compressors.types import Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Source, Verdict
 
 WHOLE = 14_000
 """Up to so many characters all lines are looked at."""
@@ -66,10 +65,11 @@ _TABLE_RULE = re.compile(r"[+|]?[-:]{3,}(?:[+|][-:]{3,})+[+|]?\Z")
 """Below the names of a table: psql draws its bars where compilers draw the margin of quoted source."""
 
 
-def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
-    """How far structure and the tool call prove that `text` is a log."""
-    if tool_call is not None and tools.reads_file(tool_call):
+def sniff(source: Source) -> Verdict:
+    """How far structure and the tool call prove that a text is a log."""
+    if source.once(tools.is_read):
         return Verdict.NO
+    text, called = source.text, source.tool_call is not None
     whole_lines = _blocks(text)
     framed = framing.unframed([line for block in whole_lines for line in block.lines])
     if framed.records:
@@ -80,7 +80,7 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
         return Verdict.YES
     blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
-    hinted = tool_call is not None and (_hints(tool_call) or (_concludes(sample) and _runs(tool_call)))
+    hinted = called and (_hints(source) or (_concludes(sample) and _runs(source)))
     if len(sample) < 2 or not (hinted or _glance(sample)) or _is_data(sample):
         return Verdict.NO
     possible = evidence.patterns("\n".join(sample))
@@ -90,21 +90,22 @@ def sniff(text: str, tool_call: ToolCall | None) -> Verdict:
     counted = [found for found in explained if found is not None]
     share = sum(counted) / len(counted) if counted else 0.0
     whole = bool(explained[0]) and explained[-1] is not False
-    if share >= MOST and (whole or tool_call is not None):
+    if share >= MOST and (whole or called):
         return Verdict.YES
     if share >= SOME:
-        return Verdict.YES if hinted or (whole and tool_call is not None) else Verdict.MAYBE
+        return Verdict.YES if hinted or (whole and called) else Verdict.MAYBE
     return Verdict.YES if hinted and share >= HINTED else Verdict.NO
 
 
-def _hints(tool_call: ToolCall) -> bool:
+def _hints(source: Source) -> bool:
     """Whether the call runs tests, builds or the like, or asks for logs."""
-    return _LOG_TOOL.search(tool_call.name) is not None or not LOG_COMMANDS.isdisjoint(tools.shell_commands(tool_call))
+    named = source.tool_call is not None and _LOG_TOOL.search(source.tool_call.name) is not None
+    return named or not LOG_COMMANDS.isdisjoint(source.once(tools.commands))
 
 
-def _runs(tool_call: ToolCall) -> bool:
+def _runs(source: Source) -> bool:
     """Whether the call runs commands that are no look at somebody else's text."""
-    commands = tools.shell_commands(tool_call)
+    commands = source.once(tools.commands)
     return bool(commands) and _FETCHERS.isdisjoint(commands)
 
 

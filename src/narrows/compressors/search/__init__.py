@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from narrows.compressors import tools
 from narrows.compressors.search import drawn, events, folders, grammar, grouped, shape, trimmed, unnumbered
-from narrows.compressors.search.results import Layout
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.search.results import Layout, Results
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
 
 _COMMANDS = frozenset(
@@ -38,21 +37,23 @@ class SearchCompressor:
     def kind(self) -> Kind:
         return Kind.SEARCH
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
+    def sniff(self, source: Source) -> Verdict:
+        text = source.text
         if events.are_events(text):
             return Verdict.EXACT
         if drawn.style_of(text) is not None:
             return Verdict.YES
-        called = _called_for_search(tool_call)
+        called = source.once(_called_for_search)
         if not _worth_parsing(text, called_for_search=called):
             return Verdict.NO
-        verdict = shape.judge(grammar.parse(text), called_for_search=called)
+        verdict = source.once(_judged)
         if verdict is not Verdict.NO:
             return verdict
         is_other = folders.read(text, called_for_search=called) or (called and unnumbered.parse(text))
         return Verdict.YES if is_other else Verdict.NO
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
         if "[narrows:" in text:
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.SEARCH)
         if events.are_events(text):
@@ -62,7 +63,7 @@ class SearchCompressor:
         if style is not None:
             tree = drawn.encode(text, style)
             return Kept(Reason.GRAMMAR, Kind.SEARCH) if tree is None else _smaller(text, *tree)
-        return _results_or_paths(text, level, called=_called_for_search(tool_call))
+        return _results_or_paths(source, level)
 
     def is_output(self, text: str) -> bool:
         return self.expand(text) is not None or trimmed.is_output(text) or events.is_output(text)
@@ -75,9 +76,18 @@ class SearchCompressor:
 COMPRESSOR = SearchCompressor()
 
 
-def _results_or_paths(text: str, level: Level, *, called: bool) -> Compressed | Kept:
-    results = grammar.parse(text)
-    if shape.judge(results, called_for_search=called) is Verdict.NO:
+def _results(source: Source) -> Results:
+    return grammar.parse(source.text)
+
+
+def _judged(source: Source) -> Verdict:
+    return shape.judge(source.once(_results), called_for_search=source.once(_called_for_search))
+
+
+def _results_or_paths(source: Source, level: Level) -> Compressed | Kept:
+    text, results = source.text, source.once(_results)
+    if source.once(_judged) is Verdict.NO:
+        called = source.once(_called_for_search)
         paths = folders.read(text, called_for_search=called)
         if paths is None:
             blocks = unnumbered.parse(text) if called else None
@@ -105,12 +115,12 @@ def _smaller(text: str, form: str, summary: str, lossless: bool = True) -> Compr
     return Compressed(Kind.SEARCH, form, lossless, summary)
 
 
-def _called_for_search(tool_call: ToolCall | None) -> bool:
+def _called_for_search(source: Source) -> bool:
     """Whether the call names a tool that searches or lists files."""
-    if tool_call is None:
+    if source.tool_call is None:
         return False
-    commands = tools.shell_commands(tool_call)
-    return bool(_COMMANDS.intersection(commands)) if commands else _TOOL_NAME.search(tool_call.name) is not None
+    commands = source.once(tools.commands)
+    return bool(_COMMANDS.intersection(commands)) if commands else _TOOL_NAME.search(source.tool_call.name) is not None
 
 
 def _worth_parsing(text: str, *, called_for_search: bool) -> bool:

@@ -13,8 +13,7 @@ from narrows.compressors import marks
 from narrows.compressors.bulky_rows import DEFAULT_BULK, Bulk
 from narrows.compressors.table import form, listing, reading
 from narrows.compressors.table.layouts import Framed
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
-from narrows.core.tool_call import ToolCall
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
 
 SNIFFED = 64_000
@@ -32,7 +31,8 @@ class TableCompressor:
     def kind(self) -> Kind:
         return Kind.TABLE
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:  # noqa: ARG002 - the interface has it
+    def sniff(self, source: Source) -> Verdict:
+        text = source.text
         beginning = text if len(text) <= SNIFFED else text[: text.rfind("\n", 0, SNIFFED) + 1]
         if listing.read(beginning) is not None:
             return Verdict.EXACT
@@ -41,7 +41,8 @@ class TableCompressor:
             return Verdict.NO
         return Verdict.EXACT if isinstance(table.layout, Framed) and not table.layout.rule else Verdict.YES
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:  # noqa: ARG002 - the interface has it
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:
+        text = source.text
         if "[narrows:" in text:
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.TABLE)
         found = listing.read(text)

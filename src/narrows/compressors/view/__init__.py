@@ -21,11 +21,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from narrows.compressors import marks
-from narrows.compressors.tools import is_shell, numbers_lines, reads_file
-from narrows.compressors.types import Compressed, Kept, Reason, Verdict
+from narrows.compressors.tools import is_read, is_shell, numbers_lines
+from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.compressors.view import form
 from narrows.core.frames import framed
-from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Level
 
 _ARROW = "\u2192"
@@ -36,13 +35,14 @@ class ViewCompressor:
 
     kind = Kind.VIEW
 
-    def sniff(self, text: str, tool_call: ToolCall | None) -> Verdict:
-        return Verdict.NO if _even_only(text, tool_call) is None else Verdict.YES
+    def sniff(self, source: Source) -> Verdict:
+        return Verdict.NO if source.once(_even_only) is None else Verdict.YES
 
-    def compress(self, text: str, level: Level, tool_call: ToolCall | None) -> Compressed | Kept:  # noqa: ARG002 - the same at every level
+    def compress(self, source: Source, level: Level) -> Compressed | Kept:  # noqa: ARG002 - the same at every level
+        text = source.text
         if marks.has_mark(text):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.VIEW)
-        even_only = _even_only(text, tool_call)
+        even_only = source.once(_even_only)
         return (None if even_only is None else _reduced(text, even_only=even_only)) or Kept(Reason.GRAMMAR, Kind.VIEW)
 
     def is_output(self, text: str) -> bool:
@@ -77,8 +77,9 @@ def _reduced(text: str, *, even_only: bool) -> Compressed | None:
     return Compressed(Kind.VIEW, written, lossless=True, summary=summary)
 
 
-def _even_only(text: str, tool_call: ToolCall | None) -> bool | None:
+def _even_only(source: Source) -> bool | None:
     """Whether only even lines keep their numbers; None where the text is not known to be a view."""
+    text, tool_call = source.text, source.tool_call
     if not form.could_be(text):
         return None
     lines = text.split("\n")
@@ -95,5 +96,4 @@ def _even_only(text: str, tool_call: ToolCall | None) -> bool | None:
         return by_text if numbers_lines(tool_call) else None
     if 2 * sum(view.stop - view.start for view in views) < len(lines):
         return None
-    reads = tool_call is not None and reads_file(tool_call)
-    return arrows or by_text or reads
+    return arrows or by_text or source.once(is_read)
