@@ -183,6 +183,7 @@ def test_words_around_a_diff_leave_a_doubt_that_the_call_removes(call: ToolCall 
         (example(9, 9) + "make: Entering directory\ncc -c x.c\n", Verdict.MAYBE),
         (example(9, 9) + "[ 10%] Building CXX object x.o\n" * 900, Verdict.NO),
         (example(5, 9) + "words of a log\n" * 300 + example(5, 9), Verdict.NO),
+        (example(5, 9) + "new words, no patch's\n" + example(5, 9), Verdict.MAYBE),
     ],
 )
 def test_what_stands_behind_or_inside_a_long_diff_counts(text: str, verdict: Verdict) -> None:
