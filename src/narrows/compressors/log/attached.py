@@ -65,20 +65,23 @@ def outer_lines(lines: Sequence[str], numbers: Iterable[int]) -> Iterator[tuple[
     with its depth; good until the next is asked for."""
     wanted = {number for number in numbers if lines[number].startswith((" ", "\t"))}
     outer: list[tuple[int, int]] = []
-    for number in range(max(wanted, default=-1) + 1):
-        line = lines[number]
-        if line[:1] not in _BLANKS:
-            outer = [(0, number)]
-            continue
-        bare = line.lstrip()
-        if not bare:
-            continue
-        depth = len(line) - len(bare)
-        while outer and outer[-1][0] >= depth:
-            outer.pop()
-        if number in wanted:
-            yield number, outer
-        outer.append((depth, number))
+    done = 0
+    for number in sorted(wanted):
+        top = number
+        while top > done and lines[top][:1] in _BLANKS:
+            top -= 1
+        for below in range(top, number + 1):
+            line = lines[below]
+            bare = line.lstrip()
+            if not bare:
+                continue
+            depth = len(line) - len(bare)
+            while outer and outer[-1][0] >= depth:
+                outer.pop()
+            if below == number:
+                yield number, outer
+            outer.append((depth, below))
+        done = number + 1
 
 
 def show_patches(lines: Sequence[str], show: Show) -> None:

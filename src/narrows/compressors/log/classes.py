@@ -108,8 +108,10 @@ _SPEAKS_UP = re.compile(
 )
 _WARNS = re.compile(
     r"\s*(?:[^\s:]+:\s?)?(?:warning|Warning|WARNING|warn|WARN|deprecated)(?:\[\w*\])?(?::|!)"
-    r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?warning\b|.{0,200}?\b\w*Warning: |##\[warning\]|::warning"
+    r"|\s*\S+(?:\(,\)|::+|\s):? *(?:- )?warning\b|##\[warning\]|::warning"
 )
+_NAMED_WARNING = "Warning: "
+_WARNS_BY_NAME = re.compile(rf".{{0,200}}?\b\w*{_NAMED_WARNING}")
 TROUBLE = ("error", "fail", "warn", "fatal", "panic", "exception", "traceback", "critical")
 """The stems by which the head line counts lines that mention an error, a failure or a warning."""
 
@@ -249,7 +251,7 @@ def _spoken(key: str, found: str, signs: _Signs) -> Tone:
     if not mentions(key, signs.phrases, signs.names):
         return Tone.PLAIN
     if not found:
-        if _WARNS.match(key):
+        if _WARNS.match(key) or (_NAMED_WARNING in key and _WARNS_BY_NAME.match(key)):
             return Tone.WARNING
         if _SPEAKS_UP.match(key):
             return Tone.ERROR

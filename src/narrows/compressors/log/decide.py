@@ -75,9 +75,8 @@ class Shown:
 
     def count(self, start: int, stop: int) -> LeftOut:
         """What is left out where the lines `start <= i < stop` are."""
-        classes: dict[str, int] = {}
-        for label in self.labels[start:stop]:
-            classes[label] = classes.get(label, 0) + 1
+        labels = self.labels[start:stop]
+        classes = {label: labels.count(label) for label in dict.fromkeys(labels)}
         repeated = self.repeated.intersection(range(start, stop)) if self.repeated else self.repeated
         for number in repeated:
             classes[self.labels[number]] -= 1
@@ -336,9 +335,9 @@ def _show_mentions(log: _Log) -> None:
 def _show_examples(log: _Log, calm: Collection[int]) -> None:
     """Lines alike: all of a few, else the first and the last. Passed tests and `calm` lines need no example."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
-    for number, found in enumerate(log.tones):
+    for number, (found, shape) in enumerate(zip(log.tones, log.shapes, strict=True)):
         if found is _PLAIN or found is _SKIPPED:
-            by_shape[log.shapes[number]].append(number)
+            by_shape[shape].append(number)
     silent = {*calm, *_names_of_passed(log)}
     if any(sections.opens_passes(key) for key in log.counts):
         silent.update(sections.passes(log.keys))

@@ -40,10 +40,7 @@ def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], Le
                 body += screen.lines[start:stop]
             case Gap(start, stop):
                 left_out.append(count(start, stop))
-                most_first = sorted(left_out[-1].classes.items(), key=itemgetter(1), reverse=True)
-                counted = ", ".join(f"{number} {name}" for name, number in most_first)
-                told = "" if left_out[-1].classes.keys() <= _UNTOLD else f": {counted}"
-                body.append(marks.mark(f"{_lines(start, stop)} left out{told}"))
+                body.append(marks.mark(f"{_lines(start, stop)} left out{_told(left_out[-1].classes)}"))
             case Same(start, stop, source):
                 verb = "is" if stop - start == 1 else "are"
                 named = _lines(source, source + stop - start)
@@ -52,6 +49,14 @@ def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], Le
                 body.append(marks.mark(f"lines {start + 1}-{stop} are each the same as line {start}"))
     repeats = any(isinstance(piece, Same | Each) for piece in found)
     return "\n".join([_head(screen, left_out, repeats=repeats), *body]) + ("\n" if screen.ended else "")
+
+
+def _told(classes: dict[str, int]) -> str:
+    """What a mark says of the lines that it stands for, beyond their numbers."""
+    if classes.keys() <= _UNTOLD:
+        return ""
+    most_first = sorted(classes.items(), key=itemgetter(1), reverse=True)
+    return ": " + ", ".join([f"{number} {name}" for name, number in most_first])
 
 
 def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:

@@ -61,6 +61,8 @@ _LOG_TOOL = re.compile(
     r"(?:^|[^a-z])(?:logs?|tests?|build|lint|deploy|install|compile)(?:$|[^a-z])|Logs?|Tests?", re.ASCII
 )
 
+_OPENS_DATA = ("diff --git ", "--- a/", "Index: ", "<!DOCTYPE", "<html", "<?xml", "#!/")
+"""A diff, a page or a script opens so, and no log."""
 _TABLE_RULE = re.compile(r"[+|]?[-:]{3,}(?:[+|][-:]{3,})+[+|]?\Z")
 """Below the names of a table: psql draws its bars where compilers draw the margin of quoted source."""
 
@@ -80,8 +82,10 @@ def sniff(source: Source) -> Verdict:
         return Verdict.YES
     blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
+    if len(sample) < 2 or sample[0].startswith(_OPENS_DATA):
+        return Verdict.NO
     hinted = called and (_hints(source) or (_concludes(sample) and _runs(source)))
-    if len(sample) < 2 or not (hinted or _glance(sample)) or _is_data(sample):
+    if not (hinted or _glance(sample)) or _is_data(sample):
         return Verdict.NO
     possible = evidence.patterns("\n".join(sample))
     explained = [found for block in blocks for found in _explained(block, possible, _in_report(text, block.start))]
@@ -151,8 +155,6 @@ def _with_lines(blocks: list[_Block], lines: Sequence[str]) -> list[_Block]:
 
 def _in_report(text: str, place: int) -> bool:
     """Whether the last of pytest's headings before a place opens failure reports."""
-    if "\n=" not in text:
-        return False
     for _ in range(HEADINGS_BACK):
         place = text.rfind("\n=", 0, max(place, 0))
         if place < 0:
@@ -190,10 +192,8 @@ def _spread(lines: list[str], most: int) -> list[str]:
 
 
 def _is_data(lines: list[str]) -> bool:
-    """Whether the lines are plainly a diff, JSON, or a table."""
+    """Whether the lines are plainly JSON or a table."""
     first = lines[0]
-    if first.startswith(("diff --git ", "--- a/", "Index: ", "<!DOCTYPE", "<html", "<?xml", "#!/")):
-        return True
     objects = sum(line[0] == "{" and line.rstrip().endswith("}") for line in lines)
     if 2 * objects > len(lines) or first in ("[", "{"):
         return True

@@ -51,7 +51,7 @@ _LONG = 1000
 
 def shapes(counts: Mapping[str, int]) -> dict[str, str]:
     """The shape of each text. `counts`: lines by text without digits; equal shapes mean alike."""
-    masks: dict[str, str] = {}
+    masks = Masks()
     first = {key: shape(key, masks) for key in counts}
     lines: Counter[str] = Counter()
     for key, found in first.items():
@@ -63,7 +63,15 @@ def shapes(counts: Mapping[str, int]) -> dict[str, str]:
     return {key: second.get(found, found) for key, found in first.items()}
 
 
-def shape(key: str, masks: dict[str, str]) -> str:
+class Masks(dict[str, str]):
+    """Words as they stand in a shape; each is looked at once."""
+
+    def __missing__(self, word: str) -> str:
+        self[word] = mask = word if _PLAIN.fullmatch(word) is not None else "*"
+        return mask
+
+
+def shape(key: str, masks: Masks) -> str:
     """The first step for one text; of a very long one only the beginning counts, and its length class. `masks`: what
     became of words before."""
     if len(key) > _LONG:
@@ -73,11 +81,7 @@ def shape(key: str, masks: dict[str, str]) -> str:
     routine = _ROUTINE.match(key)
     if routine is not None:
         return f"{routine[0]}*"
-    words = key.split()
-    for word in words:
-        if word not in masks:
-            masks[word] = word if _PLAIN.fullmatch(word) is not None else "*"
-    masked = " ".join(map(masks.__getitem__, words))
+    masked = " ".join(map(masks.__getitem__, key.split()))
     if _LETTER.search(masked) is None:
         return _skeleton(key)
     return masked

@@ -23,6 +23,8 @@ MAX_AFTER = 4
 LEAST_ROWS = 3
 _PROBED_LINES = 6
 _SAMPLED_ROWS = 60
+_OVERLAID = 40
+"""So many lines of text, one over the other, hardly leave a place blank."""
 _SURE_ROWS = 20
 """So many rows of equal shape prove a table under names, even where no column is one of numbers."""
 
@@ -192,7 +194,12 @@ def _is_figure(word: str) -> bool:
 def _spaced(lines: list[str]) -> Table | None:
     ruled = _DASHES.match(lines[1]) is not None
     body = lines[1 + ruled :]
-    if len(body) < LEAST_ROWS or not _spaced_header(lines[0]) or max(map(len, lines)) > MAX_WIDTH:
+    if len(body) < LEAST_ROWS or not _spaced_header(lines[0]):
+        return None
+    named = len(lines[0].rstrip(" "))
+    if 0 not in _taken([lines[0][:named], *(line[:named] for line in body[:_OVERLAID])]):
+        return None
+    if max(map(len, lines)) > MAX_WIDTH:
         return None
     if any("\t" in line for line in lines) or not all(map(str.strip, body)):
         return None
@@ -217,13 +224,8 @@ def _spaced(lines: list[str]) -> Table | None:
 def _starts(lines: Sequence[str]) -> list[int] | None:
     """Where the columns begin: after every run of places that are blank in all lines. A column that has no name of its
     own belongs to the one before it, and so does one that only the second word of a name fills."""
-    width = max(map(len, lines))
-    taken = 0
-    for line in lines:
-        plain = line if line.isascii() else "".join([" " if sign == " " else "x" for sign in line])
-        taken |= int.from_bytes(plain.ljust(width).encode().translate(_MASK), "big")
-    places = taken.to_bytes(width, "big")
-    header = lines[0].ljust(width)
+    places = _taken(lines)
+    header = lines[0].ljust(len(places))
     found = [run.span() for run in re.finditer(rb"\x01+", places)]
     starts = [0]
     for (_, before), (start, stop) in pairwise(found):
@@ -231,6 +233,16 @@ def _starts(lines: Sequence[str]) -> list[int] | None:
         if header[start:stop].strip() and not second_word:
             starts.append(start)
     return starts if len(starts) > 1 else None
+
+
+def _taken(lines: Sequence[str]) -> bytes:
+    """For every place up to the end of the longest line: 0 where it is blank in all lines, else 1."""
+    width = max(map(len, lines))
+    taken = 0
+    for line in lines:
+        plain = line if line.isascii() else "".join([" " if sign == " " else "x" for sign in line])
+        taken |= int.from_bytes(plain.ljust(width).encode().translate(_MASK), "big")
+    return taken.to_bytes(width, "big")
 
 
 _MASK = bytes(0 if code == 32 else 1 for code in range(256))
