@@ -9,7 +9,7 @@ import pytest
 from narrows.compressors.log import COMPRESSOR
 from narrows.compressors.log.framing import unframed
 from narrows.compressors.log.prefixes import without_prefix
-from narrows.compressors.types import Compressed
+from narrows.compressors.types import Compressed, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
 from tests.compressors.harness_logs import session
@@ -51,7 +51,7 @@ def test_a_harness_prefix_takes_nothing_away(name: str) -> None:
     before = PREFIXES[name]
     text = "\n".join(f"{before(i)}{line}" for i, line in enumerate(LINES)) + "\n"
     assert unframed(text.split("\n")[:-1]).lines == LINES
-    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
     assert isinstance(result, Compressed), result
     check_truth(text, result.text)
     assert not [gold for gold in MADE.gold if gold not in result.text]
@@ -99,7 +99,7 @@ def test_a_level_before_all_lines_is_theirs() -> None:
     assert found.timed
     assert found.level == "INFO"
     text = "\n".join(lines)
-    result = COMPRESSOR.compress(text, Level.BALANCED, CALL)
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert " INFO" in "".join(line for line in result.text.split("\n") if line.startswith("[narrows: lines"))
 

@@ -259,20 +259,3 @@ def test_each_kind_has_one_compressor() -> None:
     kinds = [compressor.kind for compressor in COMPRESSORS]
     assert len(set(kinds)) == len(kinds)
     assert all(POLICY.min_bytes(kind) is not None for kind in kinds)
-
-
-def test_what_was_found_in_a_source_is_not_looked_for_again() -> None:
-    asked: list[str] = []
-
-    def length(source: Source) -> int:
-        asked.append(source.text)
-        return len(source.text)
-
-    def nothing(source: Source) -> None:
-        asked.append("nothing")
-
-    source, other = Source("abc"), Source("abcd")
-    assert [source.once(length), source.once(length), other.once(length)] == [3, 3, 4]
-    assert [source.once(nothing), source.once(nothing)] == [None, None]
-    assert asked == ["abc", "abcd", "nothing"]
-    assert source == Source("abc") != other
