@@ -10,7 +10,8 @@
 #   make e2e-clients      real clients and agents through a running gateway, as docs/clients.md says
 #   make e2e-agents       real agents behind a gateway, with their models behind it too, as docs/agents.md says
 #   make lock             pin what a deployment installs in requirements.lock, by hash (needs the network)
-#   make audit            look up known vulnerabilities of what is pinned (needs the network, and says so without it)
+#   make audit            look up known vulnerabilities of what is pinned; needs the network, and fails without it
+#                         (a check looks too, where the advisory database is reached; where not, it says so and goes on)
 #   make fuzz             any bytes into the parsers and the planner, by coverage; FUZZ_SECONDS for each (2 in a check)
 #   make conformance      openai-python's own API tests and schemathesis through a gateway (needs the network)
 #   make soak             five minutes of mixed load with faults, every byte compared; SOAK_SECONDS, ARGS='--workers 2'
@@ -40,10 +41,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := test
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: test check tests explore format-check lint types imports dead format docs demo fuzz conformance soak e2e-clients e2e-agents lock audit clean
+.PHONY: test check tests explore format-check lint types imports dead audited format docs demo fuzz conformance soak e2e-clients e2e-agents lock audit clean
 
 test: check
-check: format-check lint types imports dead fuzz tests
+check: format-check lint types imports dead audited fuzz tests
 
 format-check: $(DEV)
 	$(BIN)/ruff format --check --quiet .
@@ -59,6 +60,11 @@ imports: $(DEV)
 
 dead: $(DEV)
 	$(BIN)/vulture
+
+# A known vulnerability fails a check. Where the advisory database is not reached, that is said, within seconds.
+audited: $(DEV)
+	@if $(BIN)/python tests/house/audit.py --reachable; then \
+		$(MAKE) --no-print-directory $(AUDIT)/.installed && $(AUDIT)/bin/python tests/house/audit.py --in-check; fi
 
 # The checks of the docs and of the house rules are tests too (tests/house).
 tests: $(DEV)

@@ -1,14 +1,18 @@
 """What a deployment installs is locked, whole, and by hash; and an audit that could not be made is not called one.
 
 All of this holds offline. That no locked release has been withdrawn, and that none has a known vulnerability, only the
-network can tell: `make lock` never chooses a withdrawn one, and `make audit` asks.
+network can tell: `make lock` never chooses a withdrawn one; `make audit` asks, and so does a check where it can.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import PackageNotFoundError, requires, version
 
 import pytest
@@ -16,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tests.house.audit import LOCK, REPOSITORY, verdict
+from tests.house.audit import LOCK, REPOSITORY, in_check, locked, reached, unreachable, verdict
 
 TEXT = LOCK.read_text(encoding="utf-8")
 ENTRIES = [entry.strip() for entry in re.split(r"\n(?=\S)", TEXT) if not entry.startswith("#")]
@@ -114,3 +118,57 @@ def test_an_audit_without_a_report_is_none(printed: str) -> None:
     status, words = verdict(printed, "Traceback\nConnectionError: no route\n")
     assert status == 2
     assert words.startswith("NOT AUDITED: ")
+
+
+@contextmanager
+def database(status: int, body: bytes) -> Iterator[str]:
+    """The address of a server that answers everything with this."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002  # the name of what it overrides
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_database_that_tells_vulnerabilities_is_reached() -> None:
+    with database(200, b'{"info": {}, "vulnerabilities": []}') as address:
+        assert reached(TEXT, address) == (0, "")
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b"{}"), (200, b"<html>"), (200, b'{"info": {}}'), (200, b"[]")])
+def test_what_tells_none_is_not_it_and_a_check_says_that_nothing_was_audited(status: int, body: bytes) -> None:
+    with database(status, body) as address:
+        assert unreachable("blake3", "1.0", address) is not None
+        status, words = reached(TEXT, address)
+    assert status == 3
+    assert words.startswith(f"SKIPPED audit: {len(LOCKED)} locked packages NOT AUDITED")
+    assert address in words
+
+
+def test_a_database_that_is_not_there_is_said_with_the_reason() -> None:
+    with database(200, b"") as address:
+        pass
+    assert address in (unreachable("blake3", "1.0", address) or "")
+
+
+def test_a_check_fails_for_what_is_known_and_not_for_what_is_not() -> None:
+    assert [in_check(status) for status in (0, 1, 2)] == [0, 1, 0]
+    check = next(line for line in (REPOSITORY / "Makefile").read_text().splitlines() if line.startswith("check:"))
+    assert "audited" in check.split()
+
+
+def test_every_locked_release_is_asked_for() -> None:
+    assert [name for name, _ in locked(TEXT)] == [pin.name for pin in LOCKED]
+    assert {version for _, version in locked(TEXT)} == {pinned_version(pin) for pin in LOCKED}
