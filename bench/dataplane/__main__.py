@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.dataplane import beside, first_time, kept, memory, report, requests, streams, workers
+from bench.dataplane import beside, first_time, kept, memory, report, requests, restarts, streams, workers
 from bench.dataplane.client import Failed
 from bench.dataplane.figures import Figure
 from bench.dataplane.gateways import PEERS
@@ -33,6 +33,7 @@ SCENARIOS: dict[str, Callable[[Stage], list[Figure]]] = {
     "in-flight": memory.in_flight,
     "start": memory.starts,
     "workers": workers.two_workers,
+    "restarts": restarts.rolling,
     "held": beside.held,
 }
 

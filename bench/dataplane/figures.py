@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil
 from statistics import median
+from typing import TypeVar
 
+T = TypeVar("T")
 REFERENCE = "nginx"
 SUBJECT = "narrows"
 
@@ -105,7 +107,7 @@ class Figure:
         return list(zip(own, others, strict=False))
 
 
-def turned(names: Sequence[str], by: int) -> list[str]:
+def turned(names: Sequence[T], by: int) -> list[T]:
     """`names` in the order of round `by`: everyone gets to be first, and to run after everyone."""
     at = by % len(names)
     return [*names[at:], *names[:at]]

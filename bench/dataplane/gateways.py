@@ -61,15 +61,18 @@ class Started:
     fields: bytes = b""
 
 
+Starting = Callable[[str, int, Path, Path | None], Started]
+
+
 @dataclass(frozen=True)
 class Peer:
     """One of them: what installs it (raises Unavailable), what says how it is started before an upstream (its URL), on
-    a port, with a folder for its files; and what the reader of its figures must know."""
+    a port, with a folder for its files, and the authority of an https upstream; and what the reader must know."""
 
     name: str
     version: str
     install: Callable[[], None]
-    started: Callable[[str, int, Path], Started]
+    started: Starting
     about: tuple[str, ...] = field(default=())
 
 
@@ -108,8 +111,10 @@ def install_mitmproxy() -> None:
         _mark(folder, REQUIREMENTS[MITMPROXY])
 
 
-def _mitmproxy(upstream: str, port: int, folder: Path) -> Started:
-    options = ("stream_large_bodies=1", "keep_host_header=true", f"confdir={folder / 'mitmproxy'}")
+def _mitmproxy(upstream: str, port: int, folder: Path, ca: Path | None) -> Started:
+    options = ["stream_large_bodies=1", "keep_host_header=true", f"confdir={folder / 'mitmproxy'}"]
+    if ca is not None:
+        options.append(f"ssl_verify_upstream_trusted_ca={ca}")
     words = [str(folder_of(MITMPROXY) / "bin" / "mitmdump"), "--quiet", "--mode", f"reverse:{upstream}"]
     words += ["--listen-host", "127.0.0.1", "--listen-port", str(port)]
     return Started(
@@ -134,8 +139,8 @@ _HEADROOM_SETTINGS = {
 """No look-ups in the network; and a process that has been paused must not take itself for one that hangs, and exit."""
 
 
-def _headroom(*more: str) -> Callable[[str, int, Path], Started]:
-    def started(upstream: str, port: int, folder: Path) -> Started:
+def _headroom(*more: str) -> Starting:
+    def started(upstream: str, port: int, folder: Path, ca: Path | None) -> Started:  # noqa: ARG001  # environment's
         home = folder / f"headroom-{port}"
         home.mkdir(exist_ok=True)
         own = folder_of("headroom")
@@ -159,7 +164,7 @@ def install_portkey() -> None:
     _mark(folder, (PORTKEY_PACKAGE,))
 
 
-def _portkey(upstream: str, port: int, folder: Path) -> Started:
+def _portkey(upstream: str, port: int, folder: Path, ca: Path | None) -> Started:  # noqa: ARG001  # environment's
     server = folder_of(PORTKEY) / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
     env = _plain_environment(folder) | {"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1"}
     fields = f"x-portkey-provider: openai\r\nx-portkey-custom-host: {upstream}/v1\r\n".encode()

@@ -6,6 +6,8 @@ Memory is the proportional set size (PSS) of the process tree: pages that proces
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from time import perf_counter
 
 from bench.dataplane.bodies import chat, first_time, small
@@ -19,6 +21,23 @@ IN_FLIGHT = 64
 IN_FLIGHT_BYTES = 1_000_000
 _LIMIT_S = 60.0
 _MIB = 1 << 20
+_PARTS = """
+from pathlib import Path
+import narrows.server.plan_worker
+from narrows.classifiers import load
+from narrows.core.tokens import count_tokens, encoding_for_model
+
+def held():
+    rows = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return next(int(row.split()[1]) for row in rows if row.startswith("Pss:")) << 10
+
+text = "Whether a text is prose is asked of a model, and how long it is of a vocabulary. " * 50
+before = held()
+count_tokens(text, encoding_for_model("gpt-4o"))
+counted = held()
+load("magika").classify(text)
+print(counted - before, held() - counted)
+"""
 
 
 def starts(stage: Stage) -> list[Figure]:
@@ -50,11 +69,23 @@ def idle_memory(stage: Stage) -> list[Figure]:
                 ask(stage, process, [first_time(number, 100_000, 96_000)[1] for number in range(4)])
                 after[name] = [process.memory(of_tree=False).pss / _MIB]
                 tree[name] = [process.memory().pss / _MIB]
+    tokenizer, classifier = parts()
     return [
         Figure("memory", "idle, before the first compression", "MiB", before, Target(Measure.VALUE, 60.0)),
         Figure("memory", "after it: the process that serves", "MiB", after),
         Figure("memory", "after it: with the planning process", "MiB", tree),
+        Figure("memory", "the tokenizer adds, at its first count", "MiB", {NARROWS: [tokenizer / _MIB]}),
+        Figure("memory", "the classifier adds, at its first text", "MiB", {NARROWS: [classifier / _MIB]}),
     ]
+
+
+def parts() -> tuple[int, int]:
+    """Bytes that the first count of tokens adds to a planning process, and then the first text for the classifier."""
+    done = subprocess.run([sys.executable, "-c", _PARTS], capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+    if done.returncode:
+        raise Failed(f"what the parts hold could not be measured: {done.stderr.strip()}")
+    tokenizer, classifier = done.stdout.split()
+    return int(tokenizer), int(classifier)
 
 
 def in_flight(stage: Stage) -> list[Figure]:

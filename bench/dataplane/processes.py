@@ -116,6 +116,11 @@ class Process:
         self._wait_until_ready(started_s + START_TIMEOUT_S)
         self.ready_s = time.perf_counter() - started_s
 
+    def dressed(self, requests: Sequence[bytes]) -> Sequence[bytes]:
+        """The requests with the header fields that this proxy needs of its clients."""
+        fields = self.fields
+        return [request.replace(b"\r\n", b"\r\n" + fields, 1) for request in requests] if fields else requests
+
     def tree(self) -> set[int]:
         """The processes it consists of."""
         return descendants(self.pid, {pid: stat.parent for pid, stat in _stats().items()})

@@ -37,14 +37,15 @@ LITELLM = "litellm"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a proxy runs: its files, its cores, and the upstream's port. `ca` makes the upstream an https one; `flags`
-    are further ones of narrows."""
+    """Where a proxy runs: its files, its cores, and the upstream's port. `ca` makes the upstream an https one; several
+    `workers` are for narrows and nginx, whose workers can also accept from `one_socket`."""
 
     folder: Path
     cores: frozenset[int]
     upstream_port: int
     ca: Path | None = None
-    flags: tuple[str, ...] = ()
+    workers: int = 1
+    one_socket: bool = False
 
     @property
     def upstream(self) -> str:
@@ -53,13 +54,19 @@ class Place:
 
 def start(name: str, place: Place) -> Process:
     """A proxy that answers; raises RuntimeError where it does not start."""
-    return Process(_COMMANDS[name](place) if name in _COMMANDS else _gateway(name, place))
+    return Process(command(name, place))
+
+
+def command(name: str, place: Place) -> Command:
+    """How it is started; writes the files it reads."""
+    return _COMMANDS[name](place) if name in _COMMANDS else _gateway(name, place)
 
 
 def _narrows(place: Place) -> Command:
     port = free_port()
     words = [sys.executable, "-m", "narrows", "serve", "--upstream", place.upstream, "--port", str(port)]
-    words += place.flags
+    if place.workers > 1:
+        words += ["--workers", str(place.workers)]
     if place.ca is not None:
         words += ["--ca-bundle", str(place.ca)]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NARROWS_", "OPENAI_"))}
@@ -67,7 +74,7 @@ def _narrows(place: Place) -> Command:
 
 
 _NGINX = """
-daemon off; worker_processes 1; user root; pid {folder}/nginx-{port}.pid; error_log stderr error;
+daemon off; worker_processes {workers}; user root; pid {folder}/nginx-{port}.pid; error_log stderr error;
 worker_rlimit_nofile 20000;
 events {{ worker_connections 16384; }}
 http {{
@@ -76,7 +83,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   upstream up {{ server 127.0.0.1:{upstream_port}; keepalive 1024; keepalive_requests 100000000; }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{reuseport};
     location = /healthz {{ return 200 "ok"; }}
     location / {{
       proxy_pass {scheme}://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
@@ -96,6 +103,8 @@ def _nginx(place: Place) -> Command:
         folder=place.folder,
         port=port,
         upstream_port=place.upstream_port,
+        workers=place.workers,
+        reuseport=" reuseport" if place.workers > 1 and not place.one_socket else "",
         scheme="https" if place.ca else "http",
         tls=tls,
     )
@@ -159,14 +168,21 @@ def _litellm(place: Place) -> Command:
     words, env = litellm_command()
     return Command(
         LITELLM, [*words, "--config", str(file), "--host", "127.0.0.1", "--port", str(port)], port, place.cores,
-        place.folder, env,
+        place.folder, env | _trusting(place),
     )  # fmt: skip
 
 
 def _gateway(name: str, place: Place) -> Command:
     port = free_port()
-    how = PEERS[name].started(place.upstream, port, place.folder)
-    return Command(name, how.words, port, place.cores, place.folder, how.env, how.ready, how.fields)
+    how = PEERS[name].started(place.upstream, port, place.folder, place.ca)
+    env = {**how.env, **_trusting(place)}
+    return Command(name, how.words, port, place.cores, place.folder, env, how.ready, how.fields)
+
+
+def _trusting(place: Place) -> dict[str, str]:
+    """What makes programs of OpenSSL, of Python's requests and of Node trust the upstream's authority."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS") if place.ca else ()
+    return {name: str(place.ca) for name in names}
 
 
 def _nginx_path() -> str | None:

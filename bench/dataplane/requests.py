@@ -13,7 +13,8 @@ from bench.dataplane.bodies import SOURCE, session, small, turns_of
 from bench.dataplane.client import Asking, Failed, Tally
 from bench.dataplane.figures import Figure, Measure, Target
 from bench.dataplane.loop import Loop
-from bench.dataplane.proxies import BARE, DIRECT, NARROWS, NGINX, Place, start
+from bench.dataplane.processes import Process
+from bench.dataplane.proxies import DIRECT, NGINX, Place, start
 from bench.dataplane.stage import Samples, Stage
 from bench.dataplane.upstream import Upstream
 
@@ -59,11 +60,21 @@ def tls(stage: Stage) -> list[Figure]:
     context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
     upstream = Upstream(stage.loop, context)
     place = Place(folder, stage.proxy_cores, upstream.port, folder / "ca.pem")
-    names = [name for name in stage.names if name in (NARROWS, NGINX, BARE)]
-    running = {name: start(name, place) for name in names}
     load = [[small()]] * CONCURRENCY
+    running: dict[str, Process] = {}
+
+    def measured(name: str) -> dict[str, float]:
+        if name not in running:
+            running[name] = start(name, place)
+        process = running[name]
+        process.resume()
+        try:
+            return request_slice(stage, process.port, [process.dressed(one) for one in load], process.cpu_s)
+        finally:
+            process.pause()
+
     try:
-        samples = stage.rounds(names, lambda name: request_slice(stage, running[name].port, load, running[name].cpu_s))
+        samples = stage.rounds(stage.names, measured)
     finally:
         for process in running.values():
             process.stop()

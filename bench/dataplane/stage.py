@@ -101,8 +101,7 @@ class Stage:
 
     def dressed(self, name: str, requests: Sequence[bytes]) -> Sequence[bytes]:
         """The requests with the header fields that this proxy needs of its clients."""
-        fields = b"" if name == DIRECT else self.proxy(name).fields
-        return [request.replace(b"\r\n", b"\r\n" + fields, 1) for request in requests] if fields else requests
+        return requests if name == DIRECT else self.proxy(name).dressed(requests)
 
     def cpu_s(self, name: str) -> float:
         return 0.0 if name == DIRECT else self.proxy(name).cpu_s()

@@ -1,8 +1,12 @@
-"""Two workers against one: how much more two processes of the gateway answer than one does.
+"""Two workers against one: how much more two processes of a proxy answer than one does, ours and nginx's.
 
 With a core for each worker, and one for ourselves, the rates are measured. On a smaller machine they cannot be: all
 would share what one worker has alone. There the figure is what the CPU time allows: a worker answers as many requests
 as fit into its core's second, so two answer twice as many, less what a request costs more in two processes than in one.
+
+Two processes that take turns on a core are woken more often, for fewer connections at once, than one that has it
+alone; with a core each they are not. What nginx loses by that, in the same round, is what the machine takes, and no
+worker can be asked to give it back.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from dataclasses import replace
 from bench.dataplane.bodies import small
 from bench.dataplane.figures import Figure, Measure, Target, turned
 from bench.dataplane.processes import Process
-from bench.dataplane.proxies import NARROWS, Place, start
+from bench.dataplane.proxies import NARROWS, NGINX, Place, start
 from bench.dataplane.requests import request_slice
 from bench.dataplane.stage import Stage
 
@@ -28,25 +32,25 @@ def two_workers(stage: Stage) -> list[Figure]:
     there = os.cpu_count() or 1
     measured = there >= ENOUGH_CORES
     spread = frozenset(range(there)) - stage.own_core if measured else stage.proxy_cores
-    places = {
-        "one": stage.place(),
-        "two": replace(stage.place(spread), flags=("--workers", "2")),
-    }
+    names = [name for name in stage.names if name in (NARROWS, NGINX)]
+    places = {(name, 1): stage.place() for name in names}
+    places |= {(name, 2): replace(stage.place(spread), workers=2) for name in names}
     load = [[small()]] * CONCURRENCY
-    ratios: list[float] = []
+    ratios: dict[str, list[float]] = {name: [] for name in names}
     with ExitStack() as stack:
-        processes = {name: stack.enter_context(_paused(place)) for name, place in places.items()}
+        processes = {which: stack.enter_context(_paused(which[0], place)) for which, place in places.items()}
         for by in range(stage.effort.rounds):
-            found: dict[str, dict[str, float]] = {}
-            for name in turned(list(places), by):
-                process = processes[name]
+            found: dict[tuple[str, int], dict[str, float]] = {}
+            for which in turned(list(places), by):
+                process = processes[which]
                 process.resume()
-                found[name] = request_slice(stage, process.port, load, process.cpu_s)
+                found[which] = request_slice(stage, process.port, load, process.cpu_s)
                 process.pause()
-            ratios.append(scaling(found["one"], found["two"], measured=measured))
+            for name in names:
+                ratios[name].append(scaling(found[name, 1], found[name, 2], measured=measured))
     note = "" if measured else f"by CPU a request: {there} cores are too few for the rates"
     target = Target(Measure.VALUE, 1.8, at_least=True)
-    return [Figure(f"1 KB, c={CONCURRENCY}", "two workers over one", "x", {NARROWS: ratios}, target, note)]
+    return [Figure(f"1 KB, c={CONCURRENCY}", "two workers over one", "x", ratios, target, note)]
 
 
 def scaling(one: Mapping[str, float], two: Mapping[str, float], *, measured: bool) -> float:
@@ -55,8 +59,8 @@ def scaling(one: Mapping[str, float], two: Mapping[str, float], *, measured: boo
 
 
 @contextmanager
-def _paused(place: Place) -> Iterator[Process]:
-    process = start(NARROWS, place)
+def _paused(name: str, place: Place) -> Iterator[Process]:
+    process = start(name, place)
     process.pause()
     try:
         yield process

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from bench.dataplane.__main__ import QUICK_PEERS, parsed
 from bench.dataplane.beside import added
 from bench.dataplane.gateways import HEADROOM_OFF, HEADROOM_ON, MITMPROXY, PEERS, PORTKEY, is_made
 from bench.dataplane.peers import REPOSITORY, Unavailable, run
-from bench.dataplane.proxies import DIRECT, EVERYONE
+from bench.dataplane.proxies import DIRECT, EVERYONE, NARROWS, NGINX, Place, command
 
 UPSTREAM = "http://127.0.0.1:7001"
 
@@ -17,7 +18,7 @@ UPSTREAM = "http://127.0.0.1:7001"
 @pytest.mark.parametrize("name", sorted(PEERS))
 def test_every_peer_is_pinned_and_told_its_upstream_and_its_port(name: str, tmp_path: Path) -> None:
     peer = PEERS[name]
-    how = peer.started(UPSTREAM, 7002, tmp_path)
+    how = peer.started(UPSTREAM, 7002, tmp_path, None)
     told = " ".join([*how.words, how.fields.decode()])
     assert UPSTREAM in told
     assert "7002" in told
@@ -27,11 +28,11 @@ def test_every_peer_is_pinned_and_told_its_upstream_and_its_port(name: str, tmp_
 
 
 def test_what_each_is_set_to(tmp_path: Path) -> None:
-    words = {name: PEERS[name].started(UPSTREAM, 7002, tmp_path).words for name in PEERS}
+    words = {name: PEERS[name].started(UPSTREAM, 7002, tmp_path, None).words for name in PEERS}
     assert "stream_large_bodies=1" in words[MITMPROXY]
     assert {"--no-rate-limit", "--no-cache"} <= set(words[HEADROOM_ON])
     assert [*words[HEADROOM_ON], "--no-optimize"] == words[HEADROOM_OFF]
-    fields = PEERS[PORTKEY].started(UPSTREAM, 7002, tmp_path).fields
+    fields = PEERS[PORTKEY].started(UPSTREAM, 7002, tmp_path, None).fields
     assert fields.endswith(b"\r\n")
     assert b"x-portkey-custom-host: http://127.0.0.1:7001/v1\r\n" in fields
 
@@ -72,3 +73,23 @@ def test_a_command_that_fails_says_why() -> None:
     with pytest.raises(Unavailable, match=r"^/no/such failed: "):
         run(["/no/such"])
     run([sys.executable, "-c", ""])
+
+
+@pytest.mark.parametrize("name", EVERYONE)
+def test_everyone_is_told_whose_certificates_to_trust(name: str, tmp_path: Path) -> None:
+    plain = Place(tmp_path, frozenset({0}), 7001)
+    authority = str(tmp_path / "ca.pem")
+    trusting = command(name, replace(plain, ca=tmp_path / "ca.pem"))
+    files = [file.read_text(encoding="utf-8") for file in tmp_path.glob("*.c*")]
+    assert any(authority in told for told in [*trusting.words, *(trusting.env or {}).values(), *files])
+    assert not any(authority in told for told in command(name, plain).words)
+
+
+def test_one_worker_or_several(tmp_path: Path) -> None:
+    place = Place(tmp_path, frozenset({0}), 7001)
+    assert "--workers" not in command(NARROWS, place).words
+    assert command(NARROWS, replace(place, workers=2)).words[-2:] == ["--workers", "2"]
+    for more, spread in ((replace(place, workers=2), True), (replace(place, workers=2, one_socket=True), False)):
+        text = Path(command(NGINX, more).words[-1]).read_text(encoding="ascii")
+        assert "worker_processes 2;" in text
+        assert ("reuseport" in text) is spread
