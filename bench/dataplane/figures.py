@@ -77,8 +77,13 @@ class Figure:
 
     def ratio(self, proxy: str = SUBJECT) -> float | None:
         """The median of a proxy's ratios to nginx; None where one of the two was not measured, or nginx's is 0."""
+        ratios = self.ratios(proxy)
+        return median(ratios) if ratios else None
+
+    def ratios(self, proxy: str = SUBJECT) -> list[float]:
+        """A proxy's ratio to nginx in each round; none where one of the two was not measured, or nginx's is 0."""
         pairs = self._pairs(proxy)
-        return median(a / b for a, b in pairs) if pairs and all(b for _, b in pairs) else None
+        return [a / b for a, b in pairs] if all(b for _, b in pairs) else []
 
     def excess(self, proxy: str = SUBJECT) -> float | None:
         """The median of a proxy's differences to nginx; None where one of the two was not measured."""

@@ -6,12 +6,14 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from bench.dataplane.figures import REFERENCE, SUBJECT, Figure
+from bench.dataplane.figures import REFERENCE, SUBJECT, Figure, Measure, Target
 from bench.dataplane.gateways import PEERS
 from bench.dataplane.peers import LITELLM, haproxy_environment
 
@@ -26,19 +28,20 @@ def heading(proxies: Sequence[str]) -> str:
 
 def line(figure: Figure, proxies: Sequence[str]) -> str:
     """One figure: the medians of every proxy, our ratio to nginx, the target and whether it is met."""
-    cells = "".join(f"{_shown(figure.value(name)):>{_width(name)}}" for name in proxies)
+    cells = "".join(f"{shown(figure.value(name)):>{_width(name)}}" for name in proxies)
     target = "" if figure.target is None else str(figure.target)
     verdict = {True: "met", False: "MISSED", None: ""}[figure.met()]
     name = f"  {figure.name}"[:_NAME]
-    shown = f"{name:{_NAME}}{figure.unit:>6}{cells}{_shown(figure.ratio()):>{_CELL}}  {target:<{_TARGET}}{verdict:<7}"
-    return (shown + figure.note).rstrip()
+    row = f"{name:{_NAME}}{figure.unit:>6}{cells}{shown(figure.ratio()):>{_CELL}}  {target:<{_TARGET}}{verdict:<7}"
+    return (row + figure.note).rstrip()
 
 
 def _width(name: str) -> int:
     return max(_CELL, len(name) + 2)
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """A number with three digits that say something; a dash for none."""
     if value is None:
         return "-"
     if abs(value) >= 1000:
@@ -106,6 +109,20 @@ def _as_json(figure: Figure) -> dict[str, object]:
     if figure.detail:
         row["detail"] = dict(figure.detail)
     return row
+
+
+_TARGET_SHAPE = re.compile(r"(?P<sign>[<>])= (?P<more>nginx \+ )?(?P<limit>[\d.]+)(?P<times> x nginx)?")
+
+
+def figure_of(row: Mapping[str, Any]) -> Figure:
+    """The figure that a stored row tells of; its ratios and its verdict follow from the samples."""
+    found = _TARGET_SHAPE.fullmatch(row.get("target", ""))
+    target = None
+    if found is not None:
+        measure = Measure.EXCESS if found["more"] else Measure.RATIO if found["times"] else Measure.VALUE
+        target = Target(measure, float(found["limit"]), at_least=found["sign"] == ">")
+    samples, note, detail = row["samples"], row.get("note", ""), row.get("detail", {})
+    return Figure(row["group"], row["name"], row["unit"], samples, target, note, detail)
 
 
 def store(kept: dict[str, object], file: Path) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from bench.dataplane import report
 from bench.dataplane.__main__ import SCENARIOS, parsed
@@ -40,3 +43,14 @@ def test_scenarios_can_be_picked() -> None:
     chosen = parsed(["--quick", "--only", "small", "--only", "tls"])
     assert chosen.quick
     assert set(chosen.only) <= SCENARIOS.keys()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [None, Target(Measure.RATIO, 0.5, at_least=True), Target(Measure.VALUE, 60), Target(Measure.EXCESS, 1.0)],
+)
+def test_a_stored_figure_is_judged_as_it_was(target: Target | None) -> None:
+    figure = replace(FIGURE, target=target, detail={"narrows: requests measured": 12})
+    (row,) = json.loads(json.dumps(report.record([figure], {}, {})["figures"]))
+    assert report.figure_of(row) == figure
+    assert report.figure_of(row).met() == figure.met()

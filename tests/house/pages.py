@@ -18,6 +18,7 @@ from narrows.settings import SETTINGS, Group, Setting
 from narrows.telemetry.events import EVENTS
 from narrows.telemetry.metric_table import METRICS
 from narrows.wire.types import Refusal
+from tests.house import measured
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
@@ -105,6 +106,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "metrics": metrics,
     "events": events,
     "run states": run_states,
+    "targets": measured.targets,
+    "all figures": measured.all_figures,
+    "peers": measured.peers,
+    "short targets": measured.short_targets,
+    "short peers": measured.short_peers,
+    "soak figures": measured.soak,
 }
 
 
