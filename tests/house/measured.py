@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.dataplane.figures import REFERENCE, SUBJECT, Figure, Measure
+from bench.dataplane.proxies import BARE, DIRECT
 from bench.dataplane.report import RESULTS, figure_of, shown
 
-DIRECT = "direct"
 README_ROWS = {
     ("1 KB, c=32", "CPU a request"): "processor time, 1 KB, 32 at a time",
     ("1 KB, c=32", "requests a second"): "requests a second of the same",
@@ -84,6 +84,20 @@ def judged(figure: Figure) -> str:
             return f"nginx's {found:+.2f} {figure.unit}"
 
 
+def bound(figure: Figure) -> str:
+    """The target in words, with its unit."""
+    target = figure.target
+    assert target is not None
+    limit = f"at {'least' if target.at_least else 'most'} {target.limit:g}"
+    match target.measure:
+        case Measure.RATIO:
+            return f"{limit} x nginx's"
+        case Measure.VALUE:
+            return f"{limit} {figure.unit}".rstrip()
+        case Measure.EXCESS:
+            return f"{limit} {figure.unit} over nginx's"
+
+
 def spread(figure: Figure) -> str:
     """The least and the most of what is judged, over the rounds."""
     assert figure.target is not None
@@ -116,9 +130,7 @@ def about(name: str) -> str:
 def rounds(name: str) -> str:
     """The run, how often everything was measured in it, and what it could not do."""
     kept = run(name)
-    versions = ", ".join(
-        f"{proxy} {version(said)}" for proxy, said in kept["versions"].items() if proxy != SUBJECT
-    )
+    versions = ", ".join(f"{proxy} {version(said)}" for proxy, said in kept["versions"].items() if proxy != SUBJECT)
     skipped = "".join(f" Without {who}: {why}." for who, why in kept["skipped"].items())
     return f"{about(name)}. {kept['rounds']} rounds. {versions}.{skipped}"
 
@@ -131,20 +143,13 @@ def version(said: str) -> str:
 
 def targets() -> str:
     """Every target of the data plane, and what was measured."""
-    head = ("", "narrows", "nginx", "judged", "over the rounds", "target", "")
+    names = [name for name in _measured("dataplane") if name in (SUBJECT, REFERENCE, BARE)]
     rows = [
-        (
-            named(one),
-            value(one, SUBJECT),
-            value(one, REFERENCE),
-            judged(one),
-            spread(one),
-            f"{one.target}",
-            verdict(one),
-        )
+        (named(one), *(value(one, name) for name in names), judged(one), spread(one), bound(one), verdict(one))
         for one in figures("dataplane")
         if one.target is not None
     ]
+    head = ("", *names, "judged", "over the rounds", "target", "")
     return f"{rounds('dataplane')}\n\n{table(head, rows)}"
 
 
@@ -181,9 +186,8 @@ def _short_rows(by_key: dict[tuple[str, str], Figure]) -> Iterator[tuple[str, ..
     for key, words in README_ROWS.items():
         one = by_key[key]
         if one.target is not None:
-            told = verdict(one).strip("*") + (f", at {judged(one)}" if one.met() is False else "")
-            bound = f"{one.target}".replace("<=", "at most").replace(">=", "at least").replace(" x nginx", " x nginx's")
-            yield words, value(one, SUBJECT), value(one, REFERENCE), f"{bound}: {told}"
+            told = f"missed, {judged(one)}" if one.met() is False else verdict(one)
+            yield words, value(one, SUBJECT), value(one, REFERENCE), f"{bound(one)}: {told}"
 
 
 def short_peers() -> str:
@@ -219,7 +223,8 @@ def soak() -> str:
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(kept["exchanges"].items()))
     settings, cancel, direct = kept["settings"], kept["cancel_s"], kept["cancel_without_gateway_s"]
     levels = [
-        (name, *(_level(name, one[which]) for which in ("second", "last", "limit")), "yes" if one["flat"] else "**no**")
+        f"- {name}: {_level(name, one['second'])} in the second third, {_level(name, one['last'])} in the last, "
+        f"of {_level(name, one['limit'])} allowed"
         for name, one in kept["levels"].items()
     ]
     ended = sum(kept["exchanges"].values())
@@ -236,8 +241,7 @@ def soak() -> str:
             f"- {kept['cancels']:,} cancels, in {_ms(cancel['p50'])} at the median, {_ms(cancel['p99'])} at the 99th "
             f"percentile, {_ms(cancel['p100'])} at most; the same without a gateway, which is the machine's own: "
             f"{_ms(direct['p50'])}, {_ms(direct['p99'])}, {_ms(direct['p100'])}.",
-            "",
-            table(("", "second third", "last third", "at most", "flat"), levels),
+            *levels,
         )
     )
 
