@@ -40,6 +40,12 @@ def tone(line: str) -> Tone:
         ("npm warn deprecated x", "WARNING"),
         ("TRACE enter", "TRACE"),
         ("NOTICE: table", "NOTICE"),
+        ("[Tue Mar 04 10:00:00.1 2025] [core:crit] [pid 1:tid 2] x", "ERROR"),
+        ("[Tue Mar 04 10:00:00.1 2025] [ssl:warn] [pid 1] x", "WARNING"),
+        ("10:00AM WRN slow", "WARNING"),
+        ("ERRO[0012] gone", "ERROR"),
+        ("E, [2025-03-04T10:00:00.1 #7] ERROR -- : gone", "ERROR"),
+        ("fail: Acme.Worker[0]", "ERROR"),
         ("the info desk", ""),
         ("error_handler loaded", ""),
         ("src/error.py:3: fine", ""),
@@ -100,6 +106,10 @@ MENTIONS = (
     "file not found",
     "java.lang.IllegalStateException thrown",
     "the server was killed.",
+    "api: Verbindung fehlgeschlagen",
+    "api: erreur de connexion",
+    "api: \u043e\u0448\u0438\u0431\u043a\u0430 \u0447\u0442\u0435\u043d\u0438\u044f",
+    "api: \u8fde\u63a5\u5931\u8d25\u4e86",
 )
 PASSED = (
     "tests/test_errors.py::test_error PASSED   [  8%]",
@@ -175,6 +185,7 @@ RUNNERS = (
     ("[info] - cache works", "[info] - cache works *** FAILED ***"),  # sbt
     ("✓  example.com/x (0.1s)", "✖  example.com/x (0.1s)"),  # gotestsum
     (" ✔ Cache works", " ✘ Cache works"),  # phpunit
+    (" tests/t.py \u2713\u2713\u2713   7% \u2588", " tests/t.py \u2713\u2713\u2a2f\u2713  17% \u2588"),  # pytest-sugar
     ("tests/t.py::T::t SUBPASSED(i=0)", "tests/t.py::T::t SUBFAILED(i=1)"),  # pytest
 )
 

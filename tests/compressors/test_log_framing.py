@@ -43,6 +43,12 @@ LINES = [*PLAIN, *REPORT, *PLAIN]
         f"{TIME} web-1 | ",
         "[pod/web-7d9c/app] ",
         f"[pod/web-7d9c/app] {TIME} ",
+        "web:test: ",
+        "@shop/web:test:unit: ",
+        "#12 3.456 ",
+        "0|api      | ",
+        "10:00:00 web.1   | ",
+        "[0] ",
     ],
 )
 def test_a_frame_hides_nothing(before: str) -> None:

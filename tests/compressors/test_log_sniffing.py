@@ -178,12 +178,50 @@ def test_what_only_looks_like_a_log(text: str, call: ToolCall | None) -> None:
         "::endgroup::",
         "2024-05-01T12:00:00.1234567Z whatever it says",
         "section_start:1714560000:build",
+        "04-Mar-2025 10:00:00.123 INFO [main] org.apache.Server up",
+        "<30>Mar  4 10:00:00 host app[3]: up",
+        "<14>1 2025-03-04T10:00:00Z host app 3 - - up",
+        "20250304 10:00:00.123 up",
+        "20250304T100000Z up",
+        "Tue Mar  4 10:00:00 UTC 2025 up",
+        "[04/Mar/2025:10:00:00 +0000] up",
+        "Mar 04 2025 10:00:00 host: up",
+        "*Mar  4 10:00:00.123: up",
+        "2025.03.04 10:00:00 up",
+        "04.03.2025 10:00:00 up",
+        "[10.30 16:49:06] up",
+        "2025-03-04_10:00:00.123 up",
+        "10:00AM INF up svc=api",
+        "INFO[0012] up",
+        "I, [2025-03-04T10:00:00.123 #7]  INFO -- : up",
+        "1:M 04 Mar 2025 10:00:00.123 * up",
+        "M\u00e4r 04 10:00:00 host app[3]: up",
+        "f\u00e9vr. 04 10:00:00 host app[3]: up",
+        "3\u6708 04 10:00:00 host app[3]: up",
+        "type=SYSCALL msg=audit(1741050123.123:7): arch=c000003e",
+        "2025-03-04T10:00:00.123Z\tINFO\tapi/x.go:12\tup\t{}",
+        "CartTest > adds_up() PASSED",
+        "//cart:test                                    PASSED in 0.1s",
+        "00:03 +150 -1: /srv/test/cart_test.dart: adds up",
+        "  * test adds up (0.3ms) [L#7]",
+        "web:test: PASS src/cart.test.ts",
+        "[pod/web-7/app] 10:00:00 up",
+        "#12 3.456 Collecting requests (from x)",
         "+ pip install -e .",
         "$ make test",
     ],
 )
 def test_the_frames_of_known_tools(line: str) -> None:
     assert sniff(Source("\n".join([line] * 20))) is Verdict.YES
+
+
+def test_a_line_for_each_commit_is_no_log() -> None:
+    commits = "\n".join(
+        f"2024-05-01 12:00:{i % 60:02d} +0000 {i:07x} Bump zlib from 1.{i} to 1.{i + 1}" for i in range(40)
+    )
+    assert sniff(Source(commits)) is Verdict.YES
+    assert sniff(Source(commits, ToolCall("bash", '{"command": "git log --format=\'%ci %h %s\'"}'))) is Verdict.NO
+    assert sniff(Source(commits, ToolCall("bash", '{"command": "git log -1 && make"}'))) is Verdict.YES
 
 
 def test_a_persons_words_around_a_log_are_not_a_log() -> None:

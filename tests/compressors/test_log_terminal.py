@@ -32,6 +32,7 @@ def test_raw_lines_are_split_at_line_feeds_only_and_join_to_the_text(text: str, 
         ("\x1b[1m\x1b[92mok\x1b[0m", ["ok"]),
         ("\x1b[38;5;196mred\x1b[m \x1b[2K\x1b[1A", ["red "]),
         ("\x1b]8;;https://x.org\x1b\\link\x1b]8;;\x07", ["link"]),
+        ("\x1b_bk;t=1741050123123\x07+ make", ["+ make"]),
         ("\x1b(Bplain\x1b7\x1b8", ["plain"]),
     ],
 )

@@ -16,7 +16,7 @@ Show = Callable[[int, int], None]
 
 _HEADING = re.compile(
     r"\++ \S|\$ \S|> \S+@|> [A-Z]+ \S+ HTTP/|> Task :|\s+(?:Running|Doc-tests) \S|▶ |##\[group\]|::group::|Step /|# \["
-    r"|\S+: Entering directory|(?:\[INFO\] )?Running [\w.$]+$|Test run for |_{3,} \S.* _{3,}$"
+    r"|\S+: Entering directory|(?:\[INFO\] )?Running [\w.$]+$|\[info\] [A-Z][\w.$]*:$|Test run for |_{3,} \S.* _{3,}$"
 )
 """Where the tool was, over a line without its digits."""
 

@@ -40,7 +40,10 @@ _LEVELS = {
     "INFO": "INFO", "INFORMATION": "INFO", "CONFIG": "INFO", "NOTICE": "NOTICE", "LOG": "INFO",
     "WARN": "WARNING", "WARNING": "WARNING",
     "ERROR": "ERROR", "ERR": "ERROR", "ERR!": "ERROR", "FATAL": "ERROR", "CRITICAL": "ERROR", "CRIT": "ERROR",
-    "SEVERE": "ERROR", "PANIC": "ERROR", "ALERT": "ERROR", "EMERG": "ERROR", "FAILURE": "ERROR",
+    "SEVERE": "ERROR", "PANIC": "ERROR", "ALERT": "ERROR", "EMERG": "ERROR", "FAILURE": "ERROR", "FAIL": "ERROR",
+    "INF": "INFO", "DBG": "DEBUG", "DEBU": "DEBUG", "DBUG": "DEBUG", "TRC": "TRACE", "TRAC": "TRACE", "TRCE": "TRACE",
+    "VRB": "VERBOSE", "WRN": "WARNING", "ERRO": "ERROR", "FTL": "ERROR", "FATA": "ERROR", "PNC": "ERROR",
+    "PANI": "ERROR",
 }  # fmt: skip
 _LETTERS = {"V": "VERBOSE", "D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "F": "ERROR"}
 _LEVEL_WORDS = 9
@@ -50,13 +53,15 @@ _FRAMED_WORDS = 5
 """Within how many words a level counts that is marked as one, in any case."""
 _LEVEL_REACH = 200
 
-_FRAMED = re.compile(r"(?:level|lvl|severity|loglevel)[=:]\"?(\w+)|[\[<(|](\w+)[\])>|]:?|(\w+)[:!]", re.IGNORECASE)
+_FRAMED = re.compile(
+    r"(?:level|lvl|severity|loglevel)[=:]\"?(\w+)|[\[<(|](?:\w+:)?(\w+)[\])>|]:?|(\w+)[:!]", re.IGNORECASE
+)
 _STAMP = re.compile(r"[^A-Za-z]*::|[A-Z][a-z]{2} +::")
 _LETTER = re.compile(r"[^A-Za-z]*::\S*\s+(?:[^A-Za-z\s]\S*\s+){0,3}([VDIWEF])[\s/]|([IWEF]) +::")
 """Levels of one letter, as Android and glog write them."""
 _LEVEL_SIGNS = (
-    "INFO", "DEBUG", "WARN", "ERR", "TRACE", "FATAL", "CRIT", "NOTICE", "VERB", "SEVERE", "FINE", "CONFIG", "LOG",
-    "PANIC", "ALERT", "EMERG", "FAILURE",
+    "INF", "DEB", "DBG", "DBUG", "WARN", "WRN", "ERR", "TRAC", "TRC", "FAT", "FTL", "CRIT", "NOTICE", "VERB", "VRB",
+    "SEVERE", "FINE", "CONFIG", "LOG", "PANI", "PNC", "ALERT", "EMERG", "FAIL",
 )  # fmt: skip
 
 _PASSED = re.compile(
@@ -66,7 +71,7 @@ _PASSED = re.compile(
     r"|Test Case .* passed \(|\S+#\S+ = \.? ?s = \.$|\[info\] +[-+] (?!.*\*\*\*)"
     r"|(?:.*?[\s\]:>])?(?:SUB)?PASSED(?:\s*[\[(]|\s+\S*[/:.]|\s+in\s|\s*$)"
     r"|.*(?:\.\.\.|\s\.+)\s*(?:ok|OK|Passed|passed)(?:\s+[.(\[].{0,12})?$"
-    r"|.*\[OK\]\s*$|test_\w+ ok$"
+    r"|.*\[OK\]\s*$|test_\w+ ok$| ?\S+ [\u2713s]{2,} +%"
 )
 _MARKED = re.compile(
     r"(?:[^A-Za-z]*(?:T[^A-Za-z]*Z?[^A-Za-z]*)?|[A-Z][a-z]{2} +::[^A-Za-z]*)(?!.*Tests run: )"
@@ -84,8 +89,9 @@ _FAILED = re.compile(
     r"|.*\.\.\. (?:FAIL|ERROR|FAILED|unexpected success)\b"
     r"|\s*(?:--- FAIL: |FAIL(?:$|[:\s!])|\[\s*FAIL(?:ED)?\s*\])|.*\[FAIL\]\s*$|(?:FAIL|ERROR): \S"
     r"|\[(?:err|exception)\]: |\(fail\) |Test Case .* failed \(|\S+#\S+ = \.? ?s = [FE]$|\[info\] .*\*\*\* FAILED"
+    r"| ?\S+ [\u2713s]*\u2a2f"
 )
-_FAILED_SIGNS = ("FAIL", "ERROR", "XPASS", "unexpected s", "[err", "[exc", "(fail)", "failed (", " s = ")
+_FAILED_SIGNS = ("FAIL", "ERROR", "XPASS", "unexpected s", "[err", "[exc", "(fail)", "failed (", " s = ", "\u2a2f")
 _FAILED_MARK = re.compile(
     r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
     r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"
@@ -123,9 +129,15 @@ _TROUBLE_WORDS = _words(
     exceeded exceeds unexpected unexpectedly unrecoverable undefined unresolved unsupported deprecated vulnerability
     vulnerabilities lost broken dead crash crashed crashes retry retrying throttled throttling rollback interrupt
     interrupted exit exited exits expected actual severed problem problems violation overflow underflow leak leaked
-    deadlock stuck unhealthy unavailable"""
+    deadlock stuck unhealthy unavailable
+    fehler fehlgeschlagen warnung abgebrochen erreur erreurs échec échoué avertissement fallo advertencia
+    errore fallito avviso erro falha aviso ошибка предупреждение"""
 )
-_TROUBLE_PHRASES = ("not found", "no such", "could not", "timed out", "time out", "core dumped", " reset ")
+_TROUBLE_PHRASES = (
+    "not found", "no such", "could not", "timed out", "time out", "core dumped", " reset ",
+    "错误", "失败", "警告", "异常", "失敗", "エラー", "異常", "오류", "실패",
+)  # fmt: skip
+"""The last ones say error, failed, warning and the like in Chinese, Japanese and Korean, which part no words."""
 _TROUBLE_NAME = re.compile(r"\w(?:Error|Exception|Warning|Failure|Interrupt)\b")
 _TROUBLE_NAME_SIGNS = ("Error", "Exception", "Warning", "Failure", "Interrupt")
 _BREAKS = str.maketrans(dict.fromkeys(":,;()[]{}'\"`<>|=!?*\u2018\u2019\u201c\u201d", " "))

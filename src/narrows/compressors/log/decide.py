@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from narrows.compressors.log import attached, framing, sections, stamps
+from narrows.compressors.log import attached, figures, framing, sections, stamps
 from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.session import session
@@ -52,14 +52,10 @@ SMALLEST_GAP = 100
 _PLAIN, _PASSED, _SKIPPED = Tone.PLAIN, Tone.PASSED, Tone.SKIPPED
 _MENTION, _WARNING, _ERROR = Tone.MENTION, Tone.WARNING, Tone.ERROR
 _DIGITS = b"0123456789"
-_SEVERITY = re.compile(r"%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)?-([0-4])-[A-Z0-9_]+: ")
-_DEVICE = re.compile(r"%[A-Z][A-Z_]*-[A-Z_]*-?-?[A-Z]")
-"""A network device's facility, severity from 0 (emergency) to 4 (warning), and message name."""
-_STATUS = re.compile(r'" [45]\d\d ')
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
+_TAG = re.compile(r"\[(?:info|warn|error|debug|INFO|WARNING|ERROR|DEBUG)\] ")
 _TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$|Test Case .* started\.$")
-_TESTS_RUN = "Tests run: , Failures: , Errors: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +99,12 @@ def without_digits(lines: Sequence[str], source: Sequence[str]) -> list[str]:
     return keys
 
 
-def _settle_by_numbers(lines: Sequence[str], keys: list[str]) -> None:
-    """Give the verdict that only its numbers tell, of a class of tests as surefire reports it, to the key in words."""
-    if not any(_TESTS_RUN in key for key in set(keys)):
-        return
-    for number, key in enumerate(keys):
-        if _TESTS_RUN in key and ", Failures: 0, Errors: 0, " in lines[number] and not key.endswith("Skipped: "):
-            keys[number] = f"{key} ... ok"
-
-
 def decide(source: Sequence[str]) -> Shown:
     """The lines to show, before repeats of shown blocks are looked for."""
     inside = framing.unframed(source)
     lines = inside.lines
     keys = without_digits(lines, source)
-    _settle_by_numbers(lines, keys)
+    figures.settle(lines, keys)
     counts = Counter(keys)
     stamped = stamps.are_stamped(lines)
     judgements = judged(counts)
@@ -183,7 +170,7 @@ class _Log:
     counts: Collection[str]
     judged: dict[str, Judgement]
     tones: list[Tone]
-    shapes: Sequence[str]
+    shapes: list[str]
     stamped: bool
     service: bool
     shown: bytearray
@@ -201,16 +188,13 @@ class _Log:
 
 
 def _judge_numbers(log: _Log) -> None:
-    """What only a digit says: a status of 400 or more in an access log speaks of trouble, and so does a severity."""
-    requests = {key for key in log.counts if '"  ' in key}
-    devices = {key for key in log.counts if "%" in key and _DEVICE.search(key) is not None}
-    if not requests and not devices:
-        return
-    for number, key in enumerate(log.keys):
-        if key in requests and _STATUS.search(log.lines[number]) is not None:
-            log.tones[number] = max(log.tones[number], _MENTION)
-        elif key in devices and (severity := _SEVERITY.search(log.lines[number])) is not None:
-            log.tones[number] = _WARNING if severity[1] == "4" else _ERROR
+    """What only digits say, of lines that do not report a test."""
+    for number, found, sort in figures.judge(log.keys, log.lines, log.counts):
+        if found is not _MENTION:
+            log.tones[number] = found
+        elif log.tones[number] is _PLAIN or log.tones[number] is _MENTION:
+            log.tones[number] = _MENTION
+            log.shapes[number] += f" {sort}"
 
 
 def _show_ends(log: _Log) -> None:
@@ -314,7 +298,10 @@ def _tail(log: _Log, number: int) -> int:
 
 
 def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
+    """How far a line is indented, behind the level that sbt and Maven put before each one."""
+    tag = _TAG.match(line) if line.startswith("[") else None
+    bare = line if tag is None else line[tag.end() :]
+    return len(bare) - len(bare.lstrip())
 
 
 def _show_mentions(log: _Log) -> None:

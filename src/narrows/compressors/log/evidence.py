@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?"
+_MONTH = r"(?:[^\W\d_]{3,5}\.?|\d\d?\u6708)"
+"""A month as journald and syslog write it in any language."""
 _LEVEL_WORDS = ("TRACE", "DEBUG", "VERBOSE", "INFO", "NOTICE", "WARN", "ERROR", "FATAL", "CRITICAL", "SEVERE")
 _LEVEL = f"(?:{'|'.join(_LEVEL_WORDS)}|WARNING)"
 _VERDICTS = ("PASSED", "FAILED", "SKIPPED", "ERROR", "XFAIL", "XPASS")
@@ -20,9 +22,15 @@ _VERDICTS = ("PASSED", "FAILED", "SKIPPED", "ERROR", "XFAIL", "XPASS")
 _TIMES = (
     rf"[\[(]?{_ISO}[\])]?[:,|]?\s+\S",
     r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:?\s+\S",
-    r"[A-Z][a-z]{2}\s+\d+ \d\d:\d\d:\d\d \S",
-    r"\[[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d",
-    r"\d\d(?:\d\d)?[/-]\d\d[/-]\d\d(?:\d\d)? \d\d:\d\d:\d\d",
+    rf"[*.]?(?:[A-Z][a-z]{{2}},? )?{_MONTH}\s+\d+ (?:\d{{4}} )?\d\d:\d\d:\d\d(?:\.\d+)?:? \S",
+    r"\[(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d",
+    rf"<\d{{1,3}}>(?:1 {_ISO}|[A-Z][a-z]{{2}} +\d+ \d\d:\d\d:\d\d) \S",
+    r"\[?\d\d(?:\d\d)?(?P<dash>[/.-])\d\d(?P=dash)\d\d(?:\d\d)? \d\d:\d\d:\d\d|\[\d\d\.\d\d \d\d:\d\d:\d\d",
+    r"\[?\d\d(?P<bar>[/ -])[A-Z][a-z]{2}(?P=bar)\d{4}[ :]\d\d:\d\d:\d\d",
+    r"\d+:[A-Z] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d",
+    r"\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d|\d{8}[ T]\d\d:?\d\d:?\d\dZ?\b|[DIWEFA], \[\d{4}-\d\d-\d\dT",
+    r"\d\d?:\d\d[AP]M (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) |(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "
+    r"|type=[A-Z_]+ msg=audit\(",
     r"\d\d-\d\d \d\d:\d\d:\d\d\.\d+ ",
     r"\d{6} \d{6} \d+ [A-Z]",
     r"\d{8}-\d\d?:\d\d?:\d\d?:\d+\|",
@@ -31,6 +39,7 @@ _TIMES = (
 )
 _LEVELS = (
     rf"[\[(<]?{_LEVEL}[\])>]?(?:[:\s|]|$)",
+    r"(?:info|warn|fail|crit|dbug|trce): [\w.]+\[\d+\]$|\[(?:TRC|VRB|DBG|INF|WRN|ERR|FTL)\] ",
     r"npm (?:ERR!|WARN|error|warn|info|http|verbose|notice|sill|timing)\b",
 )
 _TESTS = (
@@ -51,6 +60,9 @@ _TESTS = (
     r"\d+ (?:passing|failing|pending|examples?)\b|Finished in [\d.]+",
     r"\s*\d+/\d+ Test +#\d+: |\s+Start +\d+: \S|\d+% tests passed, |Test project /",
     r"\s*(?:Passed|Failed|Skipped) \S+ \[[<\d]|(?:Passed|Failed)! +- Failed: |Test [Rr]un (?:for|Successful|Failed)",
+    r"\S.* > .*\S (?:PASSED|FAILED|SKIPPED)$|\d+ tests completed, |  \* test .* \[L#\d+\]$|  \* test .* \(.*ms\)"
+    r"|//\S+ +(?:\(cached\) )?(?:PASSED|FAILED|TIMEOUT|FLAKY|NO STATUS)\b|\d\d:\d\d \+\d+(?: ~\d+)?(?: -\d+)?: \S"
+    r"| ?\S+ [\u2713\u2a2fs]{2,} +\d+% |\u2015{10,} ",
     r"Tests run: \d| T E S T S$|(?:PASS|SKIP|XFAIL|XPASS): \S|\((?:pass|fail|skip|todo)\) |Test (?:Case|Suite) '"
     r"|\[(?:ok|err|exception|skip|ignore)\]: |\s+(?:PASS|FAIL|SLOW|LEAK|FLAKY|SIG[A-Z]+|TRY \d \w+) \[ *>?[ \d.]+s\] ",
 )

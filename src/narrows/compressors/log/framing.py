@@ -44,6 +44,10 @@ _NAMES = (
     re.compile(r"[\w.-]+ +\|(?: |$)"),  # docker compose
     re.compile(r"\[pod/[\w./-]+\](?: |$)"),  # kubectl logs --prefix
     re.compile(r"#\d+ (?:\d+\.\d{1,3}(?: |$))?"),  # BuildKit
+    re.compile(r"(?:@[\w.-]+/)?[A-Za-z][\w.-]*:[a-z][\w:-]*:(?: |$)"),  # turbo
+    re.compile(r"\d+\|[\w.-]+ +\|(?: |$)"),  # pm2
+    re.compile(r"\d\d:\d\d:\d\d [\w.-]+ +\|(?: |$)"),  # foreman
+    re.compile(r"\[\d+\](?: |$)"),  # concurrently
 )
 
 _MESSAGES = ("message", "msg", "event", "short_message", "textPayload", "@m", "@mt", "@message", "body", "log", "text")

@@ -57,6 +57,7 @@ LOG_COMMANDS = frozenset(
 )
 """Commands whose output is a log."""
 _FETCHERS = frozenset(("curl", "wget", "lynx", "w3m", "gh", "man", "git"))
+_HISTORY = frozenset(("git log", "git reflog", "git shortlog", "git blame", "git annotate", "hg log", "svn log"))
 _LOG_TOOL = re.compile(
     r"(?:^|[^a-z])(?:logs?|tests?|build|lint|deploy|install|compile)(?:$|[^a-z])|Logs?|Tests?", re.ASCII
 )
@@ -66,13 +67,17 @@ _OPENS_DATA = ("diff --git ", "--- a/", "Index: ", "<!DOCTYPE", "<html", "<?xml"
 _TABLE_RULE = re.compile(r"[+|]?[-:]{3,}(?:[+|][-:]{3,})+[+|]?\Z")
 """Below the names of a table: psql draws its bars where compilers draw the margin of quoted source."""
 
+_TABBED_LOG = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*\t(?:DEBUG|INFO|WARN|WARNING|ERROR|DPANIC|PANIC|FATAL|TRACE)\t", re.IGNORECASE
+)
+"""Time and level in columns, as zap writes them: a logger's, and no table."""
+
 
 def sniff(source: Source) -> Verdict:
     """How far structure and the tool call prove that a text is a log."""
     if source.once(tools.is_read):
         return Verdict.NO
-    text, called = source.text, source.tool_call is not None
-    whole_lines = _blocks(text)
+    whole_lines = _blocks(source.text)
     framed = framing.unframed([line for block in whole_lines for line in block.lines])
     if framed.records:
         return Verdict.EXACT
@@ -80,6 +85,18 @@ def sniff(source: Source) -> Verdict:
         whole_lines = _with_lines(whole_lines, framed.lines)
     elif framed.timed and framed.worded:
         return Verdict.YES
+    if _lists_commits(source):
+        return Verdict.NO
+    found = _by_lines(source, whole_lines)
+    if found is Verdict.YES or framed.passed_on or not framed.worded:
+        return found
+    unframed = _by_lines(source, _with_lines(whole_lines, framed.lines))
+    return unframed if unframed is not Verdict.NO else found
+
+
+def _by_lines(source: Source, whole_lines: list[_Block]) -> Verdict:
+    """What the lines of some blocks prove."""
+    text, called = source.text, source.tool_call is not None
     blocks = [_Block(block.start, [line[:LONG_LINE] for line in block.lines]) for block in whole_lines]
     sample = [line for block in blocks for line in block.lines]
     if len(sample) < 2 or sample[0].startswith(_OPENS_DATA):
@@ -105,6 +122,12 @@ def _hints(source: Source) -> bool:
     """Whether the call runs tests, builds or the like, or asks for logs."""
     named = source.tool_call is not None and _LOG_TOOL.search(source.tool_call.name) is not None
     return named or not LOG_COMMANDS.isdisjoint(source.once(tools.commands))
+
+
+def _lists_commits(source: Source) -> bool:
+    """Whether the call asks for a repository's history, which may be a line with a time for each commit."""
+    commands = source.once(tools.commands)
+    return not _HISTORY.isdisjoint(commands) and LOG_COMMANDS.isdisjoint(commands)
 
 
 def _runs(source: Source) -> bool:
@@ -199,6 +222,8 @@ def _is_data(lines: list[str]) -> bool:
         return True
     if any(_TABLE_RULE.match(line) is not None for line in lines[:3]):
         return True
+    if all(_TABBED_LOG.match(line) is not None for line in lines[:1] + lines[-1:]):
+        return False
     some = _spread(lines, TABLE_LINES)
     return any(_is_table(some, separator) for separator in "\t,;")
 

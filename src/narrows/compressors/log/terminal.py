@@ -16,7 +16,7 @@ from narrows.compressors.log.classes import TROUBLE, mentions
 
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
-    r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC: titles, links
+    r"|[\]_^P][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC, APC, PM, DCS: titles, links, times of CI systems
     r"|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])"  # character sets, modes
 )
 _TROUBLE = re.compile("|".join((*TROUBLE, "abort")), re.IGNORECASE)
