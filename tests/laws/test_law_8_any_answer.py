@@ -83,7 +83,7 @@ def test_whatever_an_observer_does_the_bytes_are_the_upstreams(
 
 def test_an_observer_that_holds_the_loop_is_given_up() -> None:
     class Slow(FaultyWire):
-        def observer(self, content_type: str) -> SlowObserver:
+        def observer(self, content_type: str, *, texts: bool = True) -> SlowObserver:
             return SlowObserver("none", self.error)
 
     payload = [b"data: %d\n\n" % number * 2000 for number in range(9)]

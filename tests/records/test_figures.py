@@ -14,7 +14,7 @@ from narrows.policy import Kind, Level, Policy
 from narrows.records.figures import MAX_LISTED, first_time_decisions, plan_figures, response_figures
 from narrows.records.types import MAX_NAME_CHARS, BodyDecision, PartDecision
 from narrows.wire.openai_chat import WIRE
-from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
+from narrows.wire.types import Choice, Lengths, ObservedToolCall, ResponseRecord, Usage
 from tests.laws.conversations import Message, conversations, rows
 
 SECRET = "sk-live-0123456789"
@@ -141,3 +141,8 @@ def test_what_the_upstream_names_is_bounded() -> None:
 def test_compressed_is_what_the_test_bodies_become() -> None:
     (part,) = planned(rows(40)).parts
     assert isinstance(part.outcome.decision.result, Compressed)
+
+
+def test_lengths_that_were_counted_are_told_like_those_of_texts() -> None:
+    counted = response_figures(ResponseRecord(choices=(Choice(0, counted=Lengths(9, 8, 7)), Choice(1, text="four"))))
+    assert (counted.text_chars, counted.reasoning_chars, counted.refusal_chars) == (13, 8, 7)

@@ -49,7 +49,7 @@ class FaultyWire:
     def locate(self, body: bytes, scope: Scope, memory: object = None, effort: object = None) -> Located | Untouched:
         return Untouched(Refusal.NOT_JSON)
 
-    def observer(self, content_type: str) -> ResponseObserver:
+    def observer(self, content_type: str, *, texts: bool = True) -> ResponseObserver:
         if self.step == "observer":
             raise self.error
         return FaultyObserver(self.step, self.error)

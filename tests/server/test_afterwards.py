@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from itertools import count
 
 import pytest
@@ -12,7 +14,7 @@ from narrows.server.afterwards import MAX_HELD_BYTES, TURN_S, Afterwards
 from narrows.server.observing import Dropped, ResponseTee
 from narrows.server.story import Story
 from narrows.wire.registry import wire_named
-from narrows.wire.types import ResponseRecord
+from narrows.wire.types import Lengths, ResponseRecord
 from tests.scripted_upstream import completion
 
 Told = list[tuple[str, ResponseRecord | None]]
@@ -173,3 +175,31 @@ async def test_an_answer_in_one_piece_is_told_as_one_that_was_observed(
     dropped = None if told[1][1] is None else told[1][1].dropped
     assert (dropped == Dropped.LAGGING) is bool(piled_up and wire and data)
     assert afterwards.held_bytes == 0
+
+
+async def test_a_stream_that_goes_on_holds_no_more_than_when_it_began() -> None:
+    afterwards, told = started()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    tee = afterwards.tee(wire_named("openai_chat"), parse_response_head(head, b"POST"))
+
+    async def held(events: int) -> int:
+        for number in range(events):
+            data = b'data: {"choices": [{"index": 0, "delta": {"content": "word %06d "}}]}\n\n' % number
+            afterwards.observe(tee, b"%x\r\n%b\r\n" % (len(data), data))
+            afterwards.read_held()
+            await asyncio.sleep(0)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        grown = -(await held(500)) + await held(2_000)
+    finally:
+        tracemalloc.stop()
+    assert grown < 4_096
+    afterwards.tell(tee, story("a"))
+    afterwards.finish()
+    ((_, record),) = told
+    assert record is not None
+    assert (record.chunks, record.choices[0].text) == (2_500, "")
+    assert record.choices[0].counted == Lengths(2_500 * len("word 000000 "), 0, 0)

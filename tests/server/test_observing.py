@@ -167,7 +167,7 @@ class HeldUp(FaultyObserver):
 
 
 class BusyWire(FaultyWire):
-    def observer(self, content_type: str) -> HeldUp:
+    def observer(self, content_type: str, *, texts: bool = True) -> HeldUp:
         return HeldUp("never", ValueError())
 
 

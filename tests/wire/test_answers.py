@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from narrows.core.sse import ServerSentEvent
 from narrows.wire import answers
-from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, count_of, name_of
+from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, Texts, count_of, name_of
 from narrows.wire.registry import wire_named
-from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
+from narrows.wire.types import Choice, Lengths, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import cut
 
 STREAM = "text/event-stream"
@@ -93,7 +93,7 @@ def test_first_names_last_usage_and_few_errors() -> None:
 
 def test_a_spent_budget_shows_in_the_record() -> None:
     tally = Tally()
-    pieces: list[str] = []
+    pieces = Texts()
     tally.budget.keep(pieces, "x" * (answers.MAX_TEXT_BYTES + 1))
     assert pieces == []
     assert tally.record([]).dropped == answers.CAPPED
@@ -126,3 +126,13 @@ def test_an_event_that_is_no_utf_8_costs_none_of_the_others(wire: str) -> None:
     observer.receive_data(event + event)
     observer.receive_eof()
     assert observer.record().unparsed == 2
+
+
+def test_texts_that_are_counted_are_not_kept() -> None:
+    budget, texts = TextBudget(10, keeps=False), Texts()
+    for piece in ("", None, 7, "abc", "é" * 1_000):
+        budget.keep(texts, piece)
+    assert (list(texts), texts.counted, bool(texts), budget.spent) == ([], 1_003, True, False)
+    assert not Texts()
+    assert answers.lengths([texts, Texts()], [Texts()]) == Lengths(1_003, 0, 0)
+    assert answers.lengths([Texts(["kept"])], [], []) is None

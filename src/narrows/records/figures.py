@@ -88,6 +88,11 @@ def response_figures(record: ResponseRecord) -> ResponseFigures:
         text += len(choice.text)
         reasoning += len(choice.reasoning)
         refusal += len(choice.refusal)
+        counted = choice.counted
+        if counted is not None:
+            text += counted.text
+            reasoning += counted.reasoning
+            refusal += counted.refusal
         calls += len(choice.tool_calls)
         reason = choice.finish_reason
         if reason and len(finish_reasons) < MAX_LISTED:

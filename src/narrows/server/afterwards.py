@@ -45,8 +45,8 @@ class Afterwards:
         self.held_bytes = 0
 
     def tee(self, wire: Wire, head: ResponseHead) -> ResponseTee:
-        """What observes an answer of this head."""
-        return ResponseTee(wire, head)
+        """What observes an answer of this head: its story tells how long its texts are, and never what they say."""
+        return ResponseTee(wire, head, texts=False)
 
     def observe(self, tee: ResponseTee, data: bytes) -> None:
         """Observe bytes that have been written."""

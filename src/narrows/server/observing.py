@@ -55,6 +55,7 @@ class ResponseTee:
     """Takes the body of one response as it came from the upstream, framing and coding included.
 
     `held_bytes`: taken, and not read yet. `strict` re-raises what an observer raises, for tests; `clock` gives seconds.
+    Without `texts` the answer's are counted and not kept.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class ResponseTee:
         "_limits",
         "_observer",
         "_strict",
+        "_texts",
         "_wire",
         "held_bytes",
     )
@@ -79,12 +81,14 @@ class ResponseTee:
         limits: ObservingLimits = DEFAULT_LIMITS,
         clock: Callable[[], float] = thread_time,
         strict: bool = False,
+        texts: bool = True,
     ) -> None:
         self._wire = wire
         self._head = head
         self._limits = limits
         self._clock = clock
         self._strict = strict
+        self._texts = texts
         self._held: list[bytes] = []
         self.held_bytes = 0
         self._decoded_bytes = 0
@@ -188,7 +192,7 @@ class ResponseTee:
         decode: Sink = self._observe
         if head.content_codings:
             decode = decoder_for(head.content_codings.decode("latin-1"), decode)
-        self._observer = self._wire.observer(head.content_type.decode("latin-1"))
+        self._observer = self._wire.observer(head.content_type.decode("latin-1"), texts=self._texts)
         self._feed = _dechunking(decode) if isinstance(head.framing, Chunked) else decode
 
     def _observe(self, decoded: bytes) -> None:

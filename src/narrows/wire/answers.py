@@ -6,16 +6,17 @@ events or the whole body to the wire's `Answer`. Nothing here depends on how the
 read is counted; what is too large is dropped with a reason in the record.
 
 All texts of one answer draw on one `TextBudget`. When it is spent, later pieces are dropped, the record says so, and
-ids, usage and finish reasons are still read.
+ids, usage and finish reasons are still read. Who only wants to know how long they are has them counted and not kept:
+thousands of streams that go on for hours then hold no more than when they began.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from narrows.core.sse import EventStreamDecoder, ServerSentEvent
-from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
+from narrows.wire.types import Choice, Lengths, ObservedToolCall, ResponseRecord, Usage
 
 MAX_TEXT_BYTES = 16 << 20
 MAX_BODY_BYTES = 4 << 20
@@ -52,18 +53,42 @@ def counts_of(values: Sequence[object]) -> list[int | None]:
     return [value if type(value) is int and value >= 0 else None for value in values]
 
 
+class Texts(list[str]):
+    """The pieces of a text; `counted` are the characters of those that were not kept. True once anything has come."""
+
+    __slots__ = ("counted",)
+
+    def __init__(self, pieces: Iterable[str] = ()) -> None:
+        super().__init__(pieces)
+        self.counted = 0
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 or self.counted > 0
+
+
+def lengths(text: Iterable[Texts], reasoning: Iterable[Texts], refusal: Iterable[Texts] = ()) -> Lengths | None:
+    """What was counted of these; None where nothing was."""
+    found = Lengths(*(sum(one.counted for one in texts) for texts in (text, reasoning, refusal)))
+    return found if found.text or found.reasoning or found.refusal else None
+
+
 class TextBudget:
-    """What may still be kept of an answer's texts, in bytes of memory, a little over-counted."""
+    """What may still be kept of an answer's texts, in bytes of memory, a little over-counted; or nothing is kept, and
+    all of it counted."""
 
-    __slots__ = ("left_bytes", "spent")
+    __slots__ = ("_keeps", "left_bytes", "spent")
 
-    def __init__(self, total_bytes: int) -> None:
+    def __init__(self, total_bytes: int, *, keeps: bool = True) -> None:
         self.left_bytes = total_bytes
         self.spent = False
+        self._keeps = keeps
 
-    def keep(self, pieces: list[str], text: object) -> None:
-        """Append `text` to `pieces` if it is text, not empty, and there is room."""
+    def keep(self, pieces: Texts, text: object) -> None:
+        """Append `text` to `pieces`, or count it, if it is text, not empty, and there is room."""
         if not text or not isinstance(text, str):
+            return
+        if not self._keeps:
+            pieces.counted += len(text)
             return
         self.left_bytes -= len(text) + _PIECE_OVERHEAD_BYTES
         if self.left_bytes < 0:
@@ -82,7 +107,7 @@ class CallParts:
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
-        self.arguments: list[str] = []
+        self.arguments = Texts()
 
     def add(self, call_id: object, name: object, arguments: object, budget: TextBudget) -> None:
         self.id = self.id or name_of(call_id)
@@ -106,8 +131,8 @@ class Tally:
     usage: Usage | None = None
     usage_seen = 0
 
-    def __init__(self) -> None:
-        self.budget = TextBudget(MAX_TEXT_BYTES)
+    def __init__(self, *, texts: bool = True) -> None:
+        self.budget = TextBudget(MAX_TEXT_BYTES, keeps=texts)
         self._errors: list[str] = []
 
     def named(self, answer_id: object, model: object) -> None:

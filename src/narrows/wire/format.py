@@ -33,7 +33,7 @@ class Format:
     name: str
     takes: Callable[[str], bool]
     find: Locate
-    observe: Callable[[str], ResponseObserver]
+    observe: Callable[[str, bool], ResponseObserver]
     say: Callable[[GatewayError], ErrorBody]
     read_whole: Callable[[bytes], ResponseRecord | None] = _ask_an_observer
 
@@ -47,9 +47,9 @@ class Format:
         """As `Wire.locate`."""
         return self.find(body, scope, memory, effort)
 
-    def observer(self, content_type: str) -> ResponseObserver:
+    def observer(self, content_type: str, *, texts: bool = True) -> ResponseObserver:
         """As `Wire.observer`."""
-        return self.observe(content_type)
+        return self.observe(content_type, texts)
 
     def whole(self, body: bytes) -> ResponseRecord | None:
         """As `Wire.whole`."""

@@ -117,8 +117,17 @@ class ObservedToolCall(Struct, frozen=True, gc=False):
     arguments: str
 
 
+class Lengths(Struct, frozen=True, gc=False):
+    """How many characters came of texts that were not kept."""
+
+    text: int
+    reasoning: int
+    refusal: int
+
+
 class Choice(Struct, frozen=True, gc=False):
-    """One choice of an answer, assembled."""
+    """One choice of an answer, assembled. Where its texts were only `counted` they are empty here, and so may the
+    arguments of its calls be."""
 
     index: int
     role: str = ""
@@ -127,6 +136,7 @@ class Choice(Struct, frozen=True, gc=False):
     refusal: str = ""
     tool_calls: tuple[ObservedToolCall, ...] = ()
     finish_reason: str | None = None
+    counted: Lengths | None = None
 
 
 class ResponseRecord(Struct, frozen=True, gc=False):
@@ -178,8 +188,9 @@ class Wire(Protocol):
         """
         ...
 
-    def observer(self, content_type: str) -> ResponseObserver:
-        """An observer for a response of this media type (event stream or whole JSON body)."""
+    def observer(self, content_type: str, *, texts: bool = True) -> ResponseObserver:
+        """An observer for a response of this media type (event stream or whole JSON body). Without `texts` it counts
+        their characters, and what it holds does not grow with an answer's length."""
         ...
 
     def whole(self, body: bytes) -> ResponseRecord | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from narrows.wire.anthropic.response import MAX_BLOCKS, observer
 from narrows.wire.types import PREFIX_MISMATCH, Choice, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import cut, raw_streams, single_bytes
+from tests.wire.counting import assert_counted_alike, record_of
 
 STREAM = "text/event-stream"
 
@@ -21,11 +22,9 @@ def stream(*events: dict[str, Any]) -> bytes:
 
 
 def observed(pieces: list[bytes], content_type: str = STREAM) -> ResponseRecord:
-    reader = observer(content_type)
-    for piece in pieces:
-        reader.receive_data(piece)
-    reader.receive_eof()
-    return reader.record()
+    record = record_of(observer(content_type), pieces)
+    assert_counted_alike(record, record_of(observer(content_type, texts=False), pieces))
+    return record
 
 
 def delta(index: int, **fields: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from narrows.wire.openai_chat.response import observer
 from narrows.wire.types import Choice, ResponseRecord
+from tests.wire.counting import assert_counted_alike, record_of
 
 STREAM = "text/event-stream; charset=utf-8"
 JSON = "application/json"
@@ -42,11 +43,10 @@ def stream_of(*chunks: object, done: bool = True) -> bytes:
 
 def observed(pieces: bytes | Sequence[bytes], content_type: str = STREAM) -> ResponseRecord:
     """What the observer makes of an answer that comes in these pieces."""
-    reader = observer(content_type)
-    for piece in [pieces] if isinstance(pieces, bytes) else pieces:
-        reader.receive_data(piece)
-    reader.receive_eof()
-    return reader.record()
+    cut = [pieces] if isinstance(pieces, bytes) else pieces
+    record = record_of(observer(content_type), cut)
+    assert_counted_alike(record, record_of(observer(content_type, texts=False), cut))
+    return record
 
 
 def only_choice(record: ResponseRecord) -> Choice:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from narrows.wire.openai_responses.response import MAX_ITEMS, observer
 from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import cut, raw_streams, single_bytes
+from tests.wire.counting import assert_counted_alike, record_of
 
 STREAM = "text/event-stream"
 USAGE = {
@@ -28,11 +29,9 @@ def stream(*events: dict[str, Any]) -> bytes:
 
 
 def observed(pieces: list[bytes], content_type: str = STREAM) -> ResponseRecord:
-    reader = observer(content_type)
-    for piece in pieces:
-        reader.receive_data(piece)
-    reader.receive_eof()
-    return reader.record()
+    record = record_of(observer(content_type), pieces)
+    assert_counted_alike(record, record_of(observer(content_type, texts=False), pieces))
+    return record
 
 
 def delta(kind: str, place: int, text: str, item_id: str = "") -> dict[str, Any]:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from narrows.core.sse import ServerSentEvent
-from narrows.wire.answers import AnswerObserver, CallParts, Tally, count_of, name_of
+from narrows.wire.answers import AnswerObserver, CallParts, Tally, Texts, count_of, lengths, name_of
 from narrows.wire.types import PREFIX_MISMATCH, Choice, ResponseObserver, ResponseRecord, Usage
 
 MAX_BLOCKS = 1024
@@ -77,9 +77,9 @@ _FIGURES = (
 _DECODER = msgspec.json.Decoder(Event)
 
 
-def observer(content_type: str) -> ResponseObserver:
+def observer(content_type: str, texts: bool = True) -> ResponseObserver:
     """An observer for one answer with this Content-Type (empty: none was sent)."""
-    return AnswerObserver(MessageAnswer(), content_type)
+    return AnswerObserver(MessageAnswer(texts=texts), content_type)
 
 
 def parse(data: bytes) -> Event | None:
@@ -96,16 +96,16 @@ class _BlockParts:
     __slots__ = ("call", "text", "thinking")
 
     def __init__(self) -> None:
-        self.text: list[str] = []
-        self.thinking: list[str] = []
+        self.text = Texts()
+        self.thinking = Texts()
         self.call: CallParts | None = None
 
 
 class MessageAnswer:
     """Everything known of the answer so far."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, *, texts: bool = True) -> None:
+        self.tally = Tally(texts=texts)
         self._role = ""
         self._blocks: dict[int, _BlockParts] = {}
         self._stop_reason: str | None = None
@@ -158,6 +158,7 @@ class MessageAnswer:
             reasoning="".join(text for block in blocks for text in block.thinking),
             tool_calls=tuple(block.call.build() for block in blocks if block.call is not None),
             finish_reason=self._stop_reason,
+            counted=lengths([block.text for block in blocks], [block.thinking for block in blocks]),
         )
         return self.tally.record([choice] if self._role or blocks or self._stop_reason else [])
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from narrows.core.sse import ServerSentEvent
-from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, count_of, name_of
+from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, Texts, count_of, lengths, name_of
 from narrows.wire.gemini.arguments import PartialArguments
 from narrows.wire.gemini.arrays import ChunksReader
 from narrows.wire.types import Choice, ResponseObserver, ResponseRecord, Usage
@@ -72,9 +72,9 @@ class Chunk(Struct, frozen=True, gc=False, rename="camel"):
 _DECODER = msgspec.json.Decoder(Chunk)
 
 
-def observer(content_type: str) -> ResponseObserver:
+def observer(content_type: str, texts: bool = True) -> ResponseObserver:
     """An observer for one answer with this Content-Type (empty: none was sent)."""
-    return AnswerObserver(GeminiAnswer(), content_type, ChunksReader)
+    return AnswerObserver(GeminiAnswer(texts=texts), content_type, ChunksReader)
 
 
 def parse(data: bytes) -> Chunk | None:
@@ -91,8 +91,8 @@ class _CandidateParts:
     def __init__(self, budget: TextBudget) -> None:
         self.role = ""
         self.finish_reason: str | None = None
-        self._text: list[str] = []
-        self._thoughts: list[str] = []
+        self._text = Texts()
+        self._thoughts = Texts()
         self._calls: list[tuple[CallParts, PartialArguments | None]] = []
         self._budget = budget
 
@@ -136,7 +136,7 @@ class _CandidateParts:
         """The candidate as far as it has come."""
         for number, (call, arguments) in enumerate(self._calls):
             if arguments is not None:
-                call.arguments = [arguments.text()]
+                call.arguments = Texts([arguments.text()])
                 self._calls[number] = call, None
         return Choice(
             index=index,
@@ -145,14 +145,15 @@ class _CandidateParts:
             reasoning="".join(self._thoughts),
             tool_calls=tuple(call.build() for call, _ in self._calls),
             finish_reason=self.finish_reason,
+            counted=lengths([self._text], [self._thoughts]),
         )
 
 
 class GeminiAnswer:
     """Everything known of the answer so far."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, *, texts: bool = True) -> None:
+        self.tally = Tally(texts=texts)
         self._candidates: dict[int, _CandidateParts] = {}
         self._blocked = False
 

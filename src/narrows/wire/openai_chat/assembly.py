@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from narrows.wire.answers import CallParts, TextBudget, name_of
+from narrows.wire.answers import CallParts, TextBudget, Texts, lengths, name_of
 from narrows.wire.openai_chat.chunks import Delta, Function, ToolCallDelta, texts_of
 from narrows.wire.types import Choice
 
@@ -27,9 +27,9 @@ class ChoiceParts:
         self.finish_reason: str | None = None
         self._budget = budget
         self._role = ""
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._refusal: list[str] = []
+        self._text = Texts()
+        self._reasoning = Texts()
+        self._refusal = Texts()
         self._calls: dict[int | str, CallParts] = {}
 
     @property
@@ -101,6 +101,7 @@ class ChoiceParts:
             refusal="".join(self._refusal),
             tool_calls=tuple(call.build() for call in self._calls.values()),
             finish_reason=self.finish_reason,
+            counted=lengths([self._text], [self._reasoning], [self._refusal]),
         )
 
 

@@ -15,16 +15,16 @@ from narrows.wire.types import ResponseObserver, ResponseRecord
 MAX_CHOICES = 128
 
 
-def observer(content_type: str) -> ResponseObserver:
+def observer(content_type: str, texts: bool = True) -> ResponseObserver:
     """An observer for one answer with this Content-Type (empty: none was sent)."""
-    return AnswerObserver(ChatAnswer(), content_type)
+    return AnswerObserver(ChatAnswer(texts=texts), content_type)
 
 
 class ChatAnswer:
     """Everything known of the answer so far."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, *, texts: bool = True) -> None:
+        self.tally = Tally(texts=texts)
         self._choices: dict[int, ChoiceParts] = {}
 
     def take_event(self, event: ServerSentEvent) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from narrows.core.sse import ServerSentEvent
-from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, count_of, name_of
+from narrows.wire.answers import AnswerObserver, CallParts, Tally, TextBudget, Texts, count_of, lengths, name_of
 from narrows.wire.types import Choice, ResponseObserver, ResponseRecord, Usage
 
 MAX_ITEMS = 1024
@@ -75,9 +75,9 @@ _RESPONSE = msgspec.json.Decoder(Response)
 _REFUSALS = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
-def observer(content_type: str) -> ResponseObserver:
+def observer(content_type: str, texts: bool = True) -> ResponseObserver:
     """An observer for one answer with this Content-Type (empty: none was sent)."""
-    return AnswerObserver(ResponsesAnswer(), content_type)
+    return AnswerObserver(ResponsesAnswer(texts=texts), content_type)
 
 
 class _ItemParts:
@@ -88,9 +88,9 @@ class _ItemParts:
     def __init__(self, place: int) -> None:
         self.place = place
         self.kind = ""
-        self.text: list[str] = []
-        self.refusal: list[str] = []
-        self.reasoning: list[str] = []
+        self.text = Texts()
+        self.refusal = Texts()
+        self.reasoning = Texts()
         self.call: CallParts | None = None
 
     def name(self, item: Item, budget: TextBudget) -> None:
@@ -119,8 +119,8 @@ class _ItemParts:
 class ResponsesAnswer:
     """Everything known of the answer so far."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, *, texts: bool = True) -> None:
+        self.tally = Tally(texts=texts)
         self._items: dict[str, _ItemParts] = {}
         self._status: str | None = None
 
@@ -184,6 +184,9 @@ class ResponsesAnswer:
             refusal="".join(text for item in items for text in item.refusal),
             tool_calls=tuple(item.call.build() for item in items if item.call is not None),
             finish_reason=self._status,
+            counted=lengths(
+                [item.text for item in items], [item.reasoning for item in items], [item.refusal for item in items]
+            ),
         )
         return self.tally.record([choice] if items or self._status else [])
 
