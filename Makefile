@@ -20,6 +20,7 @@
 #   make bench-agents     200 runs of an agent at once: delay, mixing, memory; ARGS=--quick
 #   make bench-exchange   what one exchange costs the gateway's own code, without a network: time and calls of functions
 #   make bench-dataplane  what the gateway costs beside nginx, haproxy, other gateways and no proxy; ARGS=--quick
+#   make bench-profile    where the time of an exchange goes in a running gateway, by parts and system calls (needs perf)
 
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from time import perf_counter
 
@@ -27,7 +28,7 @@ _MIB = 1 << 20
 
 def paced(stage: Stage) -> list[Figure]:
     """64 streams with a chunk every 20 ms each."""
-    samples = stage.rounds([*stage.names, DIRECT], lambda name: _paced_slice(stage, name))
+    samples = stage.rounds([*stage.names, DIRECT], lambda name: paced_slice(stage, name, lambda: stage.cpu_s(name)))
     group = f"{STREAMS} streams, a chunk each {PERIOD_S * _MS:g} ms"
     cpu = {name: values for name, values in samples["cpu"].items() if name != DIRECT}
     counts = {f"{name}: chunks measured": sum(values) for name, values in samples["count"].items()}
@@ -38,17 +39,18 @@ def paced(stage: Stage) -> list[Figure]:
     ]
 
 
-def _paced_slice(stage: Stage, name: str) -> dict[str, float]:
+def paced_slice(stage: Stage, name: str, cpu_s: Callable[[], float]) -> dict[str, float]:
+    """The streams through one proxy for a slice of time; `cpu_s` is asked when it begins and when it ends."""
     stage.upstream.pace = Pace(PERIOD_S, _ENDLESS)
     heard = Heard()
     (request,) = stage.dressed(name, [small(stream=True)])
     links = _opened(stage.loop, stage.port(name), STREAMS, heard, request)
     try:
-        chunks, cpu = heard.chunks, stage.cpu_s(name)
+        chunks, cpu = heard.chunks, cpu_s()
         heard.counting = True
         stage.loop.run(stage.effort.slice_s)
         heard.counting = False
-        chunks, cpu = heard.chunks - chunks, stage.cpu_s(name) - cpu
+        chunks, cpu = heard.chunks - chunks, cpu_s() - cpu
         heard.check(f"streams through {name}")
     finally:
         for link in links:
