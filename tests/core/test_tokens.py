@@ -122,6 +122,11 @@ def test_the_gate_wants_both_tokens_and_share(before: int, after: int, passed: b
     assert (result.passed, result.tokens_before, result.tokens_after) == (passed, before, after)
 
 
+def test_a_text_that_was_counted_before_is_not_counted_again() -> None:
+    result = gate("\ud800", words(50), O200K, min_saved_tokens=32, min_saved_share=0.1, counted=100)
+    assert (result.passed, result.tokens_before, result.tokens_after) == (True, 100, 50)
+
+
 @pytest.mark.parametrize(("after", "passed"), [(5_000, True), (100_000, False)])
 def test_a_very_long_original_is_counted_only_until_it_is_proven(
     monkeypatch: pytest.MonkeyPatch, after: int, passed: bool

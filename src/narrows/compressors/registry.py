@@ -167,8 +167,10 @@ class Registry:
             folded = _folded(text, decision.result, before)
             if folded is None:
                 return decision
-            forwarded = decision.result.text if isinstance(decision.result, Compressed) else text
-            gated = _through_gate(forwarded, decision.bytes_after, folded, policy, encoding)
+            forwarded, counted = text, decision.tokens_before
+            if isinstance(decision.result, Compressed):
+                forwarded, counted = decision.result.text, decision.tokens_after
+            gated = _through_gate(forwarded, decision.bytes_after, folded, policy, encoding, counted)
         except MemoryError:
             raise
         except Exception as error:  # the bulkhead of one part
@@ -360,14 +362,18 @@ def _check_output(result: Compressed, level: Level) -> None:
         raise ValueError(f"{result.kind} output left things out at the lossless level")
 
 
-def _through_gate(text: str, size_bytes: int, result: Compressed, policy: Policy, encoding: Encoding) -> Decision:
+def _through_gate(
+    text: str, size_bytes: int, result: Compressed, policy: Policy, encoding: Encoding, counted: int | None = None
+) -> Decision:
+    """The result where it saves enough. `counted`: the text's tokens, where they are known."""
     shortened = result.text
     shortened_bytes = len(shortened) if shortened.isascii() else len(shortened.encode())
     if shortened_bytes >= size_bytes:
         kept = Kept(Reason.NOTHING_TO_SAVE, result.kind)
         return _decision(kept, size_bytes, size_bytes, encoding)
     share = policy.min_saved_share_assumed if encoding.assumed else policy.min_saved_share
-    gated = gate(text, shortened, encoding, min_saved_tokens=policy.min_saved_tokens, min_saved_share=share)
+    least = policy.min_saved_tokens
+    gated = gate(text, shortened, encoding, min_saved_tokens=least, min_saved_share=share, counted=counted)
     if not gated.passed:
         kept = Kept(Reason.GATE, result.kind)
         return _decision(kept, size_bytes, size_bytes, encoding, (gated.tokens_before, gated.tokens_before))

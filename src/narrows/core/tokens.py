@@ -84,12 +84,19 @@ class GateResult:
 
 
 def gate(
-    original: str, shortened: str, encoding: Encoding, *, min_saved_tokens: int, min_saved_share: float
+    original: str,
+    shortened: str,
+    encoding: Encoding,
+    *,
+    min_saved_tokens: int,
+    min_saved_share: float,
+    counted: int | None = None,
 ) -> GateResult:
-    """Whether `shortened` saves at least `min_saved_tokens` tokens and `min_saved_share` of the original's."""
+    """Whether `shortened` saves at least `min_saved_tokens` tokens and `min_saved_share` of the original's. `counted`:
+    the original's tokens, where they have been counted before."""
     after = count_tokens(shortened, encoding)
     if len(original) <= EXACT_UP_TO_CHARACTERS:
-        before = count_tokens(original, encoding)
+        before = count_tokens(original, encoding) if counted is None else counted
         passed = before - after >= min_saved_tokens and before - after >= min_saved_share * before
         return GateResult(passed, before, after)
     needed = after + min_saved_tokens

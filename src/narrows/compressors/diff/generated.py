@@ -19,16 +19,15 @@ _MAX_WORD_CHARACTERS = 40
 _WORD_BEFORE = re.compile(rf"\w{{0,{_MAX_WORD_CHARACTERS}}}\Z")
 _WORD_AFTER = re.compile(rf"\w{{0,{_MAX_WORD_CHARACTERS}}}")
 
-_LOCK_FILE = re.compile(
-    r"""(?:^|/)(?:package-lock\.json | npm-shrinkwrap\.json | yarn\.lock | pnpm-lock\.yaml | bun\.lock | deno\.lock
-      | Cargo\.lock | poetry\.lock | Pipfile\.lock | uv\.lock | pdm\.lock | composer\.lock | Gemfile\.lock | go\.sum
-      | mix\.lock | flake\.lock | Podfile\.lock | packages\.lock\.json | gradle\.lockfile | pubspec\.lock
-      | Package\.resolved | Cartfile\.resolved)"?$""",
-    re.VERBOSE,
+_LOCK_FILES = frozenset(
+    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock deno.lock Cargo.lock poetry.lock "  # noqa: SIM905 -- one word list
+    "Pipfile.lock uv.lock pdm.lock composer.lock Gemfile.lock go.sum mix.lock flake.lock Podfile.lock "
+    "packages.lock.json gradle.lockfile pubspec.lock Package.resolved Cartfile.resolved".split()
 )
+_VENDORED = re.compile(r"(?:^|/)node_modules/", re.IGNORECASE)
 _GENERATED = re.compile(
-    r"""(?:^|/)node_modules/ | \.min\.(?:js|mjs|cjs|css)"?$ | \.(?:js|mjs|css)\.map"?$ | _pb2(?:_grpc)?\.pyi?"?$
-      | \.pb\.(?:go|cc|h)"?$ | \.g\.dart"?$ | \.designer\.cs"?$ | \.generated\.\w+"?$""",
+    r"""[._](?:(?<=\.)min\.(?:js|mjs|cjs|css) | (?<=\.)(?:js|mjs|css)\.map | (?<=_)pb2(?:_grpc)?\.pyi?
+      | (?<=\.)(?:pb\.(?:go|cc|h) | g\.dart | designer\.cs | generated\.\w+))"?$""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -36,9 +35,9 @@ _GENERATED = re.compile(
 def sort_of(file: FileDiff) -> str:
     """`lock file`, `generated file` or `minified lines` where the file's hunks may be left out; else nothing."""
     path = file.path
-    if _LOCK_FILE.search(path):
+    if path.rpartition("/")[2].removesuffix('"') in _LOCK_FILES:
         sort = "lock file"
-    elif _GENERATED.search(path):
+    elif _VENDORED.search(path) or _GENERATED.search(path):
         sort = "generated file"
     elif is_minified(file):
         sort = "minified lines"

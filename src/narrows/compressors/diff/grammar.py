@@ -126,10 +126,10 @@ class _Reader:
     def _content(self, found: FileDiff) -> bool:
         """Take the next piece of the file's content; False where there is none."""
         line = self._peek()
-        if line.startswith("@@@"):
+        if line.startswith("@@ "):
+            self._hunk(found, line)
+        elif line.startswith("@@@"):
             self._combined(found)
-        elif line.startswith("@@ "):
-            self._hunk(found)
         elif not found.content and _BINARY_NOTICE.match(line):
             found.content.append(Verbatim([self._take()]))
         elif not found.content and line.rstrip("\r") == "GIT binary patch":
@@ -150,8 +150,8 @@ class _Reader:
             if self._peek().rstrip("\r") == "" and self._at < len(self.lines):
                 found.content.append(Verbatim([self._take()]))
 
-    def _hunk(self, found: FileDiff) -> None:
-        header = HUNK_HEADER.fullmatch(self._peek())
+    def _hunk(self, found: FileDiff, line: str) -> None:
+        header = HUNK_HEADER.fullmatch(line)
         if header is None:
             raise _Misfit
         old, old_count, new, new_count, heading, end = header.groups()
@@ -161,9 +161,9 @@ class _Reader:
         if stop < 0:
             self._give_up_rest()
             return
-        first_lines = int(old) + (olds == 0), int(new) + (news == 0)
+        old_start, new_start = int(old) + (olds == 0), int(new) + (news == 0)
         body, firsts = self.lines[start:stop], self.firsts[start:stop]
-        found.content.append(Hunk(header[0], *first_lines, heading, end, body, firsts))
+        found.content.append(Hunk(line, old_start, new_start, heading, end, body, firsts))
         self._at = stop
 
     def _end_of_hunk(self, start: int, olds: int, news: int) -> int:

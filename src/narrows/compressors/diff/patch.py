@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 HUNK_HEADER = re.compile(
     r"@@ -(?P<old>[0-9]{1,10})(?:,(?P<olds>[0-9]{1,10}))? \+(?P<new>[0-9]{1,10})(?:,(?P<news>[0-9]{1,10}))? @@"
@@ -11,12 +12,12 @@ HUNK_HEADER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
-    """One hunk of a unified diff. `old_start` and `new_start` are the line numbers of its first line, also where a
-    side has no lines (there the header itself names the line before). `body` holds the lines with their first
-    character, "no newline" lines included, and `firsts` those characters, a blank for an empty line; `heading` is what
-    follows the second `@@`, `end` a carriage return where the whole diff has CRLF ends."""
+class Hunk(NamedTuple):
+    """One hunk of a unified diff; a tuple, because there are many, and making one costs a third. `old_start` and
+    `new_start` are the line numbers of its first line, also where a side has no lines (there the header itself names
+    the line before). `body` holds the lines with their first character, "no newline" lines included, and `firsts` those
+    characters, a blank for an empty line; `heading` is what follows the second `@@`, `end` a carriage return where the
+    whole diff has CRLF ends."""
 
     header: str
     old_start: int

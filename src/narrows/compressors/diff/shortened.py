@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from narrows.compressors import marks
 from narrows.compressors.diff import generated, grammar
-from narrows.compressors.diff.patch import Between, BinaryData, FileDiff, Patch, Verbatim
+from narrows.compressors.diff.patch import Between, BinaryData, FileDiff, Hunk, Patch, Verbatim
 from narrows.compressors.diff.trimmed import trim
 
 _INDEX = re.compile(r"index [0-9a-f]+\.\.[0-9a-f]+(?: 100644)?\r?")
@@ -56,7 +56,7 @@ class _Writer:
 
     def file(self, file: FileDiff, sort: str) -> None:
         """Write one file diff; where it is of a `sort` that no person reads, only how many lines it changes."""
-        plain = bool(file.hunks) and len(file.hunks) == len(file.content) and not sort
+        plain = not sort and 0 < len(file.hunks) == len(file.content)
         for line in file.header:
             if plain and _INDEX.fullmatch(line):
                 self.index_lines += 1
@@ -67,14 +67,14 @@ class _Writer:
             return
         for part in file.content:
             match part:
-                case Verbatim(lines=lines):
-                    self.lines += lines
-                case BinaryData():
-                    self._binary(part)
-                case _:
+                case Hunk():
                     lines, context_lines = trim(part, self.around)
                     self.lines += lines
                     self.context_lines += context_lines
+                case Verbatim():
+                    self.lines += part.lines
+                case BinaryData():
+                    self._binary(part)
 
     def _counted(self, file: FileDiff, sort: str) -> None:
         firsts = "".join(hunk.firsts for hunk in file.hunks)
@@ -112,7 +112,7 @@ def shorten(patch: Patch) -> tuple[str, str] | None:
     if not any(_shows_changes(part, sort) for part, sort in zip(patch.parts, sorts, strict=True)):
         sorts = [""] * len(sorts)
     shown = [part for part, sort in zip(patch.parts, sorts, strict=True) if isinstance(part, FileDiff) and not sort]
-    size = sum(sum(map(len, hunk.body)) for file in shown for hunk in file.hunks)
+    size = sum([sum(map(len, hunk.body)) for file in shown for hunk in file.hunks])
     writer = _Writer(0 if size > LARGE_CHARACTERS else 1, patch.coloured)
     for part, sort in zip(patch.parts, sorts, strict=True):
         if isinstance(part, Between):

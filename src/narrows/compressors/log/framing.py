@@ -16,8 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from math import ceil
 
 import msgspec
 
@@ -144,8 +142,7 @@ def _without_stamps(lines: Sequence[str], sample: list[str]) -> list[str] | None
 
 def _without_names(lines: Sequence[str], sample: list[str]) -> list[str] | None:
     for name in _NAMES:
-        unnamed = (line for line in sample if name.match(line) is None)
-        if sample and next(islice(unnamed, len(sample) - ceil(MOST * len(sample)), None), None) is None:
+        if sample and prefixes.begin_so(name, sample, MOST):
             return [name.sub("", line, count=1) if name.match(line) else line for line in lines]
     return None
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from math import ceil
 
 from narrows.compressors.log import evidence
 
@@ -77,6 +79,12 @@ def without_prefix(lines: Sequence[str]) -> Inside | None:
     return None
 
 
+def begin_so(pattern: re.Pattern[str], lines: Sequence[str], share: float) -> bool:
+    """Whether at least this share of the lines begins so; no more lines are looked at than it takes to say no."""
+    others = (line for line in lines if pattern.match(line) is None)
+    return next(islice(others, len(lines) - ceil(share * len(lines)), None), None) is None
+
+
 def _sample(lines: Sequence[str]) -> list[str]:
     return [line for line in lines[:: len(lines) // SAMPLE + 1] if line and not line.isspace()]
 
@@ -88,7 +96,7 @@ def _explained(sample: Sequence[str]) -> int:
 
 
 def _without_clock(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
-    if sum(_CLOCK.match(line) is not None for line in sample) < MOST * len(sample) or not sample:
+    if not sample or not begin_so(_CLOCK, sample, MOST):
         return None
     ends = [match.end() if match is not None else 0 for match in map(_CLOCK.match, lines)]
     untimed = sum(not end and bool(line) and not line.isspace() for line, end in zip(lines, ends, strict=True))
@@ -100,9 +108,11 @@ def _without_clock(lines: Sequence[str], sample: Sequence[str]) -> Inside | None
 def _without_tags(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
     """Without one of few tags."""
     for tag in _TAGS:
+        if not sample or not begin_so(tag, sample, MOST):
+            continue
         found = [match[0] for match in map(tag.match, sample) if match is not None]
         few = len({one.split(" ")[0] for one in found}) <= FEW_TAGS
-        if len(found) >= MOST * len(sample) > 0 and few and not any(map(_TROUBLE.search, found)):
+        if few and not any(map(_TROUBLE.search, found)):
             return Inside([line[match.end() :] if (match := tag.match(line)) else line for line in lines])
     return None
 
