@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from narrows.compressors.types import Source
+
 PREFIX = "[narrows: "
 _MARK_LINE = re.compile(r"^[ \t]*\[narrows:", re.MULTILINE)
 
@@ -34,3 +36,8 @@ def is_mark(line: str) -> bool:
 def has_mark(text: str) -> bool:
     """Whether any line of `text` starts like a mark."""
     return "[narrows:" in text and _MARK_LINE.search(text) is not None
+
+
+def stand_in(source: Source) -> bool:
+    """Whether any line of the source starts like a mark."""
+    return has_mark(source.text)

@@ -228,7 +228,7 @@ class Registry:
             return Kept(Reason.POLICY_OFF)
         if size_bytes < policy.smallest_min_bytes:
             return Kept(Reason.TOO_SMALL, detail=f"{size_bytes} of {policy.smallest_min_bytes} bytes")
-        if source.once(is_read) and not marks.has_mark(text):
+        if source.once(is_read) and not source.once(marks.stand_in):
             return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
         frame = framed(text, spoken=grammar_only)
         if frame is None or repeats.is_output(text) or VIEW.is_output(text):
@@ -250,7 +250,7 @@ class Registry:
     ) -> Compressed | Kept:
         """What becomes of a text without a frame."""
         text = source.text
-        if marks.has_mark(text):
+        if source.once(marks.stand_in):
             ours = repeats.is_output(text) or any(kind.is_output(text) for kind in (VIEW, *self.compressors))
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
         found = self._detect(source, policy, grammar_only=grammar_only)

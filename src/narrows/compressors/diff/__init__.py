@@ -39,7 +39,7 @@ class DiffCompressor:
 
     def compress(self, source: Source, level: Level) -> Compressed | Kept:
         text = source.text
-        if marks.has_mark(text):
+        if source.once(marks.stand_in):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.DIFF)
         patch = source.once(_patch)
         if patch is None or _judge(patch, source) is Verdict.NO:

@@ -73,7 +73,7 @@ class HtmlPageCompressor:
         text = source.text
         if self.sniff(source) is Verdict.NO:
             return Kept(Reason.NEVER_SHORTENED, Kind.HTML, "no call fetched it to be read")
-        if marks.has_mark(text):
+        if source.once(marks.stand_in):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.HTML)
         if level is Level.LOSSLESS:
             return Kept(Reason.NOTHING_TO_SAVE, Kind.HTML, "a page has no lossless form")

@@ -31,7 +31,7 @@ class LogCompressor:
         if source.once(sniffing.sniff) is Verdict.NO:
             return Kept(Reason.GRAMMAR, Kind.LOG)
         text = source.text
-        result = _lossless(text) if level is Level.LOSSLESS else _balanced(text)
+        result = _lossless(text) if level is Level.LOSSLESS else _balanced(source)
         if isinstance(result, Compressed) and len(result.text) >= len(text):
             return Kept(Reason.NOTHING_TO_SAVE, Kind.LOG)
         return result
@@ -59,9 +59,10 @@ def _nothing(start: int, stop: int) -> LeftOut:
     raise AssertionError(f"the lossless form left out lines {start}-{stop}")
 
 
-def _balanced(text: str) -> Compressed | Kept:
-    screen = resolved(text)
-    if marks.has_mark("\n".join(screen.lines) if screen.colours or screen.redrawn else text):
+def _balanced(source: Source) -> Compressed | Kept:
+    screen = resolved(source.text)
+    changed = screen.colours or screen.redrawn
+    if marks.has_mark("\n".join(screen.lines)) if changed else source.once(marks.stand_in):
         return Kept(Reason.LOOKS_LIKE_OURS, Kind.LOG)
     shown = decide(screen.lines)
     found = pieces(screen.lines, shown.show)

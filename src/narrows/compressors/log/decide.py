@@ -51,6 +51,8 @@ SMALLEST_GAP = 100
 
 _PLAIN, _PASSED, _SKIPPED = Tone.PLAIN, Tone.PASSED, Tone.SKIPPED
 _MENTION, _WARNING, _ERROR = Tone.MENTION, Tone.WARNING, Tone.ERROR
+_CLASSES = ("", "blank", "passed", "skipped", "", "", "")
+"""By tone; what has none here is of its level's class."""
 _DIGITS = b"0123456789"
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
@@ -81,7 +83,9 @@ class Shown:
         while number >= 0:
             trouble += number not in repeated and _holds_stem(self.lines[number])
             number = self.suspects.find(1, number + 1, stop)
-        return LeftOut({label: count for label, count in classes.items() if count}, trouble)
+        if repeated:
+            classes = {label: count for label, count in classes.items() if count}
+        return LeftOut(classes, trouble)
 
 
 def _holds_stem(line: str) -> bool:
@@ -147,15 +151,7 @@ def decide(source: Sequence[str]) -> Shown:
 
 def _label(found: Judgement, level: str) -> str:
     """The class of a line; `level`: the one that a frame gives all lines."""
-    match found.tone:
-        case Tone.BLANK:
-            return "blank"
-        case Tone.PASSED:
-            return "passed"
-        case Tone.SKIPPED:
-            return "skipped"
-        case _:
-            return found.level or level or "other"
+    return _CLASSES[found.tone] or found.level or level or "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +318,10 @@ def _show_mentions(log: _Log) -> None:
 def _show_examples(log: _Log, calm: Collection[int]) -> None:
     """Lines alike: all of a few, else the first and the last. Passed tests and `calm` lines need no example."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
-    for number, (found, shape) in enumerate(zip(log.tones, log.shapes, strict=True)):
+    shape_of_line = log.shapes
+    for number, found in enumerate(log.tones):
         if found is _PLAIN or found is _SKIPPED:
-            by_shape[shape].append(number)
+            by_shape[shape_of_line[number]].append(number)
     silent = {*calm, *_names_of_passed(log)}
     if any(sections.opens_passes(key) for key in log.counts):
         silent.update(sections.passes(log.keys))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 SAMPLE = 200
 """So many lines at the beginning show whether most lines begin with a time."""
@@ -51,7 +52,8 @@ def is_stamped(line: str) -> bool:
 def are_stamped(lines: Sequence[str]) -> bool:
     """Whether most lines begin with a time."""
     sample = lines[:SAMPLE]
-    return 2 * sum(map(is_stamped, sample)) > len(sample)
+    stamped = (line for line in sample if is_stamped(line))
+    return next(islice(stamped, len(sample) // 2, None), None) is not None
 
 
 def timeless(line: str) -> str:

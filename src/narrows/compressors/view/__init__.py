@@ -40,7 +40,7 @@ class ViewCompressor:
 
     def compress(self, source: Source, level: Level) -> Compressed | Kept:  # noqa: ARG002 - the same at every level
         text = source.text
-        if marks.has_mark(text):
+        if source.once(marks.stand_in):
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.VIEW)
         even_only = source.once(_even_only)
         return (None if even_only is None else _reduced(text, even_only=even_only)) or Kept(Reason.GRAMMAR, Kind.VIEW)
