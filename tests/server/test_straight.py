@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from narrows.server.agents.handing_over import Elsewhere, handing_over_pair
 from narrows.server.app import RunningGateway
 from narrows.server.exchange import Exchange
 from narrows.server.straight import StraightExchange
+from narrows.settings import GatewayKey, KeyLimits
+from narrows.settings.keys import key_digest
+from tests.agent_stage import agent_settings
 from tests.raw_client import chat, request, rows, tool_turn
 from tests.scripted_upstream import Answer, Ending, completion, error, events, head, raw, stream, whole
 from tests.stage import Stage
@@ -37,8 +42,8 @@ REQUESTS = {
     "not json": post(b"{"),
     "empty": post(b""),
     "another path": request("POST", "/v1/files", body=b"data"),
-    "no body": request("GET", "/v1/models"),
-    "head": request("HEAD", "/v1/models"),
+    "no body": request("GET", "/v1/files"),
+    "head": request("HEAD", "/v1/files"),
     "two at once": post(SHORT) + post(PLANNED),
     "closes": post(SHORT, "Connection: close"),
     "HTTP/1.0": post(SHORT, "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0"),
@@ -74,12 +79,25 @@ ANSWERS = {
     "interim": raw(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", *whole(BODY).steps, ending=Ending.KEEP),
 }
 PAIRS = [("short", name) for name in ANSWERS] + [(name, "usual") for name in REQUESTS if name != "short"]
+ALICE = "nrw_" + "a" * 43
+AMPLE = KeyLimits(max_in_flight=2, requests_per_minute=1000, body_bytes_per_minute=10_000_000)
 
 
-async def played(stage: Stage, kind: type[Exchange], sent: bytes, answer: Answer) -> dict[str, Any]:
+def keyed(limits: KeyLimits = AMPLE) -> dict[str, Any]:
+    """Settings of a gateway that has a key and an agent."""
+    digest = key_digest(ALICE.encode())
+    assert digest is not None
+    return {"keys": (GatewayKey("alice", digest, limits),), "agents": (agent_settings(),)}
+
+
+def with_key(sent: bytes) -> bytes:
+    return re.sub(rb"( HTTP/1\.[01]\r\n)", rb"\1x-narrows-key: " + ALICE.encode() + rb"\r\n", sent)
+
+
+async def played(stage: Stage, kind: type[Exchange], sent: bytes, answer: Answer, **changes: Any) -> dict[str, Any]:
     """What came of the same exchange three times over, but for names and times. The first time it is planned by another
     process, so the second and third are those that may go straight."""
-    gateway: RunningGateway = await stage.gateway()
+    gateway: RunningGateway = await stage.gateway(**changes)
     gateway.gateway.exchange = kind
     before, logged = len(stage.upstream.requests), len(stage.log.written)
     received, count = [], max(sent.count(b"POST "), 1)
@@ -95,6 +113,7 @@ async def played(stage: Stage, kind: type[Exchange], sent: bytes, answer: Answer
     ring = gateway.gateway.telling.ring
     seen = [(one.head, one.framed) for one in stage.upstream.requests[before:]]
     figures = gateway.gateway.figures()
+    holder = None if gateway.gateway.keyring is None else gateway.gateway.keyring.named("alice")
     await gateway.close(drain_timeout_s=2)
     await asyncio.to_thread(gateway.gateway.telling.log.close)
     return {
@@ -103,33 +122,70 @@ async def played(stage: Stage, kind: type[Exchange], sent: bytes, answer: Answer
         "records": plain(ring.to_json().decode()),
         "log": plain(stage.log.written[logged:].decode()),
         "figures": [one for one in figures if not one.name.endswith(("_bucket", "_sum"))],
+        "in flight": None if holder is None else holder.allowance.in_flight,
     }
 
 
 def plain(text: str) -> str:
     text = re.sub(r"nrw-[0-9a-f]+-", "nrw-", text)
     text = re.sub(r"x-narrows-loop: [0-9a-f]+", "x-narrows-loop", text)
+    text = re.sub(r"Retry-After: [0-9]{2}", "Retry-After: later", text)
     text = re.sub(r'"(time|started_at|\w+_s)":("[^"]*"|[0-9.e-]+)', r'"\1":0', text)
     return re.sub(r"127\.0\.0\.1:\d+", "here", text)
 
 
-@pytest.mark.parametrize(("sent", "answer"), PAIRS)
-async def test_both_ways_are_one(stage: Stage, sent: str, answer: str) -> None:
-    general = await played(stage, Exchange, REQUESTS[sent], ANSWERS[answer])
-    straight = await played(stage, StraightExchange, REQUESTS[sent], ANSWERS[answer])
+async def both(stage: Stage, sent: bytes, answer: Answer, **changes: Any) -> dict[str, Any]:
+    """What came of it either way, which is the same."""
+    general = await played(stage, Exchange, sent, answer, **changes)
+    straight = await played(stage, StraightExchange, sent, answer, **changes)
     for name, of_general in general.items():
         assert straight[name] == of_general, name
+    return general
 
 
-async def test_the_usual_exchange_goes_straight(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("sent", "answer"), PAIRS)
+async def test_both_ways_are_one(stage: Stage, sent: str, answer: str) -> None:
+    await both(stage, REQUESTS[sent], ANSWERS[answer])
+
+
+@pytest.mark.parametrize(("sent", "answer"), PAIRS)
+async def test_both_ways_are_one_where_there_are_keys_and_agents(stage: Stage, sent: str, answer: str) -> None:
+    found = await both(stage, with_key(REQUESTS[sent]), ANSWERS[answer], **keyed())
+    assert found["in flight"] == 0
+
+
+async def test_without_a_key_both_ways_refuse(stage: Stage) -> None:
+    found = await both(stage, REQUESTS["short"], ANSWERS["usual"], **keyed())
+    assert found["received"].count("x-narrows-error: invalid_api_key") == 3
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [KeyLimits(requests_per_minute=2), KeyLimits(body_bytes_per_minute=len(SHORT) * 5 // 2)],
+    ids=["requests", "bytes"],
+)
+async def test_over_a_limit_both_ways_refuse(stage: Stage, limits: KeyLimits) -> None:
+    found = await both(stage, with_key(REQUESTS["short"]), ANSWERS["usual"], **keyed(limits))
+    assert found["in flight"] == 0
+    assert found["received"].count("429 Too Many Requests") == 1
+    assert found["sent on"].count("POST ") == 2
+
+
+@pytest.mark.parametrize("where", ["alone", "with a key", "agents elsewhere"])
+async def test_the_usual_exchange_goes_straight(stage: Stage, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """And nothing of the general way is asked for."""
-    gateway = await stage.gateway()
+    gateway = await stage.gateway(**(keyed() if where == "with a key" else {}))
     client = await stage.client(gateway)
-    for _ in range(2):
-        await client.send(REQUESTS["shortened"])
-        assert (await client.answer()).status == 200
-    for name in ("begin", "body_data", "_send", "_finish"):
-        monkeypatch.delattr(next(kind for kind in Exchange.__mro__ if name in vars(kind)), name)
-    await client.send(REQUESTS["shortened"])
-    assert (await client.answer()).json["id"] == "chatcmpl-1"
-    monkeypatch.undo()
+    giving, taking = handing_over_pair()
+    with closing(giving), closing(taking):
+        if where == "agents elsewhere":
+            gateway.gateway.elsewhere = Elsewhere(giving, [agent_settings()], "")
+        sent = with_key(REQUESTS["shortened"])
+        for _ in range(2):
+            await client.send(sent)
+            assert (await client.answer()).status == 200
+        for name in ("begin", "body_data", "_send", "_finish"):
+            monkeypatch.delattr(next(kind for kind in Exchange.__mro__ if name in vars(kind)), name)
+        await client.send(sent)
+        assert (await client.answer()).json["id"] == "chatcmpl-1"
+        monkeypatch.undo()

@@ -19,8 +19,10 @@ from narrows.plan import Plan
 from narrows.server.admission import Planned
 from narrows.server.exchange import Exchange
 from narrows.server.forwarding import JOINED_BYTES
+from narrows.server.keys import Holder
 from narrows.server.relay import OWN_PREFIX, REQUEST_ID_LINE
 from narrows.server.request_body import HeldBody
+from narrows.wire.openai_chat import WIRE as CHAT
 
 
 class StraightExchange(Exchange):
@@ -31,14 +33,19 @@ class StraightExchange(Exchange):
     def take_whole(self, data: bytes) -> bool:
         prepared, gateway = self._prepared, self._gateway
         admitted, settings = prepared.admitted, gateway.settings
-        usual = type(admitted) is Planned and prepared.own is None and prepared.holder is None and settings.upstream
-        if not usual or gateway.agents is not None or gateway.elsewhere is not None:
+        if type(admitted) is not Planned or prepared.own is not None or not settings.upstream:
             return False
         assert isinstance(admitted, Planned)
-        size = len(data)
-        if size > settings.max_body_bytes or not gateway.budget.take(size):
+        size, wire = len(data), admitted.wire
+        served = gateway.agents or gateway.elsewhere
+        if size > settings.max_body_bytes or (served is not None and wire is CHAT and served.serves(data)):
             return False
-        story, wire = self.story, admitted.wire
+        if not gateway.budget.take(size):
+            return False
+        if prepared.holder is not None and not self._may(prepared.holder, size):
+            gateway.budget.give_back(size)
+            return False
+        story = self.story
         self._incoming = body = HeldBody.whole(data, gateway.budget)
         self._complete = True
         self._wire = wire
@@ -57,6 +64,13 @@ class StraightExchange(Exchange):
             size = body.replace(apply_edits(data, begun.edits))
             story.ready_s = perf_counter()
         self._go(prepared.upstream_head(size), body, size)
+        return True
+
+    def _may(self, holder: Holder, size: int) -> bool:
+        """Count the request among those of its key, if that is within its limits."""
+        if holder.allowance.begin(size, self._gateway.loop.time()) is not None:
+            return False
+        self._allowance = holder.allowance
         return True
 
     def _go(self, request_head: bytes, body: HeldBody, size: int) -> None:

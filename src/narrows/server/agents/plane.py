@@ -80,6 +80,10 @@ class AgentPlane:
         model = model_of(body)
         return self._by_model.get(model) if model else self._default
 
+    def serves(self, body: bytes) -> bool:
+        """Whether a request of this body is for an agent."""
+        return self.serving(body) is not None
+
     def answer(self, agent: Agent, body: bytes, asking: Asking, owner: str) -> RunInProgress:
         """Begin a run that answers a request.
 
