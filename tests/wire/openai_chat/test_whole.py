@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def members(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchSt
 
 COUNTS = st.integers(0, 1 << 70)
 TEXTS = st.text(max_size=8) | st.sampled_from(["a" * 256, "a" * 257])
-DETAILS = members({}, cached_tokens=COUNTS, reasoning_tokens=COUNTS)
+DETAILS = members({}, cached_tokens=COUNTS, reasoning_tokens=COUNTS, image_tokens=COUNTS)
 USAGE = members(
     {"prompt_tokens": COUNTS, "completion_tokens": COUNTS},
     total_tokens=COUNTS,
@@ -37,6 +38,8 @@ USAGE = members(
     completion_tokens_details=DETAILS,
     prompt_cache_hit_tokens=COUNTS,
     reasoning_tokens=COUNTS,
+    cost=st.floats(0, 9),
+    cost_details=st.dictionaries(TEXTS, COUNTS, max_size=2),
 )
 FUNCTION = members({"name": TEXTS, "arguments": TEXTS})
 CALL = members({"id": st.sampled_from(["a", "b"]), "function": FUNCTION}, type=TEXTS, index=COUNTS, custom=FUNCTION)
@@ -81,6 +84,36 @@ def test_what_is_usual_is_known_at_sight(message: dict[str, Any]) -> None:
     body = completion(message)
     assert WIRE.whole(body) == observed(body)
     assert observed(body).done
+
+
+MORE_COUNTED: list[dict[str, Any]] = [
+    {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9, "cost": 0.00012, "is_byok": False,
+     "cost_details": {"upstream_inference_cost": None, "upstream_inference_prompt_cost": 1e-05},
+     "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 0, "video_tokens": 0},
+     "completion_tokens_details": {"reasoning_tokens": 1, "image_tokens": 0}},
+    {"prompt_tokens": 7, "completion_tokens": 2, "prompt_cache_hit_tokens": 5, "prompt_cache_miss_tokens": 2},
+    {"prompt_tokens": 7, "completion_tokens": -2, "total_tokens": 9.0, "reasoning_tokens": 1, "queue_time": 0.01},
+    {"prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": "1"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("usage", MORE_COUNTED)
+def test_what_some_servers_count_beside_is_no_reason_to_ask_the_observer(usage: dict[str, Any]) -> None:
+    body = json.dumps(json.loads(completion()) | {"usage": usage}).encode()
+    assert read_whole(body) == observed(body)
+
+
+def test_whatever_servers_of_the_corpus_count_is_known_at_sight(corpus: Path) -> None:
+    counted = {
+        json.dumps(usage)
+        for stream in (corpus / "streams/chat").rglob("*.sse")
+        for line in stream.read_bytes().splitlines()
+        if line.startswith(b"data: {") and (usage := json.loads(line[6:]).get("usage"))
+    }
+    assert any("cost_details" in usage for usage in counted)
+    for usage in counted:
+        body = json.dumps(json.loads(completion()) | {"usage": json.loads(usage)}).encode()
+        assert read_whole(body) == observed(body), usage
 
 
 PLACES = [
@@ -131,7 +164,6 @@ def test_a_value_that_cannot_be_read_is_one_to_both_or_to_none(place: bytes, odd
         completion({"content": "x" * MAX_BODY_BYTES}),
         completion().replace(b"Hello", b"\\ud83d"),
         completion().replace(b"chatcmpl-1", b"x" * 257),
-        completion().replace(b'"completion_tokens": 3', b'"completion_tokens": 3.0'),
     ],
     ids=lambda body: body[-24:].decode("latin-1"),
 )

@@ -95,12 +95,17 @@ def parse(data: bytes) -> Chunk | None:
 
 
 def read_usage(chunk: Chunk) -> Usage | None:
-    """The figures in a chunk's `usage`, or in its `x_groq`; the last two stand in other places with some servers."""
+    """The figures in a chunk's `usage`, or in its `x_groq`."""
     usage = chunk.usage
     if not isinstance(usage, dict):
         usage = chunk.x_groq.get("usage") if isinstance(chunk.x_groq, dict) else None
         if not isinstance(usage, dict):
             return None
+    return usage_in(usage)
+
+
+def usage_in(usage: dict[str, Any]) -> Usage:
+    """The figures in a `usage`; the last two stand in other places with some servers."""
     prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     cached = prompt.get("cached_tokens") if isinstance(prompt, dict) else None
     reasoning = completion.get("reasoning_tokens") if isinstance(completion, dict) else None

@@ -1,9 +1,11 @@
 """Reads a whole completion of the usual shape in one step: what the observer would say of it, at a fifth of the cost.
 
-A type says what is usual: one choice, texts and counts of the types that the API's reference gives them, nothing that
-only some servers send. What does not fit the type, or comes near one of the observer's bounds, is left to the observer;
-so there is one understanding of odd answers, and this is none of its own (a law compares the two). Members that the
-observer skips are skipped here, and no others: a value that is only skipped may be one that cannot be read.
+A type says what is usual: one choice, texts and counts of the types that the API's reference gives them. Where more is
+counted than that (what it cost, say, as some servers tell), the counts are read as the observer reads them, and so is
+all else that stands there: a second type, tried after the first, as it takes longer. What fits neither, or comes near
+one of the observer's bounds, is left to the observer; so there is one understanding of odd answers, and this is none of
+its own (a law compares the two). Members that the observer skips are skipped here, and no others: a value that is only
+skipped may be one that cannot be read.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from narrows.wire.openai_chat.chunks import usage_in
 from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
 
 MAX_BODY_BYTES = 64 << 10
@@ -74,30 +77,37 @@ class _Choice(Struct, gc=False):
     delta: None = None
 
 
-class _Completion(Struct, gc=False):
+class _Said(Struct, gc=False):
     choices: tuple[_Choice]
     id: _Name | None = None
     model: _Name | None = None
-    usage: _Usage | None = None
     x_groq: None = None
     error: None = None
     code: None = None
     type: None = None
 
 
-_DECODER = msgspec.json.Decoder(_Completion)
+class _Completion(_Said, gc=False):
+    usage: _Usage | None = None
+
+
+class _MoreCounted(_Said, gc=False):
+    usage: dict[str, Any] | None = None
+
+
+_USUAL = msgspec.json.Decoder(_Completion)
+_MORE_COUNTED = msgspec.json.Decoder(_MoreCounted)
 
 
 def read_whole(body: bytes) -> ResponseRecord | None:
     """The record of a whole body; None where the observer has to be asked. Raises nothing."""
     if len(body) > MAX_BODY_BYTES:
         return None
-    try:
-        found = _DECODER.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    found = _decoded(body)
+    if found is None:
         return None
     (choice,) = found.choices
-    message, counted = choice.message, found.usage
+    message = choice.message
     calls: tuple[ObservedToolCall, ...] = ()
     if message.tool_calls:
         calls = tuple(
@@ -105,16 +115,7 @@ def read_whole(body: bytes) -> ResponseRecord | None:
         )
         if len({one.id for one in calls}) < len(calls):
             return None
-    usage = None
-    if counted is not None:
-        cached, reasoned = counted.prompt_tokens_details, counted.completion_tokens_details
-        usage = Usage(
-            counted.prompt_tokens,
-            counted.completion_tokens,
-            counted.total_tokens,
-            None if cached is None else cached.cached_tokens,
-            None if reasoned is None else reasoned.reasoning_tokens,
-        )
+    usage = _counts(found.usage)
     said = Choice(
         choice.index,
         message.role or "",
@@ -125,3 +126,29 @@ def read_whole(body: bytes) -> ResponseRecord | None:
         choice.finish_reason or None,
     )
     return ResponseRecord(found.id or None, found.model or None, (said,), usage, 0 if usage is None else 1, 0, True)
+
+
+def _decoded(body: bytes) -> _Completion | _MoreCounted | None:
+    try:
+        return _USUAL.decode(body)
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    try:
+        return _MORE_COUNTED.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _counts(counted: _Usage | dict[str, Any] | None) -> Usage | None:
+    if counted is None or isinstance(counted, dict):
+        return None if counted is None else usage_in(counted)
+    cached, reasoned = counted.prompt_tokens_details, counted.completion_tokens_details
+    return Usage(
+        counted.prompt_tokens,
+        counted.completion_tokens,
+        counted.total_tokens,
+        None if cached is None else cached.cached_tokens,
+        None if reasoned is None else reasoned.reasoning_tokens,
+    )
