@@ -106,7 +106,7 @@ async def test_they_are_there_and_talk_to_nobody(stage: Stage) -> None:
     assert [route["path"] for route in json.loads(bodies["/narrows/"])["routes"]] == list(ROUTES)
     assert json.loads(bodies["/narrows/exchanges"]) == {"appended": 0, "exchanges": []}
     assert b"narrows_build_info" in bodies["/metrics"]
-    assert gateway.gateway.pool.opened == 0
+    assert gateway.gateway.pool.counts.opened == 0
 
 
 @pytest.mark.parametrize(

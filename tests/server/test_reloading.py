@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +44,21 @@ async def test_an_exchange_in_flight_ends_with_the_upstream_it_began_with(stage:
         readings = gateway.gateway.readings()
         assert readings.upstream_opened + readings.upstream_reused == 4, "what former pools counted is kept"
         await gateway.close()
+
+
+async def test_nothing_is_kept_of_former_settings_but_what_they_counted(stage: Stage) -> None:
+    """But for the first: it still tells the stories."""
+    gateway = await stage.gateway()
+    client = await stage.client(gateway)
+    former = []
+    for turn in range(4):
+        former.append(weakref.ref(gateway.gateway.pool))
+        await client.send(request())
+        assert (await client.answer()).status == 200
+        change(gateway, connect_timeout_s=10.0 + turn)
+    gc.collect()
+    assert [pool() for pool in former[1:]] == [None] * 3
+    assert gateway.gateway.readings().upstream_opened == 4
 
 
 async def test_a_time_limit_of_an_exchange_stays_the_one_it_began_with(stage: Stage) -> None:

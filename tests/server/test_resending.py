@@ -8,6 +8,7 @@ import pytest
 
 from narrows.server.app import RunningGateway
 from narrows.server.limits import Limits
+from narrows.upstream.pool import PoolCounts
 from tests.raw_client import RawClient, chat, request
 from tests.scripted_upstream import STALL, Answer, Ending, raw, whole
 from tests.stage import Stage
@@ -40,7 +41,7 @@ async def test_a_pooled_connection_that_dies_in_silence_is_replaced(stage: Stage
     _, first, second = stage.upstream.requests
     assert (first.head, first.body) == (second.head, second.body)
     assert second.body == (body or b"")
-    assert (gateway.gateway.pool.retried, gateway.gateway.pool.opened, gateway.gateway.pool.reused) == (1, 2, 1)
+    assert gateway.gateway.pool.counts == PoolCounts(opened=2, reused=1, retried=1)
 
 
 async def test_a_connection_that_the_upstream_closed_while_idle_is_not_used(stage: Stage) -> None:
@@ -51,7 +52,7 @@ async def test_a_connection_that_the_upstream_closed_while_idle_is_not_used(stag
     await stage.until(lambda: gateway.gateway.pool.idle_count == 0)
     await client.send(request("POST", "/v1/files", body=b"x" * 1_000_000))
     assert (await client.answer()).status == 200
-    assert gateway.gateway.pool.retried == 0
+    assert gateway.gateway.pool.counts.retried == 0
 
 
 @pytest.mark.parametrize("ending", DEAD)

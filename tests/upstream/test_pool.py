@@ -56,9 +56,9 @@ async def test_the_latest_is_taken_first(scripted_upstream: ScriptedUpstream) ->
     first, second = await used(pool), await used(pool)
     pool.give_back(first, 1)
     pool.give_back(second, 2)
-    assert (pool.idle_count, pool.opened) == (2, 2)
+    assert (pool.idle_count, pool.counts.opened) == (2, 2)
     assert [pool.take(), pool.take(), pool.take()] == [second, first, None]
-    assert pool.reused == 2
+    assert pool.counts.reused == 2
     first.abort()
     second.abort()
 
@@ -128,7 +128,7 @@ async def test_what_cannot_be_reached_is_named(url: str, remedy: str) -> None:
     pool = Pool(parse_target(url), None, 300)  # a resolver that reaches nobody takes its time
     with pytest.raises(UpstreamUnreachable, match=f"{parse_target(url).host}.*; .*{remedy}"):
         await pool.connect()
-    assert pool.opened == 0
+    assert pool.counts.opened == 0
 
 
 async def test_what_does_not_answer_in_time_is_said_so() -> None:

@@ -33,7 +33,7 @@ from narrows.telemetry.events import Stopped, Stopping
 from narrows.telemetry.log import EventLog
 from narrows.telemetry.metrics import Metrics
 from narrows.upstream.connection import Connection
-from narrows.upstream.pool import Pool
+from narrows.upstream.pool import Pool, PoolCounts
 from narrows.upstream.proxying import asked_through, proxy_for
 from narrows.upstream.target import parse_target
 from narrows.upstream.tls import client_context
@@ -100,7 +100,7 @@ class RunningGateway:
             SettingsError: the upstream or the CA bundle cannot be used; then nothing has changed.
         """
         before = self.gateway
-        pool = _pool(settings)
+        pool = _pool(settings, before.pool.counts)
         self.gateway = before.renewed(settings, replace(before.rules, target=pool.target), pool)
         self.gateway.planner.use(settings)
         if self._owns_log:
@@ -282,9 +282,9 @@ def tune_process() -> None:
     gc.set_threshold(_GC_THRESHOLD)
 
 
-def _pool(settings: Settings) -> Pool:
+def _pool(settings: Settings, counts: PoolCounts | None = None) -> Pool:
     target = parse_target(settings.upstream or NOWHERE)
     proxy = proxy_for(target, settings.upstream_proxy, settings.no_proxy)
     target = asked_through(target, proxy)
     tls = client_context(settings.ca_bundle) if target.tls else None
-    return Pool(target, tls, settings.connect_timeout_s, proxy)
+    return Pool(target, tls, settings.connect_timeout_s, proxy, counts)

@@ -284,7 +284,7 @@ class Forwarding(ABC):
         connection = self._connection
         self._connection = None
         if connection is not None and self._may_be_dead(connection) and self._body.replayable:
-            self._gateway.pool.retried += 1
+            self._gateway.pool.counts.retried += 1
             self._open_connection()
         else:
             self._lose(error)

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Coroutine
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
@@ -73,15 +73,13 @@ class Telling:
 class Life:
     """Where a gateway stands, whatever its settings. `draining`: no connection is taken, and answers say that theirs
     closes. `idle_grace_s`: for how long a connection without an exchange stays open then. `stopping`: there will be
-    nobody to take over. `former`: pools of former settings, for their counts. `looking`: clients that are held up are
-    looked after."""
+    nobody to take over. `looking`: clients that are held up are looked after."""
 
     draining: bool = False
     idle_grace_s: float = float("inf")
     stopping: bool = False
     faults: int = 0
     looking: bool = False
-    former: list[Pool] = field(default_factory=list)
 
 
 class Gateway:
@@ -128,7 +126,6 @@ class Gateway:
         other.keyring = keyring_for(settings, rules.target, self.loop.time(), self.keyring)
         other.own_lines = other._own_lines()
         other.own_routes = other._own_routes()
-        self.life.former.append(self.pool)
         return other
 
     def serve_agents(self) -> None:
@@ -289,14 +286,14 @@ class Gateway:
 
     def readings(self) -> Readings:
         """What others count by themselves, now."""
-        pools = (self.pool, *self.life.former)
+        upstream = self.pool.counts
         return Readings(
             in_flight=self.in_flight,
             buffered_bytes=self.budget.held,
             cache_bytes=self.planner.cache.size_bytes,
-            upstream_opened=sum(pool.opened for pool in pools),
-            upstream_reused=sum(pool.reused for pool in pools),
-            upstream_retried=sum(pool.retried for pool in pools),
+            upstream_opened=upstream.opened,
+            upstream_reused=upstream.reused,
+            upstream_retried=upstream.retried,
             workers_lost=self.planner.pool.lost,
             log_lines_dropped=self.telling.log.dropped,
             draining=self.draining,

@@ -146,7 +146,7 @@ class Caller:
             except UpstreamError:
                 if not connection.silent or loop.time() - sent_s > STALE_S:
                     raise
-                self._pool.retried += 1
+                self._pool.counts.retried += 1
         connection = await self._pool.connect()
         return connection, await _asked_on(connection, method, request)
 

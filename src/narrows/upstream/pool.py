@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from dataclasses import dataclass
 
 from narrows.core.http1 import KnownHeads
 from narrows.errors import UpstreamTimeout, UpstreamUnreachable
@@ -22,12 +23,27 @@ MAX_IDLE_S = 55.0
 """Shorter than the usual server's 60 or 75 seconds, so that the race with its close is rare."""
 
 
+@dataclass(slots=True)
+class PoolCounts:
+    """Since the start: connections made, requests that found one in the pool, and requests that were sent again because
+    it was dead."""
+
+    opened: int = 0
+    reused: int = 0
+    retried: int = 0
+
+
 class Pool:
-    """Idle connections to one target, and the way to new ones. `opened`, `reused` and `retried` count since the start:
-    connections made, requests that found one here, and requests that were sent again because it was dead."""
+    """Idle connections to one target, and the way to new ones. A pool that follows another, for other settings, goes on
+    with its `counts`; so do the exchanges that the other one still has."""
 
     def __init__(
-        self, target: Target, tls: ssl.SSLContext | None, connect_timeout_s: float, proxy: Proxy | None = None
+        self,
+        target: Target,
+        tls: ssl.SSLContext | None,
+        connect_timeout_s: float,
+        proxy: Proxy | None = None,
+        counts: PoolCounts | None = None,
     ) -> None:
         self.target = target
         self._tls = tls
@@ -36,9 +52,7 @@ class Pool:
         self.known = KnownHeads()
         self._idle: list[Connection] = []
         self._closed = False
-        self.opened = 0
-        self.reused = 0
-        self.retried = 0
+        self.counts = PoolCounts() if counts is None else counts
 
     @property
     def proxy_line(self) -> bytes:
@@ -59,7 +73,7 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if connection.alive:
-                self.reused += 1
+                self.counts.reused += 1
                 return connection
             connection.abort()
         return None
@@ -84,7 +98,7 @@ class Pool:
             why = f"{error or type(error).__name__}; {_remedy(error)}"
             raise UpstreamUnreachable(f"no connection to {self._where}: {why}") from error
         connection.known = self.known
-        self.opened += 1
+        self.counts.opened += 1
         return connection
 
     def give_back(self, connection: Connection, now_s: float) -> None:
