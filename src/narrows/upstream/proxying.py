@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import TypeVar, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from narrows.core.http1 import MAX_HEAD_BYTES, FramingError, head_end, parse_response_head
 from narrows.errors import UpstreamError, UpstreamMalformed, UpstreamUnreachable
 from narrows.settings import is_listed
 from narrows.upstream.connection import Connection
+from narrows.upstream.dialling import dialled
 from narrows.upstream.target import Target
 
 _DEFAULT_PORT = 80
+_Made = TypeVar("_Made", bound=asyncio.Protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +69,31 @@ async def open_connection(target: Target, tls: ssl.SSLContext | None, proxy: Pro
         UpstreamUnreachable: the proxy refuses the tunnel.
         UpstreamMalformed: its answer is no HTTP/1.1.
     """
-    loop = asyncio.get_running_loop()
     host, port = (target.host, target.port) if proxy is None else (proxy.host, proxy.port)
     if proxy is not None and tls is not None:
         return await _open_tunnel(target, tls, proxy)
-    _, connection = await loop.create_connection(
-        Connection, host, port, ssl=tls, server_hostname=target.host if tls else None
-    )
+    _, connection = await _open(Connection, host, port, tls, target.host if tls else None)
     return connection
+
+
+async def _open(
+    make: Callable[[], _Made], host: str, port: int, tls: ssl.SSLContext | None = None, name: str | None = None
+) -> tuple[asyncio.Transport, _Made]:
+    """A connection to the first machine on the way; `name`: what its certificate must be of."""
+    loop = asyncio.get_running_loop()
+    connected = await dialled(host, port)
+    if connected is None:
+        return await loop.create_connection(make, host, port, ssl=tls, server_hostname=name)
+    try:
+        return await loop.create_connection(make, sock=connected, ssl=tls, server_hostname=name)
+    except BaseException:
+        connected.close()
+        raise
 
 
 async def _open_tunnel(target: Target, tls: ssl.SSLContext, proxy: Proxy) -> Connection:
     loop = asyncio.get_running_loop()
-    transport, asked = await loop.create_connection(lambda: _Asking(target, proxy), proxy.host, proxy.port)
+    transport, asked = await _open(lambda: _Asking(target, proxy), proxy.host, proxy.port)
     connection = Connection()
     try:
         await asked.opened
