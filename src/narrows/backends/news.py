@@ -10,9 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
+from narrows.agents.observation import Broken, Finished, Observation, Paused, StepText, Usage
 from narrows.backends.types import LookFailed
+
+
+class Reading(Protocol):
+    """What of an answer has been read. `using_tool`: a step that is not text is under way."""
+
+    @property
+    def texts(self) -> tuple[StepText, ...]: ...
+
+    @property
+    def thoughts(self) -> tuple[StepText, ...]: ...
+
+    @property
+    def using_tool(self) -> bool: ...
 
 
 class News:
@@ -28,6 +42,27 @@ class News:
     def mark(self) -> str:
         """Another word after each piece of news."""
         return str(self._count)
+
+    def seen(
+        self,
+        reading: Reading,
+        outcome: Finished | Broken | Paused | None,
+        usage: Usage | None,
+        *,
+        began: bool,
+        waiting: tuple[int, ...] = (),
+    ) -> Observation:
+        """What a look sees by now. `began`: the agent has; `waiting`: the steps that wait for a person."""
+        return Observation(
+            mark=self.mark,
+            texts=reading.texts,
+            working=began,
+            using_tool=reading.using_tool or bool(waiting),
+            waiting=waiting,
+            outcome=outcome,
+            usage=usage,
+            thoughts=reading.thoughts,
+        )
 
     def watch(self, watcher: Coroutine[Any, Any, None]) -> None:
         """Run the watcher."""

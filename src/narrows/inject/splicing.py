@@ -75,6 +75,31 @@ def find(
     return Found(tuple(spots), None, len(group))
 
 
+def placed(
+    group: Sequence[Exchange],
+    start: Cursor,
+    step: Callable[[str, Cursor], Cursor | None],
+    cut: Callable[[Cursor, Sequence[Exchange]], list[Edit]],
+    mix: Callable[[Cursor, Exchange], list[Edit]],
+) -> tuple[list[Edit], int]:
+    """The edits that put the exchanges of one answer where they stand, and how many have their place there. `step`
+    tells where one thing that was said ends, None where it is not there; `cut` puts exchanges to a place; `mix` puts
+    one beside the agent's own calls, and gives nothing where these are not there."""
+
+    def advance(said: tuple[str, ...], cursor: Cursor) -> Cursor | None:
+        at: Cursor | None = cursor
+        for one in said:
+            at = None if at is None else step(one, at)
+        return at
+
+    found = find(group, start, advance)
+    edits = [edit for cursor, exchanges in found.spots for edit in cut(cursor, exchanges)]
+    if found.mixed is None:
+        return edits, found.count
+    mixed = mix(*found.mixed)
+    return edits + mixed, found.count - (not mixed)
+
+
 def inserted(at: int, text: bytes) -> Edit:
     """New bytes before the one at a place."""
     return Edit(Span(at, at), text)

@@ -62,16 +62,8 @@ class AcpTurn:
     async def look(self, wait_s: float) -> Observation:
         if self._outcome is None:
             await self._news.wait(wait_s)
-        reader = self._reader
-        return Observation(
-            mark=self._news.mark,
-            texts=reader.texts,
-            working=self._began,
-            using_tool=reader.using_tool or bool(self._verdicts),
-            waiting=tuple(self._verdicts),
-            outcome=self._outcome,
-            usage=self._usage,
-            thoughts=reader.thoughts,
+        return self._news.seen(
+            self._reader, self._outcome, self._usage, began=self._began, waiting=tuple(self._verdicts)
         )
 
     def question(self, step: int) -> str:

@@ -80,16 +80,7 @@ class LangGraphTurn:
     async def look(self, wait_s: float) -> Observation:
         if self._outcome is None:
             await self._news.wait(wait_s)
-        reader = self._reader
-        return Observation(
-            mark=self._news.mark,
-            texts=reader.texts,
-            working=self._began,
-            using_tool=reader.using_tool,
-            outcome=self._outcome,
-            usage=self._usage,
-            thoughts=reader.thoughts,
-        )
+        return self._news.seen(self._reader, self._outcome, self._usage, began=self._began)
 
     def question(self, step: int) -> str:  # noqa: ARG002 # the protocol's
         """No step is ever shown as waiting."""

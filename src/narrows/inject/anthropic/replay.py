@@ -13,7 +13,7 @@ from narrows.agents.tools import CallOutput
 from narrows.core.edits import Edit, Span
 from narrows.inject.literals import offset_of
 from narrows.inject.places import array_of, document_of, elements_at, object_of, prepended, text_literal, text_of
-from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
+from narrows.inject.splicing import Answered, after, before, inserted, placed, role_around
 from narrows.inject.types import Exchange
 from narrows.wire.items import Fields, Place, literal_at, object_at, text_at
 
@@ -41,24 +41,18 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
     blocks = elements_at(body, fields["content"])
     marks = [_mark(body, object_at(body, place, None)) for place in blocks]
 
-    def advance(said: tuple[str, ...], cursor: Cursor) -> Cursor | None:
-        at: Cursor | None = cursor
-        for mark in said:
-            at = None if at is None else _advanced(marks, mark, at)
-        return at
+    return placed(
+        group,
+        (0, 0),
+        lambda said, cursor: _advanced(marks, said, cursor),
+        lambda cursor, exchanges: _cut(answered, (fields, blocks), cursor, exchanges),
+        lambda cursor, exchange: _mixed(answered, _own_calls(blocks, marks, cursor[0]), blocks, exchange),
+    )
 
-    found = find(group, (0, 0), advance)
-    edits = [
-        edit
-        for cursor, exchanges in found.spots
-        for edit in _cut(answered, (fields, blocks), cursor, exchanges)
-    ]  # fmt: skip
-    if found.mixed is None:
-        return edits, found.count
-    (cursor, _), exchange = found.mixed
-    own = [place for place, mark in zip(blocks[cursor:], marks[cursor:], strict=True) if mark.startswith("tool_use:")]
-    mixed = _mixed(answered, own, blocks, exchange)
-    return edits + mixed, found.count - (not mixed)
+
+def _own_calls(blocks: Sequence[Place], marks: Sequence[str], start: int) -> list[Place]:
+    """The agent's calls from a block on."""
+    return [place for place, mark in zip(blocks[start:], marks[start:], strict=True) if mark.startswith("tool_use:")]
 
 
 def _mark(body: bytes, block: Fields) -> str:

@@ -16,7 +16,7 @@ from narrows.core.edits import Edit, Span
 from narrows.inject.gemini.runs import Run, run_of
 from narrows.inject.literals import offset_of
 from narrows.inject.places import array_of, document_of, elements_at, object_of, prepended, text_literal
-from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
+from narrows.inject.splicing import Answered, after, before, inserted, placed, role_around
 from narrows.inject.types import Exchange
 from narrows.wire.items import Fields, Place, literal_at, object_at, text_at
 
@@ -57,19 +57,13 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
         return [], 0
     parts = _parts(answered)
 
-    def advance(said: tuple[str, ...], cursor: Cursor) -> Cursor | None:
-        at: Cursor | None = cursor
-        for run in said:
-            at = None if at is None else _advanced(parts, Run.read(run), at)
-        return at
-
-    found = find(group, (0, 0), advance)
-    edits = [edit for cursor, exchanges in found.spots for edit in _cut(answered, parts, cursor, exchanges)]
-    if found.mixed is None:
-        return edits, found.count
-    (start, _), exchange = found.mixed
-    mixed = _mixed(answered, [part for part in parts[start:] if part.calls], exchange)
-    return edits + mixed, found.count - (not mixed)
+    return placed(
+        group,
+        (0, 0),
+        lambda said, cursor: _advanced(parts, Run.read(said), cursor),
+        lambda cursor, exchanges: _cut(answered, parts, cursor, exchanges),
+        lambda cursor, exchange: _mixed(answered, [part for part in parts[cursor[0] :] if part.calls], exchange),
+    )
 
 
 def _parts(answered: Answered) -> list[_Part]:

@@ -17,7 +17,7 @@ from narrows.core.edits import Edit, Span
 from narrows.inject.literals import offset_of
 from narrows.inject.openai_responses.items import Item, Mark, literal_of, mark_of, without_id
 from narrows.inject.places import document_of, elements_at, object_of, text_literal, text_of
-from narrows.inject.splicing import Answered, after, before, find, inserted, role_around
+from narrows.inject.splicing import Answered, after, before, inserted, placed, role_around
 from narrows.inject.types import Exchange
 from narrows.wire.items import Place, literal_at, text_at
 
@@ -54,19 +54,13 @@ def within(answered: Answered, group: Sequence[Exchange]) -> tuple[list[Edit], i
     """The edits that put exchanges into the agent's copy of an answer, and how many of them have their place there."""
     pieces = _pieces(answered)
 
-    def advance(said: tuple[str, ...], cursor: Cursor) -> Cursor | None:
-        at: Cursor | None = cursor
-        for mark in said:
-            at = None if at is None else _advanced(pieces, Mark.read(mark), at)
-        return at
-
-    found = find(group, (0, 0), advance)
-    edits = [edit for cursor, exchanges in found.spots for edit in _cut(answered, pieces, cursor, exchanges)]
-    if found.mixed is None:
-        return edits, found.count
-    (start, _), exchange = found.mixed
-    mixed = _mixed(answered, pieces, start, exchange)
-    return edits + mixed, found.count - (not mixed)
+    return placed(
+        group,
+        (0, 0),
+        lambda said, cursor: _advanced(pieces, Mark.read(said), cursor),
+        lambda cursor, exchanges: _cut(answered, pieces, cursor, exchanges),
+        lambda cursor, exchange: _mixed(answered, pieces, cursor[0], exchange),
+    )
 
 
 def _pieces(answered: Answered) -> list[_Piece]:
