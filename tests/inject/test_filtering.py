@@ -134,6 +134,33 @@ def test_what_is_too_large_to_be_read_ends_it(pieces: Sequence[bytes]) -> None:
     assert "too large" in answer.outcome.reason
 
 
+def test_a_stream_without_end_ends_it() -> None:
+    """Its texts are kept for the model."""
+    answer = Filter(Letters(), max_held_bytes=40)
+    said = steps(answer, "t" * 50)
+    assert said == ["t"] * 36 + [""] * 14
+    answer.receive_eof()
+    assert isinstance(answer.outcome, Broken)
+
+
+@pytest.mark.parametrize(("letters", "held"), [("t", 0), ("to", 1), ("tooe", 0), ("tiee", 2), ("ooi", 2), ("oiee", 3)])
+def test_what_stays_here_is_counted(letters: str, held: int) -> None:
+    answer = Filter(Letters())
+    steps(answer, letters)
+    event = len(events("t")[0])
+    assert answer.held_bytes == held * event
+    answer.receive_data(b"data: t")
+    assert answer.held_bytes == held * event + 7
+    answer.receive_eof()
+    answer.release()
+    assert answer.held_bytes == 0
+    answer.go_on()
+    answer.receive_data(b'  {"a"')
+    assert answer.held_bytes == 6
+    answer.receive_eof()
+    assert answer.held_bytes == 0
+
+
 def test_the_next_answer_begins_anew() -> None:
     wire = Letters()
     answer = Filter(wire)

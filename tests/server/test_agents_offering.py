@@ -30,7 +30,7 @@ from narrows.settings.keys import key_digest
 from narrows.telemetry.events import KNOW_CALLS, SEND_CALLS_HERE, AgentRunMoved, AgentToolsUnheard, LoggedEvent
 from tests.agent_stage import Json, Scene, chat, scene, tool
 from tests.raw_client import Answered, RawClient, request
-from tests.scripted_upstream import DONE, USAGE, Answer, Ending, completion, error, events, frame, whole
+from tests.scripted_upstream import DONE, USAGE, Answer, Ending, completion, error, events, frame, head, whole
 from tests.server.test_agents import ask, until
 from tests.server.test_agents import events as events_of
 from tests.server.test_agents_tools import finish_of, ids_of, message_of, with_outputs
@@ -200,7 +200,10 @@ async def test_what_is_held_for_a_further_request_counts_among_the_bytes_that_ar
     await agent.calls(tools=[OWN], pad="x" * 50_000)
     first = await asking
     sizes = [len(seen.body) for seen in stage.upstream.requests]
-    assert budget.held == sizes[0] > 50_000, "once, and as long as the call waits"
+    withheld = frame({"tool_calls": [{**CALL, "index": 0}]}, finish_reason="tool_calls")
+    answer_bytes = budget.held - sizes[0]
+    assert sizes[0] > 50_000
+    assert len(json.dumps(CALL)) < answer_bytes < len(withheld) + 1000, "and what the model said, as long as it waits"
     one.backend.turns[0].script.append(looks("done", over=True))
     assert (await ask(stage, one, with_outputs(body, first, "cold"))).status == 200
     await until(lambda: len(stage.upstream.requests) == 2 and stage.upstream.requests[1].body)
@@ -209,6 +212,42 @@ async def test_what_is_held_for_a_further_request_counts_among_the_bytes_that_ar
     gate.set()
     await agent.answer()
     await until(lambda: budget.held == 0)
+
+
+async def test_what_is_read_of_an_answer_counts_among_the_bytes_that_are_held(stage: Stage) -> None:
+    """One that is no stream is read whole; an agent that leaves meanwhile leaves nothing of it."""
+    one = await offered(stage)
+    budget = one.gateway.gateway.budget
+    asking, agent = await begun(stage, one, chat("hi", tools=[WEATHER]))
+    gate = asyncio.Event()
+    body = completion({"content": "x" * 70_000})
+    stage.upstream.play(Answer((head([("Content-Length", str(len(body)))]) + body[:60_000], gate, body[60_000:])))
+    await agent.calls(stream=False)
+    await until(lambda: budget.held > 60_000)
+    agent.client.close()
+    await until(lambda: budget.held == 0)
+    gate.set()
+    one.backend.turns[0].script.append(looks("done", over=True))
+    await asking
+
+
+async def test_a_conversation_with_too_much_of_its_clients_tools_is_to_be_begun_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As nothing is dropped that a request has held: its bytes would be others."""
+    one = await offered(stage)
+    body = chat("hi", tools=[WEATHER])
+    asking, agent = await begun(stage, one, body)
+    stage.upstream.play(calling(CALL))
+    await agent.calls(tools=[OWN])
+    first = await asking
+    monkeypatch.setattr(offering_module, "MAX_WRITTEN_BYTES", 100)
+    second = await ask(stage, one, with_outputs(body, first, "cold" * 50))
+    assert (second.status, second.error_code) == (502, "agent_error")
+    assert "begin another conversation" in second.json["error"]["message"]
+    answer = await agent.answer()
+    assert events_of(answer)[-1]["error"]["code"] == "agent_error"
+    assert len(stage.upstream.requests) == 1
 
 
 async def test_records_of_both_requests_to_the_model(stage: Stage) -> None:

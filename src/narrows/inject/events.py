@@ -43,6 +43,11 @@ class EventCutter:
         self._held = bytearray()
         self.oversized = False
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of an event has come that is not complete."""
+        return len(self._held)
+
     def receive_data(self, data: bytes) -> list[RawEvent]:
         """The events that these bytes complete."""
         held = self._held

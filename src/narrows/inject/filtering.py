@@ -23,6 +23,8 @@ from narrows.inject.types import Broken, Dropped, Outcome, Passed, Withheld
 
 MAX_HELD_BYTES = 32 << 20
 """Of one answer: of a whole body, of an event, or of the calls in a stream. Beyond it the answer is broken off."""
+STREAMED_FACTOR = 8
+"""So many times as long may a stream be in all: its texts are kept for the model, but not what every event repeats."""
 
 _BLANKS = b" \t\r\n"
 _WHOLE = (b"{", b"[")
@@ -88,10 +90,16 @@ class Filter:
         self._body: bytearray | None = None
         self._begun = False
         self._held: list[Piece] = []
-        self._held_bytes = 0
+        self._held_bytes = self._read_bytes = 0
         self._rest: list[bytes] = []
         self._rest_has_calls = False
         self._fault = ""
+
+    @property
+    def held_bytes(self) -> int:
+        """As `AnswerFilter.held_bytes`."""
+        body = 0 if self._body is None else len(self._body)
+        return len(self._blank) + body + self._cutter.held_bytes + self._held_bytes
 
     def go_on(self) -> None:
         """As `AnswerFilter.go_on`."""
@@ -117,9 +125,11 @@ class Filter:
         if self._body is not None:
             self._body += data
             return self._give_up("the answer is too large to be read") if len(self._body) > self._limit else b""
+        self._read_bytes += len(data)
         out = b"".join([self._take(self._answer.read_event(event)) for event in self._cutter.receive_data(data)])
-        if self._cutter.oversized or self._held_bytes > self._limit:
-            out += self._give_up("an event, or the calls of the answer, are too large to be read")
+        too_long = self._read_bytes > STREAMED_FACTOR * self._limit
+        if self._cutter.oversized or self._held_bytes > self._limit or too_long:
+            out += self._give_up("an event, the calls of the answer, or all of it, are too large to be read")
         return out
 
     def receive_eof(self) -> bytes:
@@ -145,6 +155,7 @@ class Filter:
         """As `AnswerFilter.release`."""
         rest = b"".join(self._rest)
         self._rest.clear()
+        self._held_bytes = 0
         return rest
 
     def _take(self, piece: Piece) -> bytes:
@@ -153,6 +164,7 @@ class Filter:
         if piece.injected:
             self._state = _State.WITHHOLDING
             held, self._held = self._held, []
+            self._held_bytes = 0
             return b"".join([self._withhold(one) for one in (*held, piece)])
         if self._state is _State.OPEN and (not piece.own or piece.ends):
             return piece.passed
@@ -187,4 +199,6 @@ class Filter:
         self._blank.clear()
         self._held.clear()
         self._rest.clear()
+        self._held_bytes = 0
+        self._cutter.receive_eof()
         return b""

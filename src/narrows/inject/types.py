@@ -148,6 +148,11 @@ class AnswerFilter(Protocol):
         """What became of the answer; None before its end."""
         ...
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of the answer stays here at the moment."""
+        ...
+
     def receive_data(self, data: bytes) -> bytes:
         """What of the answer, up to these bytes, the agent gets now."""
         ...

@@ -157,7 +157,11 @@ class ModelExchange(CountedExchange):
             self._figures, tools=len(tools), exchanges=self._offered.used, exchanges_lost=self._offered.lost
         )
         self._reply = OfferedAnswer(
-            self._client, self._prepared.head, self.story.request_id, offering.injector.filter(offering.offer)
+            self._client,
+            self._prepared.head,
+            self.story.request_id,
+            offering.injector.filter(offering.offer),
+            self._gateway.budget,
         )
         self._relay = self._reply
         self._prepared = uncoded(self._prepared)
@@ -311,7 +315,12 @@ class ModelExchange(CountedExchange):
         assert self._reply is not None
         offering = self._offered.offering
         exchange = offering.injector.exchange(self._offered.place, withheld, got)
-        offering.remember(exchange)
+        try:
+            offering.remember(exchange)
+        except GatewayError as error:
+            self._give_up(error)
+            self.failed(error)
+            return
         if withheld.mixed:
             self._reply.release()
             self._complete_answer(self._reply)
@@ -360,6 +369,8 @@ class ModelExchange(CountedExchange):
     def _release(self) -> None:
         super()._release()
         self._let_go_of_sent()
+        if self._reply is not None:
+            self._reply.let_go()
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None

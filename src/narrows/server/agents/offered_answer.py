@@ -4,6 +4,8 @@ It is the one answer that does not go through byte for byte: calls of the client
 them later is added, so that the agent reads one answer to its end. What a model's server says instead of an answer (a
 status other than 200) goes on as it came. The framing is ours, as the length is not known before the end; the rest of
 the head is the server's. While the agent waits, it is told so by comments, or blanks before a body that is no stream.
+
+What of it stays here, until its end or while a client's tool is waited for, counts among the bytes that are held.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import msgspec
 from narrows.core.headers import forward_response_fields
 from narrows.core.http1 import NO_BODY, ChunkDecoder, Chunked, RequestHead, ResponseHead
 from narrows.errors import GatewayError, UpstreamError, UpstreamMalformed
-from narrows.inject.types import AnswerFilter, Outcome
+from narrows.inject.types import AnswerFilter, Outcome, Withheld
+from narrows.server.budget import ByteBudget
 from narrows.server.relay import OURS, Relay, Sink
 from narrows.wire.types import Wire
 
@@ -35,13 +38,17 @@ _STREAM: Final = b"text/event-stream"
 
 class OfferedAnswer(Relay):
     """One answer, of as many answers of the model's server as it takes. `passes`: it is none to filter, and goes on as
-    it came; `fault`: a further one is not there; `streams`: it is an event stream."""
+    it came; `fault`: a further one is not there; `streams`: it is an event stream. Whoever has it lets go of it."""
 
-    __slots__ = ("_answer", "_block", "_chunks", "fault", "passes", "streams")
+    __slots__ = ("_answer", "_block", "_budget", "_chunks", "_counted_bytes", "fault", "passes", "streams")
 
-    def __init__(self, sink: Sink, request: RequestHead, request_id: str, answer: AnswerFilter) -> None:
+    def __init__(
+        self, sink: Sink, request: RequestHead, request_id: str, answer: AnswerFilter, budget: ByteBudget
+    ) -> None:
         super().__init__(sink, request, request_id)
         self._answer = answer
+        self._budget = budget
+        self._counted_bytes = 0
         self._block = b""
         self._chunks: ChunkDecoder | None = None
         self.passes = False
@@ -70,21 +77,31 @@ class OfferedAnswer(Relay):
         if self.fault is None:
             payload = data if self._chunks is None else b"".join(self._chunks.receive_data(data)[1])
             self._write(self._answer.receive_data(payload))
+            self._count()
 
     def finish(self) -> Outcome | None:
         """The model's server has said everything: what comes of it, as far as it could be read."""
         if self.fault is not None:
             return None
         self._write(self._answer.receive_eof())
-        return self._answer.outcome
+        outcome = self._answer.outcome
+        self._count(len(outcome.answer) if isinstance(outcome, Withheld) else 0)
+        return outcome
 
     def go_on(self) -> None:
         """What comes next is the answer to the follow-up."""
         self._answer.go_on()
+        self._count()
 
     def release(self) -> None:
         """Give the agent its own calls, of an answer that had some of the client's beside them."""
         self._write(self._answer.release())
+        self._count()
+
+    def let_go(self) -> None:
+        """Nothing of it is needed any more."""
+        self._budget.give_back(self._counted_bytes)
+        self._counted_bytes = 0
 
     def end(self) -> None:
         """The answer is complete."""
@@ -118,6 +135,12 @@ class OfferedAnswer(Relay):
         self._block = b"HTTP/1.1 200 %b\r\n%b\r\n" % (head.reason, fields)
         if self.streams:
             self._open()
+
+    def _count(self, more: int = 0) -> None:
+        """What is held has changed; `more`: beside what the filter has."""
+        held = self._answer.held_bytes + more
+        self._budget.hold(held - self._counted_bytes)
+        self._counted_bytes = held
 
     def _open(self) -> None:
         if self.status is None:

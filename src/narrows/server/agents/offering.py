@@ -15,11 +15,13 @@ import msgspec
 
 from narrows.agents.tools import ClientTool, tools_digest
 from narrows.core.edits import apply_edits
-from narrows.errors import GatewayError, UnsupportedParameter
+from narrows.errors import AgentFailed, GatewayError, UnsupportedParameter
 from narrows.inject.injector import Injector
 from narrows.inject.registry import INJECTORS, injector_for
 from narrows.inject.types import Exchange, NotInserted, Obstacle, Offer, Place
 
+MAX_WRITTEN_BYTES: Final = 64 << 20
+"""Of one session. An exchange is never dropped to make room: a later request would have other bytes."""
 _EXCHANGES: Final = msgspec.json.Decoder(Exchange)
 _OBSTACLES: Final = {
     Obstacle.NOT_READABLE: "it is not one JSON object in UTF-8 ({})",
@@ -45,8 +47,18 @@ class Offering:
     exchanges: list[Exchange]
 
     def remember(self, exchange: Exchange) -> None:
-        """Put an exchange down, before it is first used."""
-        self.written.append(msgspec.json.encode(exchange))
+        """Put an exchange down, before it is first used.
+
+        Raises:
+            AgentFailed: there is no room for it; it is not put down.
+        """
+        written = msgspec.json.encode(exchange)
+        if sum(map(len, self.written)) + len(written) > MAX_WRITTEN_BYTES:
+            raise AgentFailed(
+                f"the client's tools were called in this conversation with more than {MAX_WRITTEN_BYTES} bytes of calls"
+                " and outputs, which have to stay in it; begin another conversation"
+            )
+        self.written.append(written)
         self.exchanges.append(exchange)
 
     def _forget(self, place: Place) -> None:
