@@ -60,7 +60,7 @@ def reader_of(client: Any, timers: Timers) -> ClientReader:
         Rendering("chatcmpl-1", 7, "coder"),
         stream=True,
         keep_alive_s=15.0,
-        extra=lambda: b"",
+        extra=lambda: (b"", b""),
         unread=lambda _: None,
     )
     reader._stop_timer()

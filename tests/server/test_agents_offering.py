@@ -822,18 +822,29 @@ async def test_an_answer_without_a_model_call_says_that_the_tools_were_ignored(s
     assert (said.agent, said.model_calls, said.note) == ("coder", 0, SEND_CALLS_HERE)
 
 
-async def test_a_stream_whose_head_is_sent_says_it_in_its_record_alone(stage: Stage) -> None:
-    one = await offered(stage)
+async def test_a_stream_whose_head_is_sent_says_it_by_a_comment_before_its_end(stage: Stage) -> None:
+    one = await offered(stage, lenient=True)
     client = await stage.client(one.gateway)
-    await client.send(request("POST", CHAT, body=json.dumps(chat("hi", tools=[WEATHER], stream=True)).encode()))
+    asked = chat("hi", tools=[WEATHER], stream=True, temperature=0.2)
+    await client.send(request("POST", CHAT, body=json.dumps(asked).encode()))
     await until(lambda: one.backend.turns and one.backend.turns[0].looks > 1)
     one.backend.turns[0].script.append(looks("ab", over=True))
     answer = await client.answer(b"POST")
     assert answer.complete
-    assert answer.values(b"x-narrows-ignored") == []
+    assert answer.values(b"x-narrows-ignored") == [b"temperature"]
+    *_, said, end, done, nothing = bare(answer).split(b"\n\n")
+    assert said == b": x-narrows-ignored: temperature, tools"
+    assert (b'"finish_reason":"stop"' in end, done, nothing) == (True, b"data: [DONE]", b"")
     record = await stage.record(one.gateway)
     assert record.agent is not None
     assert record.agent.tools_unheard
+
+
+async def test_a_stream_whose_head_says_it_says_it_once(stage: Stage) -> None:
+    one = await offered(stage, [looks("a", over=True)])
+    answer = await ask(stage, one, chat("hi", tools=[WEATHER], stream=True))
+    said = answer.values(b"x-narrows-ignored") == [b"tools"]
+    assert bare(answer).count(b": x-narrows-ignored: tools\n\n") == (not said)
 
 
 async def test_a_call_for_other_ends_carries_no_tools(stage: Stage) -> None:

@@ -2,7 +2,9 @@
 
 The stream's head is held until the agent has begun, and for `HOLD_HEAD_S` at most: a failure before that keeps its own
 status, one after it is an event in the stream, without a finish reason and without `[DONE]`. Comments keep an open
-stream alive while nothing else is sent. A client that does not read is not written to: its text is gathered.
+stream alive while nothing else is sent, and one before the end says what turned out to be ignored only after the head
+was sent: readers of such streams pass comments over. A client that does not read is not written to: its text is
+gathered.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ HOLD_HEAD_S = 2.0
 
 
 class ClientReader:
-    """Tells one client of one run. `extra` gives the field lines that its answer's head carries; `unread` takes a
-    whole answer, or an error, that came when the client had left."""
+    """Tells one client of one run. `extra` gives the field lines that its answer's head carries, apart from each other
+    those that tell of the session, and of what is ignored; `unread` takes a whole answer, or an error, that came when
+    the client had left."""
 
     def __init__(
         self,
@@ -35,7 +38,7 @@ class ClientReader:
         *,
         stream: bool,
         keep_alive_s: float,
-        extra: Callable[[], bytes],
+        extra: Callable[[], tuple[bytes, bytes]],
         unread: Callable[[bytes], None],
     ) -> None:
         self._asking = asking
@@ -43,6 +46,7 @@ class ClientReader:
         self._stream = stream
         self._keep_alive_s = keep_alive_s
         self._extra = extra
+        self._said_ignored = b""
         self._unread = unread
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -95,7 +99,7 @@ class ClientReader:
             self._whole(self._rendering.whole(answer.text, answer.finish, answer.usage, reasoning=answer.reasoning))
             return
         self.open()
-        rest = self._rest()
+        rest = self._rest() + self._ignored_late()
         self._end(rest + self._rendering.end(answer.finish, answer.usage), keep=True)
 
     def ask(self, answer: Ask, calls: tuple[PendingCall, ...]) -> None:
@@ -123,7 +127,7 @@ class ClientReader:
         self._stop_timer()
         story.status = error.status
         reply = error_reply(error, self._asking.wire)
-        self._asking.reply(replace(reply, extra=reply.extra + self._extra()), Outcome.REFUSED)
+        self._asking.reply(replace(reply, extra=reply.extra + b"".join(self._extra())), Outcome.REFUSED)
 
     def _rest(self) -> bytes:
         """What was gathered, reasoning first; then nothing is."""
@@ -131,16 +135,23 @@ class ClientReader:
         self._gathered = {True: "", False: ""}
         return b"".join(chunks)
 
+    def _ignored_late(self) -> bytes:
+        """A comment that says what the head did not."""
+        _, ignored = self._extra()
+        return b": %b\n\n" % ignored.rstrip() if ignored != self._said_ignored else b""
+
     # On the network
 
     def _whole(self, body: bytes) -> None:
         self._stop_timer()
         self._asking.story.status = 200
         self._asking.story.response_bytes = len(body)
-        self._asking.reply(Reply(200, "application/json", body, self._extra()), Outcome.ANSWERED)
+        self._asking.reply(Reply(200, "application/json", body, b"".join(self._extra())), Outcome.ANSWERED)
 
     def _head(self) -> bytes:
         asking = self._asking
+        extra = self._extra()
+        self._said_ignored = extra[1]
         framing = b"Transfer-Encoding: chunked\r\n" if asking.head.minor else b""
         keeps = asking.head.keep_alive and asking.head.minor and not asking.closing()
         return b"%b%b%b: %b\r\n%b%b" % (
@@ -148,7 +159,7 @@ class ClientReader:
             framing,
             REQUEST_ID_FIELD,
             asking.story.request_id.encode(),
-            self._extra(),
+            b"".join(extra),
             b"Connection: keep-alive\r\n\r\n" if keeps else b"Connection: close\r\n\r\n",
         )
 

@@ -150,18 +150,16 @@ class AgentTurn:
             unread=lambda answer: self._agent.unread.put(self.session_id, answer),
         )
 
-    def _field_lines(self) -> bytes:
-        """What the answer's head says of the session, unless that is gone and nobody has named it, and of fields that
+    def _field_lines(self) -> tuple[bytes, bytes]:
+        """What the answer's head says of the session, unless that is gone and nobody has named it; and of fields that
         are not honoured."""
         session, use = self._lease.session, self._lease.use.value.encode()
         lines = b""
         if session.named or self._agent.sessions.find(session.owner, session.agent, session.name) is session:
             lines = b"%b: %b\r\n%b: %b\r\n" % (SESSION_FIELD, session.name.encode(), USE_FIELD, use)
         ignored = (*self._request.ignored, *(["tools"] if self._is_unheard else ()))
-        if ignored:
-            named = ", ".join(name for name in ignored if name.isascii() and name.isprintable())
-            lines += b"%b: %b\r\n" % (IGNORED_FIELD, named.encode())
-        return lines
+        named = ", ".join(name for name in ignored if name.isascii() and name.isprintable())
+        return lines, b"%b: %b\r\n" % (IGNORED_FIELD, named.encode()) if ignored else b""
 
     async def begin(self) -> Turn:
         """Give the agent its message. Where its conversation is lost, or somebody else has used it, it is told
