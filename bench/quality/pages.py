@@ -21,7 +21,8 @@ from bench.quality.vocabularies import Vocabulary
 from narrows.compressors.types import Compressed
 from narrows.core.tool_call import ToolCall
 from tests.compressors.html_sources import page
-from tests.compressors.html_truth import Tree, in_full
+from tests.compressors.html_tree import Tree
+from tests.compressors.html_truth import in_full
 
 MADE = 60
 BLOCKS = (6, 12, 30)
