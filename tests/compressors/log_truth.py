@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ ANSI = re.compile(
 )
 HEAD = re.compile(
     r"\[narrows: log of (?P<total>\d+) lines(?:, (?P<shown>\d+) shown here; (?P<left>\d+) left out in (?P<places>\d+)"
-    r" places?, each marked; (?P<trouble>none|\d+) of those, passed and repeated ones aside, mentions? an error,"
+    r" places?, each marked; (?P<trouble>none|\d+) of those, passed(?P<listed>, repeated and listed| and repeated)"
+    r" ones aside, mentions? an error,"
     r" failure or warning|; nothing left out)(?P<repeats>; lines that repeat earlier ones are named by line number)?"
     r"(?P<colours>; terminal control codes removed)?(?P<redrawn>; lines redrawn in place shown in their last state)?"
     r"(?P<crlf>; CRLF line ends written as LF)?\]"
@@ -33,6 +34,22 @@ HEAD = re.compile(
 LEFT_OUT = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? left out(?:: (.*))?\]")
 SAME = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? (?:is|are) the same as lines? (\d+)(?:-(\d+))?\]")
 EACH = re.compile(r"\[narrows: lines (\d+)-(\d+) are each the same as line (\d+)\]")
+
+JSON_STRING = r'"(?:[^"\\]|\\.)*"'
+LISTED = re.compile(
+    rf"\[narrows: (\d+) more like line (\d+)(?: but for ({JSON_STRING}(?:, {JSON_STRING})*))?: "
+    r"(.+?)(?:, and (\d+) more)?\]"
+)
+ENTRY = re.compile(
+    r"((?:[A-Za-z]:[\\/])?[^\s\"',()\[\]:]*)((?::\d+){1,2}|\(\d+(?:,\d+)?\)|:\[\d+,\d+\])"
+    rf"((?: {JSON_STRING})*)(?:, |$)"
+)
+SAID = re.compile("\u2018[^\u2019]*\u2019|\u201c[^\u201d]*\u201d|\"[^\"]*\"|`[^`]*`|(?<!\\w)'[^']*'(?!\\w)|\\S+")
+
+PLACED = re.compile(
+    r"((?:[A-Za-z]:[\\/])?[^\s\"',()\[\]:]+)(?:(?::\d+){1,2}(?=:| -|$)|\(\d+(?:,\d+)?\)(?=:| :)|:\[\d+,\d+\])"
+)
+OF_TIME = re.compile(r"[\dTZ.,-]+")
 
 LEVELS = ("TRACE", "DEBUG", "VERBOSE", "INFO", "NOTICE", "WARNING", "ERROR")
 ALIASES = {
@@ -166,6 +183,7 @@ def check_truth(source: str, output: str) -> None:
     lines = read_source(source, head)
     shown: dict[int, str] = {}
     gaps: list[tuple[int, int, str | None]] = []
+    lists: list[re.Match[str]] = []
     position, repeats = 0, 0
     for line in body:
         if not line.startswith("[narrows:"):
@@ -174,6 +192,10 @@ def check_truth(source: str, output: str) -> None:
             position += 1
             continue
         assert marks.is_mark(line)
+        if (places := LISTED.fullmatch(line)) is not None:
+            assert int(places[2]) - 1 in shown, "the first of what is listed is not shown above"
+            lists.append(places)
+            continue
         if (left := LEFT_OUT.fullmatch(line)) is not None:
             start, stop = int(left[1]) - 1, int(left[2] or left[1])
             gaps.append((start, stop, left[3]))
@@ -184,7 +206,67 @@ def check_truth(source: str, output: str) -> None:
         position = stop
     assert position == len(lines.choices) == int(head["total"]), "lines are unaccounted for"
     assert bool(repeats) == bool(head["repeats"])
-    check_gaps(lines, head, shown, gaps)
+    left_out = [number for start, stop, _ in gaps for number in range(start, stop)]
+    listed = {number for found in lists for number in check_list(lines, shown, left_out, found)}
+    unnamed = sum(int(found[5] or 0) for found in lists)
+    assert len(listed) + unnamed == sum(int(found[1]) for found in lists), "a line is listed twice"
+    counted = [re.search(r"(\d+) listed", classes or "") for _, _, classes in gaps]
+    assert sum(int(count[1]) for count in counted if count) == len(listed) + unnamed
+    assert (head["listed"] == ", repeated and listed") == bool(lists)
+    check_gaps(lines, head, shown, gaps, listed if not unnamed else None)
+
+
+def check_list(lines: Source, shown: dict[int, str], left_out: list[int], found: re.Match[str]) -> Iterator[int]:
+    """The lines that a list names: left out, in order, equal to the first but for the place and the words given."""
+    first = int(found[2]) - 1
+    path = place_of(lines, first)
+    apart = [json.loads(word) for word in re.findall(JSON_STRING, found[3] or "")]
+    rest, position, entries = found[4], 0, 0
+    candidates = iter(left_out)
+    while position < len(rest):
+        entry = ENTRY.match(rest, position)
+        assert entry is not None, rest[position:]
+        position, entries = entry.end(), entries + 1
+        path = entry[1] or path
+        words = [json.loads(word) for word in re.findall(JSON_STRING, entry[3])]
+        assert len(words) == len(apart)
+        place = path + entry[2]
+        meant = (number for number in candidates if alike(said(lines, first), said(lines, number, place), apart, words))
+        number = next(meant, None)
+        assert number is not None, f"nothing of the kind at {place}"
+        yield number
+    assert entries + int(found[5] or 0) == int(found[1])
+
+
+def place_of(lines: Source, number: int) -> str:
+    """The path at the first line of a list: on it, or below it where it has none."""
+    text = f"{lines.text(number)} {lines.text(number + 1) if number + 1 < len(lines.choices) else ''}"
+    return next(found[1] for found in PLACED.finditer(text) if not OF_TIME.fullmatch(found[1]))
+
+
+def said(lines: Source, number: int, place: str | None = None) -> list[str]:
+    """The words behind the place; none where the place is not there."""
+    text = lines.text(number)
+    below = lines.text(number + 1) if number + 1 < len(lines.choices) else ""
+    if place is None:
+        placed = [found for found in PLACED.finditer(text) if not OF_TIME.fullmatch(found[1])]
+        text = text[placed[0].end() :] if placed else text[text.index("warning") :]
+    elif place in text:
+        text = text.partition(place)[2]
+    elif below.endswith(f"--> {place}") and "warning" in text:
+        text = text[text.index("warning") :]
+    else:
+        return []
+    return SAID.findall(text)
+
+
+def alike(first: list[str], other: list[str], apart: list[str], words: list[str]) -> bool:
+    """Whether two say the same but for these words, which stand in their order, with or without quotes."""
+    if len(first) != len(other) or not first:
+        return False
+    pairs = [(one, two) for one, two in zip(first, other, strict=True) if one != two]
+    left = iter(zip(apart, words, strict=True))
+    return all(any(a in one and w in two for a, w in left) for one, two in pairs)
 
 
 def check_repeat(lines: Source, shown: dict[int, str], line: str) -> tuple[int, int]:
@@ -208,8 +290,13 @@ def check_repeat(lines: Source, shown: dict[int, str], line: str) -> tuple[int, 
 
 
 def check_gaps(
-    lines: Source, head: re.Match[str], shown: dict[int, str], gaps: list[tuple[int, int, str | None]]
+    lines: Source,
+    head: re.Match[str],
+    shown: dict[int, str],
+    gaps: list[tuple[int, int, str | None]],
+    listed: set[int] | None,
 ) -> None:
+    """`listed`: the lines that are listed; None where some of them are only counted."""
     left_out = [number for start, stop, _ in gaps for number in range(start, stop)]
     if not gaps:
         assert head["shown"] is None
@@ -220,11 +307,15 @@ def check_gaps(
     twins = {timeless(line) for line in shown.values()}
     for start, stop, counted in gaps:
         check_classes([lines.text(number) for number in range(start, stop)], counted, twins, records=lines.records)
-    texts = [lines.text(number) for number in left_out]
+        if listed is not None:
+            claimed_here = re.search(r"(\d+) listed", counted or "")
+            assert len(listed & {*range(start, stop)}) == int(claimed_here[1] if claimed_here else 0), counted
+    texts = [lines.text(number) for number in left_out if listed is None or number not in listed]
     holding = [text for text in texts if any(stem in text.lower() for stem in STEMS)]
     certain = [text for text in holding if not CAN_BE_PASSED.search(text) and timeless(text) not in twins]
     claimed = 0 if head["trouble"] == "none" else int(head["trouble"])
-    assert len(certain) <= claimed <= len(holding)
+    assert len(certain) <= claimed or listed is None
+    assert claimed <= len(holding)
     lost = [text for text in texts if is_alarm(text, records=lines.records) and timeless(text) not in twins]
     assert not lost, f"alarms left out: {lost[:3]}"
 
@@ -255,6 +346,8 @@ def bounds(name: str, texts: list[str], twins: set[str], *, records: bool) -> tu
     if name == "blank":
         blank = sum(not text.strip() for text in texts)
         return blank, blank
+    if name == "listed":
+        return 0, len(texts)
     if name == "repeated":
         return 0, sum(timeless(text) in twins for text in texts)
     if name == "passed":
@@ -309,6 +402,14 @@ FAMILIES: tuple[Family, ...] = (
     lambda i, n: "",
     lambda i, n: f"    at com.example.{n}.run({n}.java:{i % 5})",
     lambda i, n: f"unstructured words about {n} and nothing else",
+    lambda i, n: f"src/{n}{i // 3}.ts({i},7): error TS2339: Property 'p{i % 5}' does not exist on type '{n}'.",
+    lambda i, n: f"{n}.py:{i}:1: F401 '{n}{i % 2}' imported but unused",
+    lambda i, n: f'{n}{i}.py:{i}: error: Name "x{i % 9}" is not defined  [name-defined]',
+    lambda i, n: (
+        f"warning: unused variable: `{n}_{i}`\n  --> src/{n}.rs:{i}:9\n   |\n{i:2d} | let {n}_{i} = 1;\n   |     ^\n"
+    ),
+    lambda i, n: f"src/{n}.ts:{i}:7 - error TS2322: Type '{n}' is not assignable.\n\n{i} const x = 1;\n        ~\n",
+    lambda i, n: f"[WARNING] /src/{n}.java:[{i},5] {n} in Old has been deprecated",
     lambda i, n: (
         f"[INFO] Running x.T{i}\n[INFO] Tests run: {i}, Failures: {i % 9 // 8}, Errors: 0, Skipped: 0, Time: {i} s"
     ),

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from narrows.compressors.log.classes import Tone, judged, level
-from narrows.compressors.log.decide import without_digits
+from narrows.compressors.log.figures import without_digits
 from narrows.compressors.log.sniffing import sniff
 from narrows.compressors.types import Source, Verdict
 from narrows.core.tool_call import ToolCall

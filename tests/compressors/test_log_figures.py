@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from narrows.compressors.log.classes import Tone
-from narrows.compressors.log.decide import decide, without_digits
-from narrows.compressors.log.figures import judge, settle
+from narrows.compressors.log.decide import decide
+from narrows.compressors.log.figures import judge, settle, without_digits
 
 
 def judged(line: str) -> tuple[Tone, str] | None:
@@ -88,3 +88,9 @@ def test_numbers_below_a_failed_test_are_no_names_of_passed_ones() -> None:
     shown = decide(lines).show
     assert all(shown[60:62])
     assert sum(shown) < 10
+
+
+def test_digits_are_removed_and_a_line_of_digits_or_in_a_frame_is_not_blank() -> None:
+    lines = ["step 12 of 40", "2024", "", "  7", "é\ud83d1"]
+    assert without_digits(lines, lines) == ["step  of ", "0", "", "0", "é\ud83d"]
+    assert without_digits(["", "x"], ["web-1  | ", "web-1  | x"]) == ["0", "x"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from narrows.compressors.log.decide import decide, without_digits
+from narrows.compressors.log.decide import decide
+from narrows.compressors.log.figures import without_digits
 from narrows.compressors.log.sections import (
     long_quotations,
     opens_report,

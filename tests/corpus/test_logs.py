@@ -22,7 +22,8 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 VISIBLE = ("failing_tests", "assertion_messages", "error_lines", "locations", "must_keep")
 TEST_RUNS = ("pytest", "unittest", "cargo-test", "node-test")
 SERVICES = ("journal-short", "journal-json", "kubectl", "docker-compose", "docker-json-file", "py-app")
-DIAGNOSTIC = re.compile(r"^\S+?(?::\d+:(?:\d+:)?|\(\d+,\d+\):) \S", re.MULTILINE)
+DIAGNOSTIC = re.compile(r"^(\S+?)(:\d+(?::\d+)?|\(\d+,\d+\)): \S", re.MULTILINE)
+LISTED = re.compile(r"^\[narrows: (\d+) more like line ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,16 @@ def test_every_output_is_true_and_recognised(logs: list[Log]) -> None:
 
 
 def test_no_diagnostic_is_left_out(logs: list[Log]) -> None:
+    """Each is shown, or listed under one that says the same: counted, and by its file and place."""
     counted = [log for log in logs if log.diagnostics]
     assert len(counted) >= 5
     for log in counted:
         _, output = log.decide(log.call)
-        assert len(DIAGNOSTIC.findall(output)) >= log.diagnostics, log.name
+        listed = sum(map(int, LISTED.findall(output)))
+        assert len(DIAGNOSTIC.findall(output)) + listed >= log.diagnostics, log.name
+        for found in DIAGNOSTIC.finditer(log.text):
+            assert found[1] in output, (log.name, found[0])
+            assert found[2] in output, (log.name, found[0])
 
 
 @pytest.mark.parametrize(("names", "share"), [(TEST_RUNS, 0.7), (SERVICES, 0.9)])

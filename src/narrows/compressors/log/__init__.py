@@ -66,7 +66,7 @@ def _balanced(source: Source) -> Compressed | Kept:
         return Kept(Reason.LOOKS_LIKE_OURS, Kind.LOG)
     shown = decide(screen.lines)
     found = pieces(screen.lines, shown.show)
-    return _compressed(screen, found, render.write(screen, found, shown.count))
+    return _compressed(screen, found, render.write(screen, found, shown.count, shown.listings))
 
 
 def _compressed(screen: Screen, found: list[Piece], output: str) -> Compressed | Kept:

@@ -14,8 +14,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from narrows.compressors.log import attached, figures, framing, sections, stamps
+from narrows.compressors.log.alike import Listing, below, excerpt, listings, show_whole
 from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.session import session
@@ -53,7 +55,6 @@ _PLAIN, _PASSED, _SKIPPED = Tone.PLAIN, Tone.PASSED, Tone.SKIPPED
 _MENTION, _WARNING, _ERROR = Tone.MENTION, Tone.WARNING, Tone.ERROR
 _CLASSES = ("", "blank", "passed", "skipped", "", "", "")
 """By tone; what has none here is of its level's class."""
-_DIGITS = b"0123456789"
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
 _TAG = re.compile(r"\[(?:info|warn|error|debug|INFO|WARNING|ERROR|DEBUG)\] ")
@@ -63,27 +64,33 @@ _TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$|Test Ca
 @dataclass(frozen=True, slots=True)
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
-    `labels` has the class of each line; `suspects[i]` is 1 where line i can count as mentioning trouble."""
+    `labels` has the class of each line; `suspects[i]` is 1 where line i can count as mentioning trouble. The `listings`
+    name the lines `listed` by their places, each above the line (from 0) of its pair."""
 
     lines: Sequence[str]
     show: bytearray
     repeated: set[int]
     labels: Sequence[str]
     suspects: bytes
+    listings: Sequence[tuple[int, Listing]] = ()
+    listed: frozenset[int] = frozenset()
 
     def count(self, start: int, stop: int) -> LeftOut:
         """What is left out where the lines `start <= i < stop` are."""
         labels = self.labels[start:stop]
         classes = {label: labels.count(label) for label in dict.fromkeys(labels)}
-        repeated = self.repeated.intersection(range(start, stop)) if self.repeated else self.repeated
-        for number in repeated:
-            classes[self.labels[number]] -= 1
-            classes["repeated"] = classes.get("repeated", 0) + 1
+        aside: set[int] = set()
+        for name, told in (("repeated", self.repeated), ("listed", self.listed)):
+            here = told.intersection(range(start, stop)) if told else ()
+            for number in here:
+                classes[self.labels[number]] -= 1
+                classes[name] = classes.get(name, 0) + 1
+            aside.update(here)
         trouble, number = 0, self.suspects.find(1, start, stop)
         while number >= 0:
-            trouble += number not in repeated and _holds_stem(self.lines[number])
+            trouble += number not in aside and _holds_stem(self.lines[number])
             number = self.suspects.find(1, number + 1, stop)
-        if repeated:
+        if aside:
             classes = {label: count for label, count in classes.items() if count}
         return LeftOut(classes, trouble)
 
@@ -92,22 +99,11 @@ def _holds_stem(line: str) -> bool:
     return holds_any(line.lower(), TROUBLE)
 
 
-def without_digits(lines: Sequence[str], source: Sequence[str]) -> list[str]:
-    """The lines with their digits removed; "0" where nothing else is on the source's line, because it is not blank."""
-    text = "\n".join(lines).encode(errors="surrogatepass").translate(None, _DIGITS)
-    keys = text.decode(errors="surrogatepass").split("\n")
-    if any(not key or key.isspace() for key in set(keys)):
-        for number, key in enumerate(keys):
-            if (not key or key.isspace()) and source[number].strip():
-                keys[number] = "0"
-    return keys
-
-
 def decide(source: Sequence[str]) -> Shown:
     """The lines to show, before repeats of shown blocks are looked for."""
     inside = framing.unframed(source)
     lines = inside.lines
-    keys = without_digits(lines, source)
+    keys = figures.without_digits(lines, source)
     figures.settle(lines, keys)
     counts = Counter(keys)
     stamped = stamps.are_stamped(lines)
@@ -129,15 +125,17 @@ def decide(source: Sequence[str]) -> Shown:
     _judge_numbers(log)
     _show_ends(log)
     _show_reports(log)
-    _show_alarms(log)
-    _show_mentions(log)
+    may_be_listed, quoted = _show_alarms(log)
+    _show_mentions(log, quoted)
     found = session(log.lines, log.keys, log.tones, log.counts)
-    _show_examples(log, found.calm)
+    _show_examples(log, {*found.calm, *quoted})
     _show_attached(log)
     for start, stop in (*_quotations(log), *found.hidden):
         log.shown[start:stop] = bytes(stop - start)
     _show_ends(log)
+    headed = show_whole(lines, log.shown, log.show, may_be_listed)
     _close_small_gaps(log)
+    listed = [rest for one in headed if (rest := one.without(log.shown)).others]
     labels = {key: _label(found, inside.level) for key, found in judgements.items()}
     suspects = {key for key, label in labels.items() if label != "passed" and (inside.worded or _holds_stem(key))}
     return Shown(
@@ -146,6 +144,8 @@ def decide(source: Sequence[str]) -> Shown:
         log.repeated,
         [*map(labels.__getitem__, keys)],
         bytes(map(suspects.__contains__, keys)),
+        sorted(((below(lines, one.first.number), one) for one in listed), key=itemgetter(0)),
+        frozenset(other.number for one in listed for other in one.others),
     )
 
 
@@ -223,31 +223,35 @@ def _show_reports(log: _Log) -> None:
     sections.show_failed_runs(log.keys, [i for i, found in enumerate(log.tones) if found is _ERROR], log.show)
 
 
-def _show_alarms(log: _Log) -> None:
-    """Errors and warnings with what belongs to them, but only a few of those that are equal, times aside."""
-    alarms = [
-        number
-        for number, found in enumerate(log.tones)
-        if (found is _ERROR or found is _WARNING) and not log.shown[number]
-    ]
+def _show_alarms(log: _Log) -> tuple[Sequence[Listing], Collection[int]]:
+    """Show errors and warnings with what belongs to them, but only a few of those that are equal, times aside, and only
+    the first of those that may be listed. Given back are these, and the lines of all but the first."""
+    every = [number for number, found in enumerate(log.tones) if found is _ERROR or found is _WARNING]
+    alarms = [number for number in every if not log.shown[number]]
     log.repeated.update(_repeats(log, alarms))
+    listed = [*listings(log.lines, log.tones, (number for number in every if number not in log.repeated))]
+    others = [other.number for one in listed for other in one.others]
+    quoted = {number for other in others for number in (other, *excerpt(log.lines, other))}
+    for one in listed:
+        log.show(one.first.number, excerpt(log.lines, one.first.number).stop)
     apart = ERRORS_APART_IN_SERVICES if log.service else ERRORS_APART
     sparse = apart * log.tones.count(_ERROR) <= len(log.lines)
     seen: Counter[str] = Counter()
     for number in alarms:
-        if number in log.repeated:
+        if number in log.repeated or number in quoted:
             continue
         log.show(number, number + 1)
         seen[log.shapes[number]] += 1
         if log.tones[number] is _ERROR:
             if sparse:
-                _show_around(log, number)
+                _show_around(log, number, quoted)
             for belonging in range(number, _tail(log, number)):
                 log.shown[belonging] |= log.tones[belonging] is not _PASSED
         elif seen[log.shapes[number]] <= WARNINGS_IN_FULL:
             log.show(number, _tail(log, number))
         elif number + 1 < len(log.lines) and _PLACE.match(log.lines[number + 1]) is not None:
             log.show(number, number + 2)
+    return listed, quoted
 
 
 def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
@@ -269,10 +273,10 @@ def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
     return [number for numbers in equal.values() for number in numbers[REPEATS_SHOWN:-1]]
 
 
-def _show_around(log: _Log, number: int) -> None:
-    """Show the neighbours of an error, unless they only say that something else went well."""
+def _show_around(log: _Log, number: int, quoted: Collection[int]) -> None:
+    """Show the neighbours of an error, unless they say that something else went well or belong to what is listed."""
     for near in range(max(0, number - BEFORE_ERROR), min(len(log.lines), number + 1 + AFTER_ERROR)):
-        if log.tones[near] is not Tone.PASSED:
+        if log.tones[near] is not _PASSED and near not in quoted:
             log.shown[near] = 1
 
 
@@ -300,11 +304,12 @@ def _depth(line: str) -> int:
     return len(bare) - len(bare.lstrip())
 
 
-def _show_mentions(log: _Log) -> None:
-    """Lines that mention trouble: all of a few alike, and all that have no level while they are a small part."""
+def _show_mentions(log: _Log, quoted: Collection[int]) -> None:
+    """Lines that mention trouble: all of a few alike, and all that have no level while they are a small part; but no
+    source `quoted` for what is listed."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
     for number, found in enumerate(log.tones):
-        if found is _MENTION:
+        if found is _MENTION and number not in quoted:
             by_shape[log.shapes[number]].append(number)
     plain = {shape for shape, numbers in by_shape.items() if not log.judged[log.keys[numbers[0]]].level}
     few = MENTIONS_SHARE * sum(len(by_shape[shape]) for shape in plain) <= len(log.lines)

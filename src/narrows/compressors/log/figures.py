@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from narrows.compressors.log.classes import Tone, holds_any
 
+_DIGITS = b"0123456789"
 _DEVICE = re.compile(r"%[A-Z][A-Z_]*-[A-Z_]*-?-?[A-Z]")
 _SEVERITY = re.compile(r"%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)?-([0-4])-[A-Z0-9_]+: ")
 """A network device's facility, severity from 0 (emergency) to 4 (warning), and message name."""
@@ -35,6 +36,17 @@ _STATUS = re.compile(
 _TESTS_RUN = "Tests run: , Failures: , Errors: "
 _SIGNED = re.compile(r"\[info\] +[-+]\d")
 """A number below a test's name, as ScalaTest reports a comparison; without digits it would be another test's name."""
+
+
+def without_digits(lines: Sequence[str], source: Sequence[str]) -> list[str]:
+    """The lines with their digits removed; "0" where nothing else is on the source's line, because it is not blank."""
+    text = "\n".join(lines).encode(errors="surrogatepass").translate(None, _DIGITS)
+    keys = text.decode(errors="surrogatepass").split("\n")
+    if any(not key or key.isspace() for key in set(keys)):
+        for number, key in enumerate(keys):
+            if (not key or key.isspace()) and source[number].strip():
+                keys[number] = "0"
+    return keys
 
 
 def settle(lines: Sequence[str], keys: list[str]) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
 from narrows.compressors import marks
+from narrows.compressors.log.alike import Listing
 from narrows.compressors.log.repeats import Each, Gap, LeftOut, Lines, Piece, Same
 from narrows.compressors.log.terminal import Screen
 
 _COUNT = r"([1-9]\d*)"
 _HEAD = re.compile(
     rf"\[narrows: log of {_COUNT} lines(?:, {_COUNT} shown here; {_COUNT} left out in {_COUNT} places?, each marked"
-    r"; (?:none|[1-9]\d*) of those, passed and repeated ones aside, mentions? an error, failure or warning"
+    r"; (?:none|[1-9]\d*) of those, passed(?:,| and) repeated(?: and listed)? ones aside, mentions? an"
+    r" error, failure or warning"
     r"|; nothing left out)"
     r"(?:; lines that repeat earlier ones are named by line number)?"
     r"(?:; terminal control codes removed)?(?:; lines redrawn in place shown in their last state)?"
@@ -27,16 +29,30 @@ _GAP = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? left out(?:: (\d+ 
 _UNTOLD = frozenset(("other", "blank"))
 """Classes that tell nothing of a line: where a gap holds no others, its lines are counted by their numbers alone."""
 _SAME = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? (?:is|are) the same as lines? {_COUNT}(?:-{_COUNT})?\]$")
+_PLACES = re.compile(rf"\[narrows: {_COUNT} more like line {_COUNT}(?: but for \".*\")?: .*\]$")
 _EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as line {_COUNT}\]$")
 
 
-def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], LeftOut]) -> str:
-    """The output; `count` says what the lines `start <= i < stop` of a gap are."""
+def write(
+    screen: Screen,
+    found: Sequence[Piece],
+    count: Callable[[int, int], LeftOut],
+    listings: Sequence[tuple[int, Listing]] = (),
+) -> str:
+    """The output; `count` says what the lines `start <= i < stop` of a gap are. Each of the listings, in order, stands
+    above the line of its pair, or behind what stands for that line."""
     body: list[str] = []
     left_out: list[LeftOut] = []
+    waiting = [*reversed(listings)]
     for piece in found:
+        while waiting and waiting[-1][0] <= piece.start:
+            body.append(marks.mark(waiting.pop()[1].text))
         match piece:
             case Lines(start, stop):
+                while waiting and waiting[-1][0] < stop:
+                    at, listing = waiting.pop()
+                    body += [*screen.lines[start:at], marks.mark(listing.text)]
+                    start = at
                 body += screen.lines[start:stop]
             case Gap(start, stop):
                 left_out.append(count(start, stop))
@@ -47,6 +63,7 @@ def write(screen: Screen, found: Sequence[Piece], count: Callable[[int, int], Le
                 body.append(marks.mark(f"{_lines(start, stop)} {verb} the same as {named}"))
             case Each(start, stop):
                 body.append(marks.mark(f"lines {start + 1}-{stop} are each the same as line {start}"))
+    body += [marks.mark(listing.text) for _, listing in reversed(waiting)]
     repeats = any(isinstance(piece, Same | Each) for piece in found)
     return "\n".join([_head(screen, left_out, repeats=repeats), *body]) + ("\n" if screen.ended else "")
 
@@ -65,10 +82,13 @@ def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:
     if left_out:
         missing = sum(sum(gap.classes.values()) for gap in left_out)
         trouble = sum(gap.trouble for gap in left_out)
+        aside = (
+            "passed, repeated and listed" if any("listed" in gap.classes for gap in left_out) else "passed and repeated"
+        )
         words += (
             f", {total - missing} shown here; {missing} left out in {len(left_out)}"
             f" {'place' if len(left_out) == 1 else 'places'}, each marked"
-            f"; {trouble or 'none'} of those, passed and repeated ones aside,"
+            f"; {trouble or 'none'} of those, {aside} ones aside,"
             f" {'mentions' if trouble < 2 else 'mention'} an error, failure or warning"
         )
     else:
@@ -94,10 +114,16 @@ def read(text: str) -> tuple[list[Piece], list[str], bool] | None:
     if heading is None or not rest:
         return None
     body = rest.removesuffix("\n").split("\n")
-    total, places = int(heading.group(1)), int(heading.group(4) or 0)
+    total, gap_count = int(heading.group(1)), int(heading.group(4) or 0)
     found: list[Piece] = []
-    position = 0
+    position = listed = 0
     for line in body:
+        places = _PLACES.match(line)
+        if places is not None:
+            if int(places[2]) > position:
+                return None
+            listed += int(places[1])
+            continue
         piece = _piece(line, position) if line.startswith(marks.PREFIX) else Lines(position, position + 1)
         if piece is None:
             return None
@@ -106,12 +132,19 @@ def read(text: str) -> tuple[list[Piece], list[str], bool] | None:
     gaps = [piece for piece in found if isinstance(piece, Gap)]
     left_out = sum(gap.stop - gap.start for gap in gaps)
     shown = total - left_out
-    if position != total or len(gaps) != places:
+    if position != total or len(gaps) != gap_count or sum(map(_listed, body)) != listed:
         return None
     if gaps and (int(heading.group(2)) != shown or int(heading.group(3)) != left_out):
         return None
     resolved = any(words in first for words in ("; terminal control", "; lines redrawn", "; CRLF line ends"))
     return found, body, not gaps and not resolved
+
+
+def _listed(line: str) -> int:
+    """How many lines a mark of a gap says are listed."""
+    match = _GAP.match(line) if line.endswith(" listed]") or " listed, " in line else None
+    counts = match[3].split(", ") if match is not None and match[3] else ()
+    return sum(int(item.split(" ")[0]) for item in counts if item.endswith(" listed"))
 
 
 def _piece(line: str, position: int) -> Piece | None:

@@ -1,0 +1,208 @@
+"""Diagnostics that say the same of several places: compilers' warnings, and what linters find.
+
+Of those alike the first is shown as it stands; the others are listed under it by their places, with the words by which
+they differ. Alike are diagnostics whose text after the place is equal but for quoted words and digits. An error is
+listed only where its tool has a code for all that it says (tsc, mypy, pyright, linters), because there one line is one
+error and nothing else belongs to it; an error of a compiler that shows its source is never listed.
+
+Words by which diagnostics differ stand in a list as JSON strings, without the quotes that the tool put around them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
+
+import msgspec
+
+from narrows.compressors.log.classes import Tone
+
+FEWEST = 4
+"""So many diagnostics alike are listed."""
+MOST_PLACES = 300
+"""So many places of warnings are named; further ones are counted."""
+MOST_WORDS = 4
+LONGEST_WORD = 80
+"""With more words that differ, or longer ones, diagnostics are not alike."""
+LONGEST = 1_000
+WORTH = 1.2
+"""Listed is what is so many times longer than its list."""
+LONGEST_EXCERPT = 24
+
+_DIAGNOSTIC = re.compile(
+    r"[ \t]*(?:\[(?:WARNING|ERROR)\] |[we]: (?:file://)?)?"
+    r"((?:[A-Za-z]:[\\/])?[^\s:()\[\]\"',]*[^\s:()\[\]\"',\d][^\s:()\[\]\"',]*)"
+    r"(:\d+(?::\d+)?(?=:| -)|\(\d+(?:,\d+)?\)(?=:| ?:)|:\[\d+,\d+\])"
+    r"( ?:? .*)"
+)
+"""`path:line:column: message`, `path(line,column): message`, `path:line:column - message`, `path:[line,column] ...`."""
+_POINTED = re.compile(r"warning(?:\[\S+\])?: ")
+_POINTER = re.compile(r"\s*--> ([^\s:]+)(:\d+:\d+)$")
+"""Rust's form: the place stands below."""
+_CODED = re.compile(r".*\berror TS\d+: |.*: error: .*  \[[a-z][\w-]*\]$|.* - error: .* \(report\w+\)$")
+"""An error of a tool that gives all of them a code and a line."""
+_WORD = re.compile(
+    "\u2018[^\u2019\\n]*\u2019|\u201c[^\u201d\\n]*\u201d"
+    r"|\"[^\"\n]*\"|`[^`\n]*`|(?<![\w])'[^'\n]*'(?!\w)|\S+"
+)
+"""A quotation, in the quotes of any tool, or a word."""
+_QUOTES = "\u2018\u201c\"`'"
+_DIGITS = re.compile(r"\d+")
+_QUOTED = re.compile(r"\s*\d* +\|")
+_NUMBERED = re.compile(r"\d+\s")
+_CARETS = re.compile(r"\s*~+\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A line's place and what it says there."""
+
+    number: int
+    path: str
+    at: str
+    says: str
+
+    @property
+    def words(self) -> list[str]:
+        """The words, quoted ones without their quotes."""
+        return [word[1:-1] if word[0] in _QUOTES and len(word) > 1 else word for word in _WORD.findall(self.says)]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Diagnostics alike: the first, and those that are listed under it. `differ`: which of their words do; `complete`:
+    all are named, however many."""
+
+    first: Diagnostic
+    others: tuple[Diagnostic, ...]
+    differ: tuple[int, ...]
+    complete: bool
+
+    def without(self, shown: bytearray) -> Listing:
+        """The same with those only that are not shown."""
+        others = tuple(one for one in self.others if not shown[one.number])
+        return Listing(self.first, others, self.differ, self.complete)
+
+    @property
+    def text(self) -> str:
+        """What stands under the first."""
+        named = self.others if self.complete else self.others[:MOST_PLACES]
+        apart = f" but for {', '.join(self._words(self.first))}" if self.differ else ""
+        entries: list[str] = []
+        path = self.first.path
+        for one in named:
+            place = one.at if one.path == path else one.path + one.at
+            entries.append(" ".join((place, *self._words(one))))
+            path = one.path
+        more = f", and {len(self.others) - len(named)} more" if len(named) < len(self.others) else ""
+        return f"{len(self.others)} more like line {self.first.number + 1}{apart}: {', '.join(entries)}{more}"
+
+    def _words(self, one: Diagnostic) -> Iterator[str]:
+        words = one.words
+        return (msgspec.json.encode(words[place]).decode() for place in self.differ)
+
+
+def listings(lines: Sequence[str], tones: Sequence[Tone], alarms: Iterable[int]) -> Iterator[Listing]:
+    """Which diagnostics may be listed; `alarms`: the numbers of lines marked as errors or warnings, in order. Those
+    that say the very same come first; the others are taken together where some of their words differ."""
+    same: defaultdict[tuple[bool, str], list[Diagnostic]] = defaultdict(list)
+    for number in alarms:
+        found = _diagnostic(lines, number)
+        if found is not None and (tones[number] is Tone.WARNING or _CODED.match(found.says) is not None):
+            same[tones[number] is Tone.WARNING, found.says].append(found)
+    alike: defaultdict[tuple[bool, str], list[Diagnostic]] = defaultdict(list)
+    for (warnings, says), members in same.items():
+        if len(members) >= FEWEST:
+            yield from _listing(lines, members, (), warnings=warnings)
+        else:
+            alike[warnings, _WORD.sub(_masked, says)] += members
+    for (warnings, _), members in alike.items():
+        differ = _differing(members) if len(members) >= FEWEST else None
+        if differ is not None:
+            members.sort(key=attrgetter("number"))
+            yield from _listing(lines, members, differ, warnings=warnings)
+
+
+def _listing(
+    lines: Sequence[str], members: Sequence[Diagnostic], differ: tuple[int, ...], *, warnings: bool
+) -> Iterator[Listing]:
+    """The listing of these, if it is worth it."""
+    listing = Listing(members[0], tuple(members[1:]), differ, complete=not warnings)
+    if sum(len(lines[one.number]) + 1 for one in members[1:]) >= WORTH * len(listing.text):
+        yield listing
+
+
+def excerpt(lines: Sequence[str], number: int) -> range:
+    """The lines below a diagnostic that quote the source and point into it, and the blank ones around them."""
+    after = number + 1
+    depth = _depth(lines[number])
+    for line in islice(lines, after, after + LONGEST_EXCERPT):
+        bare = line.lstrip()
+        if bare and len(line) - len(bare) <= depth and _QUOTED.match(line) is None and not _is_pretty(lines, after):
+            break
+        after += 1
+    return range(number + 1, after)
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _is_pretty(lines: Sequence[str], number: int) -> bool:
+    """Whether tsc quotes the source: its line's number, the line, and below it where to look."""
+    return (
+        _NUMBERED.match(lines[number]) is not None
+        and number + 1 < len(lines)
+        and _CARETS.match(lines[number + 1]) is not None
+    )
+
+
+def below(lines: Sequence[str], number: int) -> int:
+    """The line above which a list stands: behind what quotes the source for the first."""
+    return next((last + 1 for last in reversed(excerpt(lines, number)) if lines[last].strip()), number + 1)
+
+
+def show_whole(
+    lines: Sequence[str], shown: bytearray, show: Callable[[int, int], None], found: Sequence[Listing]
+) -> list[Listing]:
+    """Those whose first is shown. Of the others each diagnostic is shown, and any of which some quoted source is."""
+    headed = [one for one in found if shown[one.first.number]]
+    for one in found:
+        for other in one.others:
+            quoted = excerpt(lines, other.number)
+            if not shown[one.first.number]:
+                show(other.number, other.number + 1)
+            if shown.find(1, quoted.start, quoted.stop) >= 0:
+                show(other.number, quoted.stop)
+    return headed
+
+
+def _diagnostic(lines: Sequence[str], number: int) -> Diagnostic | None:
+    line = lines[number]
+    if len(line) > LONGEST:
+        return None
+    if _POINTED.match(line) is not None:
+        place = _POINTER.match(lines[number + 1]) if number + 1 < len(lines) else None
+        return Diagnostic(number, place[1], place[2], line) if place is not None else None
+    found = _DIAGNOSTIC.match(line)
+    return Diagnostic(number, found[1], found[2], found[3]) if found is not None else None
+
+
+def _masked(word: re.Match[str]) -> str:
+    text = word[0]
+    return f"{text[0]}*" if text[0] in _QUOTES and len(text) > 1 else _DIGITS.sub("", text)
+
+
+def _differing(members: Sequence[Diagnostic]) -> tuple[int, ...] | None:
+    """Which words are not the same in all; None where there are too many or too long ones."""
+    rows = [one.words for one in members]
+    if len(set(map(len, rows))) > 1:
+        return None
+    differ = tuple(place for place, words in enumerate(zip(*rows, strict=True)) if len(set(words)) > 1)
+    if len(differ) > MOST_WORDS or any(len(row[place]) > LONGEST_WORD for row in rows for place in differ):
+        return None
+    return differ

@@ -1,0 +1,159 @@
+"""Diagnostics that say the same of several places: the first as it stands, the others by their places."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from narrows.compressors.log import COMPRESSOR
+from narrows.compressors.log.alike import FEWEST, MOST_PLACES, MOST_WORDS, below, excerpt
+from narrows.compressors.types import Compressed, Source
+from narrows.core.tool_call import ToolCall
+from narrows.policy import Level
+from tests.compressors.log_truth import check_truth
+
+CALL = ToolCall("bash", '{"command": "make"}')
+CALM = [f"cc -Wall -O2 -c -o build/part{number}.o src/part{number}.c" for number in range(40)]
+
+
+def shortened(lines: list[str]) -> str:
+    text = "\n".join([*CALM, *lines, *CALM])
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
+    assert isinstance(result, Compressed), result
+    check_truth(text, result.text)
+    assert COMPRESSOR.is_output(result.text)
+    return result.text
+
+
+def lists(output: str) -> list[str]:
+    return [line for line in output.split("\n") if " more like line " in line]
+
+
+@pytest.mark.parametrize(
+    ("form", "entry"),
+    [
+        ("src/a{i}.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]", "src/a{i}.c:{i}:7"),
+        ("src/a{i}.c:{i}: warning: unused variable 'v{i}'", 'src/a{i}.c:{i} "v{i}"'),
+        ("a{i}.c:{i}:7: warning: unused variable \u2018v{i}\u2019 [-Wunused]", 'a{i}.c:{i}:7 "v{i}"'),
+        ("C:\\src\\A{i}.cs({i},7): warning CS0168: 'e' is never used [C:\\a.csproj]", "C:\\src\\A{i}.cs({i},7)"),
+        ("[WARNING] /src/A{i}.java:[{i},5] old(int) in Old has been deprecated", "/src/A{i}.java:[{i},5]"),
+        ("src/a{i}.ts({i},7): error TS2339: Property 'b' does not exist on type 'T{i}'.", 'src/a{i}.ts({i},7) "T{i}"'),
+        ("src/a{i}.ts:{i}:7 - error TS2304: Cannot find name 'x'.", "src/a{i}.ts:{i}:7"),
+        ('a{i}.py:{i}: error: Name "x{i}" is not defined  [name-defined]', 'a{i}.py:{i} "x{i}"'),
+        ('  /src/a{i}.py:{i}:9 - error: "f" is not a known attribute (reportOptionalMember)', "/src/a{i}.py:{i}:9"),
+        ("./a{i}.py:{i}:80: E501 line too long (9{i} > 79 characters)", './a{i}.py:{i}:80 "(9{i}"'),
+        ("a{i}.py:{i}:1: F401 [*] `os` imported but unused", "a{i}.py:{i}:1"),
+        ("docs/a{i}.rst:{i}: WARNING: undefined label: 'x{i}'", 'docs/a{i}.rst:{i} "x{i}"'),
+    ],
+)  # fmt: skip
+def test_of_those_alike_the_first_is_shown_and_the_others_are_named(form: str, entry: str) -> None:
+    lines = [form.format(i=number) for number in range(10, 30)]
+    output = shortened(lines)
+    assert lines[0] in output
+    assert lines[1] not in output
+    (found,) = lists(output)
+    assert found.startswith("[narrows: 19 more like line 41")
+    named = ", ".join(entry.format(i=number) for number in range(11, 30))
+    assert found.endswith(f": {named}]")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "src/a{i}.c:{i}:7: error: unknown type name 'u{i}'",
+        "src/a{i}.c:{i}:7: fatal error: config{i}.h: No such file or directory",
+        "A{i}.java:{i}: error: cannot find symbol",
+        "C:\\src\\A{i}.cs({i},7): error CS0103: The name 'e' does not exist in the current context",
+        "error: step {i} failed",
+        "2024-05-01 12:00:{i}.000 WARN pool{i} is slow: 12 of 40 connections are in use",
+    ],
+)
+def test_errors_of_compilers_and_what_has_no_place_stay(form: str) -> None:
+    lines = [form.format(i=number) for number in range(10, 30)]
+    output = shortened(lines)
+    assert not lists(output)
+    assert set(lines) <= set(output.split("\n"))
+
+
+def test_source_is_quoted_for_the_first_only() -> None:
+    lines: list[str] = []
+    for number in range(10, 20):
+        lines += [f"src/a{number}.c:{number}:7: warning: unused variable 'v' [-Wunused-variable]"]
+        lines += [f"   {number} |   int v = {number};", "      |       ^"]
+    output = shortened(lines).split("\n")
+    start = output.index(lines[0])
+    assert output[start : start + 3] == lines[:3]
+    assert output[start + 3] == lists("\n".join(output))[0]
+    assert not [line for line in output if line in lines[3:] and "warning" not in line and line not in lines[:3]]
+
+
+def test_those_that_say_the_very_same_have_a_list_of_their_own() -> None:
+    names = ["os"] * 6 + ["sys"] * 6 + ["re", "io", "json", "ast", "abc"]
+    output = shortened(
+        [f"src/module{i}.py:{i + 1}:1: F401 '{name}' imported but unused" for i, name in enumerate(names)]
+    )
+    found = lists(output)
+    assert [line.partition(":")[2].split(" more")[0].strip() for line in found] == ["5", "5", "4"]
+    assert ' but for "re": ' in found[2]
+
+
+def test_the_path_is_written_once_for_a_file() -> None:
+    lines = [f"src/a.c:{number}:7: warning: unused variable 'v' [-Wunused-variable]" for number in range(10, 20)]
+    assert lists(shortened(lines))[0].endswith(": :11:7, :12:7, :13:7, :14:7, :15:7, :16:7, :17:7, :18:7, :19:7]")
+
+
+def test_few_are_not_listed_nor_those_that_differ_in_many_or_long_words() -> None:
+    form = "src/a{i}.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]"
+    assert not lists(shortened([form.format(i=number) for number in range(10, 10 + FEWEST - 1)]))
+    words = " ".join(f"'{{i}}{place}'" for place in range(MOST_WORDS + 1))
+    many = [f"src/a{i}.c:{i}:7: warning: conversion of {words.format(i=i)} may change values" for i in range(10, 30)]
+    assert not lists(shortened(many))
+    long = [f"src/a{i}.c:{i}:7: warning: conversion of '{f'type{i}' * 20}' may change its value" for i in range(10, 30)]
+    assert not lists(shortened(long))
+
+
+def test_what_stands_beside_an_error_is_listed_too_but_no_caret_is_left_alone() -> None:
+    lines: list[str] = []
+    for number in range(10, 30):
+        lines += [f"src/a{number}.c:{number}:7: warning: unused variable 'v' [-Wunused-variable]"]
+        lines += [f"   {number} |   int v = {number};", "      |       ^"]
+        lines += [f"make: *** [Makefile:7: a{number}.o] Error 1"] if number in (15, 20) else []
+    output = shortened(lines).split("\n")
+    assert output.count("      |       ^") == 1
+
+
+def test_many_places_of_warnings_are_counted_and_all_of_errors_named() -> None:
+    count = MOST_PLACES + 50
+    warnings = [f"src/a.c:{number}:7: warning: unused variable 'v' [-Wunused-variable]" for number in range(count)]
+    (found,) = lists(shortened(warnings))
+    assert re.search(rf"{count - 1} more like line 41: .*, and {count - 1 - MOST_PLACES} more\]", found)
+    errors = [f"src/a.ts({number},7): error TS2304: Cannot find name 'x'." for number in range(count)]
+    (found,) = lists(shortened(errors))
+    assert f"({count - 1},7)]" in found
+
+
+def test_inside_a_frame_they_are_alike_as_well() -> None:
+    lines = [*CALM, *(f"src/a{i}.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(20)), *CALM]
+    text = "\n".join(f"2025-03-04T10:00:{i % 60:02d}.0123456Z {line}" for i, line in enumerate(lines))
+    result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
+    assert isinstance(result, Compressed)
+    check_truth(text, result.text)
+    assert lists(result.text)
+
+
+def test_a_list_that_counts_other_lines_than_are_left_out_is_not_ours() -> None:
+    output = shortened([f"src/a{i}.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(20)])
+    assert not COMPRESSOR.is_output(output.replace("19 more like", "18 more like"))
+    assert not COMPRESSOR.is_output(output.replace("more like line 41", "more like line 99"))
+
+
+def test_an_excerpt_ends_where_something_else_begins() -> None:
+    lines = ["a.c:1:2: warning: x", "   1 | y", "     | ^", "", "a.c:9:2: warning: x", "make: done", "  z"]
+    assert excerpt(lines, 0) == range(1, 4)
+    assert below(lines, 0) == 3
+    assert excerpt(lines, 4) == range(5, 5)
+    assert below(lines, 4) == 5
+    pretty = ["a.ts:1:2 - error TS1: x", "", "2 const x = 1;", "        ~", "", "b.ts:1:2 - error TS1: x"]
+    assert excerpt(pretty, 0) == range(1, 5)
+    assert below(pretty, 0) == 4
