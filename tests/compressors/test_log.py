@@ -10,7 +10,7 @@ from narrows.compressors import marks
 from narrows.compressors.log import COMPRESSOR
 from narrows.compressors.log.decide import decide
 from narrows.compressors.log.render import write
-from narrows.compressors.log.repeats import pieces
+from narrows.compressors.log.repeats import Gap, pieces
 from narrows.compressors.log.terminal import raw_lines, resolved
 from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.core.tool_call import ToolCall
@@ -148,15 +148,19 @@ def test_an_output_is_recognised_and_does_not_expand_unless_whole(text: str) -> 
         "a |" + " " * 500_000 + "\n" + "a" * 500_000 + " |\n" + "a\t" * 100_000 + "\n",
         "2025-03-04T10:00:00.1Z \n" * 30_000,
         "[INFO] Tests run: 1, Failures: 0, Errors: 0, Skipped: 0, Time: 1\n" * 9_000,
+        "".join(f"a.c:{i}:7: warning: unused 'v{i}' [-Wunused]\n {i} | int v{i};\n" for i in range(9_000)),
+        "".join(f"a{i}.ts({i},7): error TS2304: Cannot find name 'v{i}'.\n" for i in range(9_000)),
+        "".join(f"a.c:{i}:7: warning: {chr(39)}x {chr(39) * 200}\n" for i in range(900)),
     ],
-    ids=range(29),
+    ids=range(32),
 )
 def test_hostile_texts_cost_linear_work_and_add_up(hostile: str) -> None:
     """Past detection, which refuses most of them."""
     for screen in (raw_lines(hostile), resolved(hostile)):
         shown = decide(screen.lines)
         for found in (pieces(screen.lines, shown.show), pieces(screen.lines, b"\x01" * len(screen.lines))):
-            output = write(screen, found, shown.count)
+            listings = shown.listings if any(isinstance(piece, Gap) for piece in found) else ()
+            output = write(screen, found, shown.count, listings)
             assert COMPRESSOR.is_output(output)
             assert len(output) < len(hostile) + 400
 

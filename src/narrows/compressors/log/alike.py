@@ -14,7 +14,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from operator import attrgetter
 
 import msgspec
@@ -138,14 +137,14 @@ def _listing(
 
 def excerpt(lines: Sequence[str], number: int) -> range:
     """The lines below a diagnostic that quote the source and point into it, and the blank ones around them."""
-    after = number + 1
     depth = _depth(lines[number])
-    for line in islice(lines, after, after + LONGEST_EXCERPT):
+    last = min(len(lines), number + 1 + LONGEST_EXCERPT)
+    for after in range(number + 1, last):
+        line = lines[after]
         bare = line.lstrip()
         if bare and len(line) - len(bare) <= depth and _QUOTED.match(line) is None and not _is_pretty(lines, after):
-            break
-        after += 1
-    return range(number + 1, after)
+            return range(number + 1, after)
+    return range(number + 1, last)
 
 
 def _depth(line: str) -> int:
