@@ -26,6 +26,7 @@ from collections.abc import Coroutine
 
 from narrows.errors import SettingsError
 from narrows.server.announcing import REWRITES, log_as, new_loop_mark, settings_reloaded
+from narrows.server.workers.dealing import dealt
 from narrows.server.workers.delays import Delays
 from narrows.server.workers.inquiry import Inquiries
 from narrows.server.workers.launching import Launcher, Surroundings
@@ -316,13 +317,8 @@ class Supervisor:
 
     def _deal(self) -> None:
         """Tell each seated worker what to accept from: its own sockets, and those of seats that are empty."""
-        taken: dict[int, list[int]] = {number: [number] for number in self._seats if number != self._agents_number}
-        if not taken:
-            return
-        for number in self._numbers():
-            if number not in self._seats:
-                min(taken.values(), key=len).append(number)
-        for number, numbers in taken.items():
+        seated = [number for number in self._seats if number != self._agents_number]
+        for number, numbers in dealt(seated, self._numbers()).items():
             member, descriptors = self._seats[number], self._listeners.descriptors(numbers)
             if member.accepts != descriptors:
                 member.accepts = descriptors
