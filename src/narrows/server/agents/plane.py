@@ -19,11 +19,12 @@ from narrows.errors import AgentOverloaded, GatewayError, Overloaded
 from narrows.server.agents.agent import Agent
 from narrows.server.agents.answering import ClientReader
 from narrows.server.agents.asking import Asking
+from narrows.server.agents.leasing import checkout, read_ask
 from narrows.server.agents.parking import Deliver, HeldCalls
 from narrows.server.agents.performing import Part, Performance
 from narrows.server.agents.session_store import SessionStore
 from narrows.server.agents.session_view import Json, described, is_session, session_reply
-from narrows.server.agents.turn import AgentTurn, checkout, read_ask
+from narrows.server.agents.turn import AgentTurn
 from narrows.server.prepared import Prepared
 from narrows.server.replies import Reply
 from narrows.upstream.pool import Pool

@@ -6,7 +6,6 @@ the system's source of secrets. Who knows an id and shows its owner's key may an
 
 from __future__ import annotations
 
-import re
 import string
 from dataclasses import replace
 from functools import partial
@@ -18,14 +17,12 @@ from narrows.agents.input import told
 from narrows.agents.render import Rendering, sayable
 from narrows.agents.request import ChatRequest, Message
 from narrows.agents.run import RESTED, Run, RunState
-from narrows.agents.session import Ask, Fresh, Lease, SessionUse, chained, prefix_digests
-from narrows.agents.tools import ToolPath, tools_digest
+from narrows.agents.session import Ask, Lease, SessionUse, chained, prefix_digests
+from narrows.agents.tools import ToolPath
 from narrows.backends.types import ConversationLost, Outgoing, Turn
-from narrows.core.headers import field
 from narrows.errors import (
     AgentUnavailable,
     GatewayError,
-    MalformedRequest,
     MissingToolOutputs,
     NoUserMessage,
     SessionDiverged,
@@ -42,7 +39,6 @@ from narrows.server.agents.repeats import digest_of
 
 USE_FIELD = b"x-narrows-session-use"
 IGNORED_FIELD = b"x-narrows-ignored"
-_NAME = re.compile(rb"[!-~]{1,128}")
 _BASE_62 = string.digits + string.ascii_letters
 _ID_CHARS = 22
 
@@ -356,36 +352,6 @@ class AgentTurn:
             background_input_tokens=None if seen.overhead is None else seen.overhead.input_tokens,
             background_output_tokens=None if seen.overhead is None else seen.overhead.output_tokens,
         )
-
-
-def read_ask(agent: Agent, request: ChatRequest, asking: Asking, owner: str) -> Ask:
-    """What a request says of the session that it wants.
-
-    Raises:
-        MalformedRequest: that cannot be.
-    """
-    named, said_by = field(asking.head.fields, SESSION_FIELD) or b"", SESSION_FIELD.decode()
-    if not named and agent.settings.user_names_session:
-        named, said_by = request.user.encode(errors="replace"), "user"
-    if named and not _NAME.fullmatch(named):
-        raise MalformedRequest(f"{said_by} needs 1 to 128 visible ASCII characters", param=said_by)
-    name = agent.settings.name
-    tools = tools_digest(request.tools)
-    digests = prefix_digests(owner, name, request.model, request.messages, tools)
-    has_answers = any(message.role == "assistant" for message in request.messages)
-    return Ask(owner, name, named.decode(), digests, has_answers, tools, outputs_of(request.messages))
-
-
-def checkout(agent: Agent, ask: Ask, asking: Asking) -> Lease:
-    """The session for a request.
-
-    Raises:
-        GatewayError: it cannot be had.
-    """
-    agent.left.check(digest_of(ask), asking.head.fields, time())
-    lease = agent.sessions.checkout(ask, time(), Fresh("s_" + token_urlsafe(16), token_urlsafe(16)))
-    agent.parking.end_left()
-    return lease
 
 
 def _new_id() -> str:
