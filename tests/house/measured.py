@@ -217,27 +217,28 @@ def _number(figure: Figure, name: str) -> str:
     return "" if found is None else shown(found)
 
 
-def soak() -> str:
-    """What the kept soak has shown."""
-    kept = run("soak")
+def soak(name: str = "soak") -> str:
+    """What a kept soak has shown."""
+    kept = run(name)
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(kept["exchanges"].items()))
     settings, cancel, direct = kept["settings"], kept["cancel_s"], kept["cancel_without_gateway_s"]
     levels = [
-        f"- {name}: {_level(name, one['second'])} in the second third, {_level(name, one['last'])} in the last, "
-        f"of {_level(name, one['limit'])} allowed"
-        for name, one in kept["levels"].items()
+        f"- {figure}: {_level(figure, one['second'])} in the second third, {_level(figure, one['last'])} in the last, "
+        f"of {_level(figure, one['limit'])} allowed"
+        for figure, one in kept["levels"].items()
     ]
     ended = sum(kept["exchanges"].values())
     faulty = sum(count for fault, count in kept["faults"].items() if fault != "none")
-    wrong = len(kept["problems"])
+    wrong = "; ".join(kept["problems"])
     return "\n".join(
         (
-            f"{about('soak')}. {settings['seconds']:,.0f} seconds, {settings['workers']} worker, {settings['clients']} "
+            f"{about(name)}. {settings['seconds']:,.0f} seconds, {settings['workers']} worker, {settings['clients']} "
             f"clients in conversations, {settings['streams']} long streams:",
             "",
             f"- {ended:,} exchanges: {outcomes}. {faulty:,} had a fault drawn for them.",
             f"- {kept['answer_bytes_compared']:,} bytes of answers compared, {kept['shortened_bodies']:,} shortened "
-            f"bodies compared with the turn before; wrong: {wrong or 'nothing'}.",
+            "bodies compared with the turn before.",
+            f"- Not as promised: {wrong or 'nothing'}.",
             f"- {kept['cancels']:,} cancels, in {_ms(cancel['p50'])} at the median, {_ms(cancel['p99'])} at the 99th "
             f"percentile, {_ms(cancel['p100'])} at most; the same without a gateway, which is the machine's own: "
             f"{_ms(direct['p50'])}, {_ms(direct['p99'])}, {_ms(direct['p100'])}.",

@@ -112,6 +112,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "short targets": measured.short_targets,
     "short peers": measured.short_peers,
     "soak figures": measured.soak,
+    "short soak figures": lambda: measured.soak("soak-short"),
 }
 
 
