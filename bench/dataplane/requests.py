@@ -14,7 +14,7 @@ from bench.dataplane.client import Asking, Failed, Tally
 from bench.dataplane.figures import Figure, Measure, Target
 from bench.dataplane.loop import Loop
 from bench.dataplane.processes import Process
-from bench.dataplane.proxies import DIRECT, NGINX, Place, start
+from bench.dataplane.proxies import DIRECT, NARROWS, NGINX, Place, start
 from bench.dataplane.stage import Samples, Stage
 from bench.dataplane.upstream import Upstream
 
@@ -27,6 +27,8 @@ _WARM_LIMIT_S = 20.0
 _FINISH_S = 5.0
 _SATURATED = 0.8
 """A rate of nginx over this share of the direct one is the generator's, not nginx's."""
+_ALONE = 0.8
+"""A proxy that asked for all of its core and had less than this share of it had to leave the rest to others."""
 
 
 def small_requests(stage: Stage) -> list[Figure]:
@@ -121,16 +123,28 @@ def _warm(loop: Loop, tally: Tally, links: int) -> None:
 
 def _figures(group: str, samples: Samples, cpu_limit: float, rate_limit: float | None) -> list[Figure]:
     cpu = {name: values for name, values in samples["cpu"].items() if name != DIRECT}
+    rates, note = judged_rates(samples)
     rate = Figure(
         group,
         "requests a second",
         "1/s",
-        samples["rate"],
+        rates,
         None if rate_limit is None else Target(Measure.RATIO, rate_limit, at_least=True),
-        _saturation(samples["rate"]),
+        note,
         {f"{name}: requests measured": sum(counts) for name, counts in samples["count"].items()},
     )
     return [Figure(group, "CPU a request", "us", cpu, Target(Measure.RATIO, cpu_limit)), rate]
+
+
+def judged_rates(samples: Samples) -> tuple[dict[str, list[float]], str]:
+    """The rates, and what limits their meaning. Where other work on the machine has left our process less than its
+    core, rates say how much; what the CPU time of a request allows on a whole core is told in their place."""
+    rates, cpu = samples["rate"], samples["cpu"]
+    had = [rate * each / 1e6 for rate, each in zip(rates.get(NARROWS, ()), cpu.get(NARROWS, ()), strict=True)]
+    if had and median(had) < _ALONE:
+        allowed = {name: [1e6 / each for each in values] for name, values in cpu.items() if name != DIRECT}
+        return allowed, f"by CPU a request: the machine left us {median(had):.0%} of a core"
+    return rates, _saturation(rates)
 
 
 def _saturation(rates: Mapping[str, Sequence[float]]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from bench.dataplane import report
 from bench.dataplane.__main__ import SCENARIOS, parsed
 from bench.dataplane.figures import Figure, Measure, Target
+from bench.dataplane.requests import judged_rates
 
 FIGURE = Figure(
     "1 KB", "CPU a request", "us", {"narrows": [30.0, 32.0], "nginx": [14.0, 16.0]}, Target(Measure.RATIO, 2.0), "noisy"
@@ -54,3 +55,13 @@ def test_a_stored_figure_is_judged_as_it_was(target: Target | None) -> None:
     (row,) = json.loads(json.dumps(report.record([figure], {}, {})["figures"]))
     assert report.figure_of(row) == figure
     assert report.figure_of(row).met() == figure.met()
+
+
+def test_rates_of_a_busy_machine_are_what_the_cpu_time_allows() -> None:
+    cpu = {"narrows": [50.0, 40.0], "nginx": [20.0, 20.0]}
+    busy = {"cpu": cpu, "rate": {"narrows": [4_000.0, 5_000.0], "nginx": [9_000.0, 9_000.0], "direct": [20_000.0] * 2}}
+    rates, note = judged_rates(busy)
+    assert rates == {"narrows": [20_000.0, 25_000.0], "nginx": [50_000.0, 50_000.0]}
+    assert note == "by CPU a request: the machine left us 20% of a core"
+    quiet = {"cpu": cpu, "rate": {"narrows": [19_000.0, 24_000.0], "nginx": [45_000.0] * 2, "direct": [50_000.0] * 2}}
+    assert judged_rates(quiet) == (quiet["rate"], "the generator bounds nginx (90% of direct)")
