@@ -115,6 +115,11 @@ def named(figure: Figure) -> str:
     return f"{figure.group}: {figure.name}"
 
 
+def noted(figure: Figure) -> str:
+    """Its name, with what limits its meaning."""
+    return f"{named(figure)} ({figure.note})" if figure.note else named(figure)
+
+
 def about(name: str) -> str:
     """Where and when a run was made."""
     kept = run(name)
@@ -141,27 +146,27 @@ def version(said: str) -> str:
     return found[0] if found else said
 
 
-def targets() -> str:
-    """Every target of the data plane, and what was measured."""
-    names = [name for name in _measured("dataplane") if name in (SUBJECT, REFERENCE, BARE)]
+def targets(name: str = "dataplane") -> str:
+    """Every target of a run, and what was measured."""
+    names = [proxy for proxy in _measured(name) if proxy in (SUBJECT, REFERENCE, BARE)]
     rows = [
-        (named(one), *(value(one, name) for name in names), judged(one), spread(one), bound(one), verdict(one))
-        for one in figures("dataplane")
+        (noted(one), *(value(one, proxy) for proxy in names), judged(one), spread(one), bound(one), verdict(one))
+        for one in figures(name)
         if one.target is not None
     ]
     head = ("", *names, "judged", "over the rounds", "target", "")
-    return f"{rounds('dataplane')}\n\n{table(head, rows)}"
+    return f"{rounds(name)}\n\n{table(head, rows)}"
 
 
 def missed() -> list[str]:
     """The targets that are missed."""
-    return [named(one) for one in figures("dataplane") if one.met() is False]
+    return [named(one) for name in ("dataplane", "scaling") for one in figures(name) if one.met() is False]
 
 
-def all_figures() -> str:
-    """Everything that was measured beside nginx and haproxy."""
-    names = _measured("dataplane")
-    rows = [(named(one), one.unit, *(_number(one, name) for name in names)) for one in figures("dataplane")]
+def all_figures(name: str = "dataplane") -> str:
+    """Everything that was measured in a run, beside those that are in all of it."""
+    names = _measured(name)
+    rows = [(noted(one), one.unit, *(_number(one, proxy) for proxy in names)) for one in figures(name)]
     return table(("", "", *names), rows)
 
 
@@ -170,7 +175,7 @@ def peers() -> str:
     names = _measured("peers")
     by_key = {(one.group, one.name): one for one in figures("peers")}
     wanted = [by_key[key] for key in PEER_ROWS if key in by_key]
-    rows = [(named(one), one.unit, *(_number(one, name) for name in names)) for one in wanted]
+    rows = [(noted(one), one.unit, *(_number(one, name) for name in names)) for one in wanted]
     return f"{rounds('peers')}\n\n{table(('', '', *names), rows)}"
 
 
@@ -192,7 +197,7 @@ def _short_rows(by_key: dict[tuple[str, str], Figure]) -> Iterator[tuple[str, ..
 
 def short_peers() -> str:
     """The peers' cost of a request, and whose bodies they keep, for README."""
-    names = [name for name in _measured("peers") if name != DIRECT]
+    names = [name for name in _measured("peers") if name not in (BARE, DIRECT)]
     by_key = {(one.group, one.name): one for one in figures("peers")}
     cost, kept = by_key[PEER_ROWS[0]], by_key[PEER_ROWS[3]]
     rows = [
