@@ -93,13 +93,18 @@ async def test_what_takes_too_long_is_broken_off_and_closed(recwarn: pytest.Warn
     assert [str(one.message) for one in recwarn if issubclass(one.category, ResourceWarning)] == []
 
 
-async def test_an_address_and_a_name_with_one_need_no_choice() -> None:
-    asked = resolves_to(REFUSED)
+async def test_an_address_is_not_resolved_and_a_name_once(scripted_upstream: ScriptedUpstream) -> None:
+    asked = resolves_to(at(scripted_upstream))
     assert await dialled("127.0.0.1", 80) is None
     assert await dialled("::1", 80) is None
     assert asked == []
-    assert await dialled("models.example", 80) is None
+    connection = await a_pool().connect()
+    connection.abort()
     assert asked == ["models.example"]
+    resolves_to(REFUSED)
+    with pytest.raises(ConnectionRefusedError):
+        await dialled("models.example", 80)
+    await scripted_upstream.all_closed()
 
 
 def test_families_take_turns() -> None:

@@ -23,7 +23,7 @@ Address = tuple[socket.AddressFamily, Any]
 
 
 async def dialled(host: str, port: int) -> socket.socket | None:
-    """A socket that is connected to `host`; None where it has one address alone, and there is nothing to choose.
+    """A socket that is connected to `host`; None where that is an address itself, and there is nothing to choose.
 
     Raises:
         OSError: the name does not resolve, or no address of it can be reached: why, for each.
@@ -32,8 +32,7 @@ async def dialled(host: str, port: int) -> socket.socket | None:
     if _is_address(host):
         return None
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = in_turns([(family, address) for family, _, _, _, address in found])
-    return await first_to_answer(addresses) if len(addresses) > 1 else None
+    return await first_to_answer(in_turns([(family, address) for family, _, _, _, address in found]))
 
 
 def in_turns(addresses: Sequence[Address]) -> list[Address]:
