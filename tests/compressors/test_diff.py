@@ -274,13 +274,33 @@ def test_the_checker_sees_what_is_false_or_missing(honest: str, false: str) -> N
         HEADER + "@@ -1 +1 @@\n-" + "a" * 2_500_000 + "\n+" + "b" * 2_500_000 + "\n",
         "--- a\n" * 100_000 + "@@ -1 +1 @@\n-a\n+b\n",
         "GIT binary patch\nliteral 9\n" + "zcmV\n" * 100_000 + "@@ -1 +1 @@\n-a\n+b\n",
+        HEADER + "@@ -1 +1 @@\n-a\n+b\nFiles" + " and" * 500_000 + "\n",
+        HEADER + "@@ -1 +1 @@\n-a\n+b\nFile" + " is a while file" * 200_000 + "\n",
     ],
-    ids=["no end", "much context", "hunks alone", "files", "long lines", "names", "binary"],
+    ids=["no end", "much context", "hunks alone", "files", "long lines", "names", "binary", "differ", "sorts of files"],
 )
 def test_hostile_texts_are_decided(bomb: str) -> None:
     """Each takes hours where a step is quadratic."""
     COMPRESSOR.sniff(Source(bomb))
     COMPRESSOR.compress(Source(bomb, GIT_DIFF), Level.BALANCED)
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        ("Files a and b differ", True),
+        ("Files rock and roll and b differ", True),
+        ("Files  and  and b differ", True),
+        ("Files a and differ", False),
+        ("File a is a directory while file b is a regular file", True),
+        ("File what is a file is a directory while file b is a regular file", True),
+        ("File a is a directory", False),
+    ],
+)
+def test_what_gnu_diff_says_of_files_that_it_does_not_compare(line: str, known: bool) -> None:
+    patch = grammar.parse(f"{line}\n{HEADER}@@ -1 +1 @@\n-a\n+b\n")
+    assert patch is not None
+    assert patch.unexplained == (not known)
 
 
 def test_the_example_in_the_docs_is_one_of_ours() -> None:

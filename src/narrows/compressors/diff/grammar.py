@@ -33,11 +33,14 @@ _COMMIT_LINE = re.compile(
 _STRANGE = re.compile(r"[^ +\-\\]")
 _LOOSE = re.compile(
     r"\s*$|---\r?$"
-    r"|Only in .+: .+|Files .+ and .+ differ|Binary files .+ differ|File .+ is a .+ while file .+ is a .+"
+    r"|Only in .+: .+|Files (?>.+? and ).+ differ|Binary files .+ differ"
+    r"|File (?>.+? is a )(?>.+? while file )(?>.+? is a ).+"
     r"|Submodule .+:?$|  [<>] .+|\* Unmerged path .+|warning: .+"
     r"| .+ \|\s+(?:Bin|[0-9]).*| [0-9]+ files? changed.*| (?:create|delete) mode [0-9]+ .+| mode change .+"
     r"| (?:rename|copy) .+ \([0-9]+%\)|-- \r?$|[0-9]+\.[0-9]+\.[0-9][\w. ()-]*$"
 )
+"""Words between names are taken at their first place and for good: trying their later ones, which can prove no more,
+takes the square of a line's length."""
 
 
 def parse(text: str) -> Patch | None:
