@@ -23,12 +23,12 @@ _LEAST_SEVERE = 4
 _PRIORITY = re.compile(r"<(\d{1,3})>")
 """Facility and severity, the latter being the remainder by eight, before a syslog message (RFC 5424)."""
 _STATUS_SIGNS = (
-    '"  ', "GET /", "POST /", "PUT /", "DELETE /", "PATCH /", "HEAD /", "OPTIONS /", "GET http", "POST http", "HTTP",
+    '"  ', "GET ", "POST ", "PUT ", "DELETE ", "PATCH ", "HEAD ", "OPTIONS ", "HTTP",
     "tatus", "Completed ", "Sent ", "responded ", "returned ", "|  |",
 )  # fmt: skip
 """One of these stands in every line, without its digits, that `_STATUS` matches."""
 _STATUS = re.compile(
-    r'(?:"|\b(?:GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS) \S+(?: HTTP/[\d.]+)?"?|\bHTTP(?:/[\d.]+)?"?'
+    r'(?:"|\b(?:GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS)(?: [^\s\d]\S*)?(?: HTTP/[\d.]+)?"?|\bHTTP(?:/[\d.]+)?"?'
     r"|[Ss]tatus(?:[_ -]?[Cc]ode)?\\?\"?|\b(?:Completed|Sent|returned|responded(?: with)?)|\|)"
     r"(?:[ :=|>-]|\\?\"){1,4}([45])\d\d(?![\w.%])"
 )
