@@ -41,9 +41,30 @@ def documents(text: str) -> list[Any]:
     return found
 
 
+def parted(text: str) -> tuple[str, list[Any], str]:
+    """The lines above the documents in a text, the documents, and the lines below; of several such the longest."""
+    longest: tuple[int, list[Any], int] = (0, [], 0)
+    for opening in re.finditer(r"^[ \t\r\n]*(?=[{\[])", text, re.MULTILINE):
+        found, position, after = [], opening.end(), opening.end()
+        try:
+            while text[after : after + 1] in ("{", "["):
+                value, position = _EXACT.raw_decode(text, after)
+                found.append(frozen(value))
+                after = len(text) - len(text[position:].lstrip(" \t\r\n"))
+        except ValueError:
+            pass
+        longest = max(longest, (opening.end(), found, position), key=lambda one: one[2] - one[0])
+    start, found, stop = longest
+    return text[:start], found, text[stop:]
+
+
 def same(source: str, expanded: str) -> bool:
-    """Equal values: types, numbers as written, order of keys and rows, missing told from null."""
-    return documents(source) == documents(expanded)
+    """Equal values: types, numbers as written, order of keys and rows, missing told from null; and the same lines
+    around them."""
+    try:
+        return documents(source) == documents(expanded)
+    except ValueError:
+        return parted(source) == parted(expanded)
 
 
 # --- the two compared -------------------------------------------------------------------------------------------------
@@ -58,13 +79,19 @@ _HEAD = re.compile(
 
 def check_truth(source: str, output: str) -> None:
     """Every value of the output stands in the source where the output says, and every figure of a mark is right."""
-    head, _, body = output.partition("\n")
+    mark = re.search(r"^\[narrows: ", output, re.MULTILINE)
+    assert mark, "no head line"
+    above = output[: mark.start()]
+    head, _, body = output[mark.start() :].partition("\n")
     said = _HEAD.fullmatch(head)
     assert said, head
     reading = Short(body)
     shown = reading.value()
-    assert reading.at == len(body), "text after the document"
-    found = documents(source)
+    below = body[reading.at :]
+    assert below == "" or below.startswith(("\n", "\r\n")), "text after the document"
+    assert source.startswith(above), "other lines above"
+    assert source.endswith(below), "other lines below"
+    found = documents(source[len(above) : len(source) - len(below)])
     assert said[1] is None or int(said[1]) == len(found) > 1
     left_out, total = compared(tuple(found) if said[1] else found[0], shown)
     assert (int(said[2] or 0), int(said[3] or 0)) == (left_out, total)

@@ -1,0 +1,90 @@
+"""JSON between a few lines of something else: an answer below its HTTP headers or curl's progress, a program's warning
+above its data, a code fence around it, a time or an exit code below.
+
+Which lines are data is certain, because JSON's own grammar says where a document ends; all lines around it stay as they
+are. So the document is shortened as if it stood alone, and on the way back it is found by our head line above it and by
+its own end.
+
+A few lines are no more than `MOST_LINES` and `MOST_CHARACTERS` on either side. A text in which more than that is not
+JSON is something else, of which JSON is a part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from narrows.compressors import marks
+
+MOST_CHARACTERS = 4096
+"""Above the document, and below it."""
+MOST_LINES = 30
+MOST_TRIED = 4
+"""So many lines are tried as the document's first one, and as its last."""
+LEAST_SHARE = 0.6
+"""Of the text that the document is."""
+
+_OPENS = re.compile(r"^[{\[]", re.MULTILINE)
+_CLOSES = re.compile(r"[}\]](?=\r?$)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A text in three pieces, the second of which is JSON; or, of an output, its short form."""
+
+    above: str
+    document: str
+    below: str
+
+
+def found(text: str, is_json: Callable[[str], bool]) -> Between | None:
+    """The document in a text that is more than that; None where there is none, or too little else. Of several the
+    longest. `is_json`: whether a text is JSON by its outline."""
+    for start in _starts(text):
+        for stop in _stops(text, start):
+            document = text[start:stop]
+            if is_json(document):
+                above, below = text[:start], text[stop:]
+                return Between(above, document, below) if above.strip() or below.strip() else None
+    return None
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Where a document may begin: with a line, not too far down."""
+    for tried, match in enumerate(_OPENS.finditer(text, 0, min(len(text), MOST_CHARACTERS))):
+        if tried == MOST_TRIED or text.count("\n", 0, match.start()) > MOST_LINES:
+            return
+        yield match.start()
+
+
+def _stops(text: str, start: int) -> Iterator[int]:
+    """Where one may end: with a line, not too far up; the last such place first."""
+    least = max(start + int(LEAST_SHARE * len(text)), len(text) - MOST_CHARACTERS)
+    ends = [match.end() for match in _CLOSES.finditer(text, least)]
+    for stop in reversed(ends[-MOST_TRIED:]):
+        if text.count("\n", stop) <= MOST_LINES:
+            yield stop
+
+
+def shortened(text: str, is_output: Callable[[str], bool]) -> Between | None:
+    """The same of an output: the lines above our head line, the short form, and the lines below it. `is_output`:
+    whether a text is the short form whole."""
+    above, head, rest = _above(text)
+    if not head:
+        return None
+    lines = rest.split("\n")
+    for below in range(min(MOST_LINES + 1, len(lines))):
+        form = "\n".join((head, *lines[: len(lines) - below]))
+        carriage = form.endswith("\r")
+        if is_output(form.removesuffix("\r")):
+            tail = "".join("\n" + line for line in lines[len(lines) - below :])
+            return Between(above, form.removesuffix("\r"), ("\r" if carriage else "") + tail)
+    return None
+
+
+def _above(text: str) -> tuple[str, str, str]:
+    """What stands above the first mark of a text, the mark, and the rest; the mark is empty where there is none."""
+    place = 0 if text.startswith(marks.PREFIX) else text.find("\n" + marks.PREFIX, 0, MOST_CHARACTERS + 1) + 1
+    head, _, rest = text[place:].partition("\n")
+    return (text[:place], head, rest) if marks.is_mark(head) else (text, "", "")
