@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.compressors import json_between
-from narrows.compressors.json_rows import COMPRESSOR
-from narrows.compressors.json_rows.reading import looks_whole
 from narrows.compressors.registry import compress_text, expand
-from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.core.tokens import Encoding
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Kind, Policy
@@ -87,7 +85,7 @@ def test_what_was_shortened_is_kept(around: tuple[str, str]) -> None:
     ],
 )
 def test_what_is_no_document_between_lines(text: str) -> None:
-    assert json_between.found(text, looks_whole) is None
+    assert json_between.found(Source(text, CALL)) is None
 
 
 def test_a_persons_words_and_texts_without_a_call_are_left_alone() -> None:
@@ -98,11 +96,9 @@ def test_a_persons_words_and_texts_without_a_call_are_left_alone() -> None:
 
 def test_an_output_among_other_lines_is_found_only_where_it_is_whole() -> None:
     output = shortened(DOCUMENTS["array"])
-    assert json_between.shortened("above\n" + output + "\nbelow", COMPRESSOR.is_output) == json_between.Between(
-        "above\n", output, "\nbelow"
-    )
-    assert json_between.shortened("above\n" + output[:-1], COMPRESSOR.is_output) is None
-    assert json_between.shortened(log(30), COMPRESSOR.is_output) is None
+    assert json_between.shortened("above\n" + output + "\nbelow") == json_between.Between("above\n", output, "\nbelow")
+    assert json_between.shortened("above\n" + output[:-1]) is None
+    assert json_between.shortened(log(30)) is None
     assert expand("above\n" + output[:-1] + "\nbelow") is None
 
 

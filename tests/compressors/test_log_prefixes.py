@@ -107,3 +107,9 @@ def test_a_level_before_all_lines_is_theirs() -> None:
 def test_few_lines_have_no_frame() -> None:
     assert without_prefix([f"[stdout] {line}" for line in LINES[:7]]) is None
     assert without_prefix([]) is None
+
+
+def test_the_first_bar_of_a_table_is_no_prefix() -> None:
+    rows = [f"| {5000 + i} | 2024-03-{i + 1:02d} | sent | {i * 3.7:.2f} |" for i in range(30)]
+    lines = ["| id | day | status | amount |", "| --- | --- | --- | --- |", *rows]
+    assert without_prefix(lines) is None

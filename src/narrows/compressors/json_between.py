@@ -12,10 +12,13 @@ JSON is something else, of which JSON is a part.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from narrows.compressors import marks
+from narrows.compressors.json_rows import COMPRESSOR
+from narrows.compressors.json_rows.reading import looks_whole
+from narrows.compressors.types import Source
 
 MOST_CHARACTERS = 4096
 """Above the document, and below it."""
@@ -37,14 +40,19 @@ class Between:
     document: str
     below: str
 
+    def around(self, document: str) -> str:
+        """The same lines around another document."""
+        return self.above + document + self.below
 
-def found(text: str, is_json: Callable[[str], bool]) -> Between | None:
-    """The document in a text that is more than that; None where there is none, or too little else. Of several the
-    longest. `is_json`: whether a text is JSON by its outline."""
-    for start in _starts(text):
+
+def found(source: Source) -> Between | None:
+    """The document in a tool's output that is more than that; None where there is none, or too much else. A text of
+    which no call is known may be a file."""
+    text = source.text
+    for start in _starts(text) if source.tool_call is not None else ():
         for stop in _stops(text, start):
             document = text[start:stop]
-            if is_json(document):
+            if looks_whole(document):
                 above, below = text[:start], text[stop:]
                 return Between(above, document, below) if above.strip() or below.strip() else None
     return None
@@ -67,9 +75,20 @@ def _stops(text: str, start: int) -> Iterator[int]:
             yield stop
 
 
-def shortened(text: str, is_output: Callable[[str], bool]) -> Between | None:
-    """The same of an output: the lines above our head line, the short form, and the lines below it. `is_output`:
-    whether a text is the short form whole."""
+def is_output(text: str) -> bool:
+    """Whether `text` is a short form among other lines."""
+    return shortened(text) is not None
+
+
+def expand(text: str) -> str | None:
+    """The source of a lossless output; None where `text` is not one."""
+    between = shortened(text)
+    document = None if between is None else COMPRESSOR.expand(between.document)
+    return None if between is None or document is None else between.around(document)
+
+
+def shortened(text: str) -> Between | None:
+    """The same of an output: the lines above our head line, the short form, and the lines below it."""
     above, head, rest = _above(text)
     if not head:
         return None
@@ -77,7 +96,7 @@ def shortened(text: str, is_output: Callable[[str], bool]) -> Between | None:
     for below in range(min(MOST_LINES + 1, len(lines))):
         form = "\n".join((head, *lines[: len(lines) - below]))
         carriage = form.endswith("\r")
-        if is_output(form.removesuffix("\r")):
+        if COMPRESSOR.is_output(form.removesuffix("\r")):
             tail = "".join("\n" + line for line in lines[len(lines) - below :])
             return Between(above, form.removesuffix("\r"), ("\r" if carriage else "") + tail)
     return None

@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from narrows.compressors import blob, diff, html_page, json_between, json_rows, log, marks, repeats, search, table, view
-from narrows.compressors.json_rows.reading import looks_whole
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import fetches_page, is_read, shows_a_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Source, Verdict
@@ -207,14 +206,11 @@ class Registry:
         return self._expand_bare(text)
 
     def _expand_bare(self, text: str) -> str | None:
-        if marks.is_mark(text.partition("\n")[0]):
-            sources = (compressor.expand(text) for compressor in self.compressors)
-            if (source := next((source for source in sources if source is not None), None)) is not None:
-                return source
-        between = json_between.shortened(text, JSON.is_output)
-        if between is None or (document := JSON.expand(between.document)) is None:
+        if not marks.has_mark(text):
             return None
-        return between.above + document + between.below
+        sources = (compressor.expand(text) for compressor in self.compressors)
+        source = next((source for source in sources if source is not None), None)
+        return json_between.expand(text) if source is None else source
 
     def _result(
         self, source: Source, size_bytes: int, policy: Policy, *, grammar_only: bool = False
@@ -258,10 +254,14 @@ class Registry:
         text = source.text
         if source.once(marks.stand_in):
             ours = repeats.is_output(text) or any(kind.is_output(text) for kind in (VIEW, *self.compressors))
-            ours = ours or json_between.shortened(text, JSON.is_output) is not None
+            ours = ours or json_between.is_output(text)
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
-        if not grammar_only and JSON in self.compressors and (inner := _between(source, policy)) is not None:
-            return inner
+        between = None if grammar_only or JSON not in self.compressors else json_between.found(source)
+        if between is not None:
+            document = Source(between.document, source.tool_call)
+            result = _tried(JSON, document, len(between.document.encode()), policy)
+            if isinstance(result, Compressed):
+                return replace(result, text=between.around(result.text))
         found = self._detect(source, policy, grammar_only=grammar_only)
         if isinstance(found, Kept):
             return found
@@ -306,15 +306,6 @@ class Registry:
             return tuple(maybe) if len(maybe) == 1 else Kept(Reason.UNKNOWN_KIND)
         found = tuple(one for one in self.compressors if one.kind is named)
         return found or Kept(Reason.NEVER_SHORTENED, named)
-
-
-def _between(source: Source, policy: Policy) -> Compressed | None:
-    """A tool's output in which other lines stand around JSON, with the short form between them."""
-    found = None if source.tool_call is None else json_between.found(source.text, looks_whole)
-    if found is None:
-        return None
-    result = _tried(JSON, Source(found.document, source.tool_call), len(found.document.encode()), policy)
-    return replace(result, text=found.above + result.text + found.below) if isinstance(result, Compressed) else None
 
 
 def _within(around: envelope.Envelope, result: Compressed | Kept) -> Compressed | Kept:

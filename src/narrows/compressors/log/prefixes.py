@@ -129,6 +129,8 @@ def _without_constant(lines: Sequence[str], sample: Sequence[str]) -> Inside | N
     if len(prefix) > LONGEST_PREFIX or _TAG_LIKE.match(prefix) is None or _TROUBLE.search(prefix) is not None:
         return None
     bare = prefix.rstrip()
+    if bare.endswith("|") and all(line.rstrip().endswith("|") for line in sample):  # a table's first bar
+        return None
     other = sum(not line.startswith(prefix) and line.rstrip() != bare and bool(line.strip()) for line in lines)
     if other > (1 - MOST) * len(lines):
         return None
