@@ -166,7 +166,7 @@ def of_speed(bench: Bench) -> Record:
 
     def act(shortener: Shortener) -> Record:
         mine = shortener is bench.ours
-        runs = (15 if mine else 5) if bench.every == 1 else 3
+        runs = (40 if mine else 5) if bench.every == 1 else 3
         found: Record = {}
         for item in corpus.speed_texts():
             found[item.name] = speed.first_time_ms(item, shortener, runs)
