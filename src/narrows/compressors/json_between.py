@@ -15,10 +15,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from narrows.compressors import marks
 from narrows.compressors.json_rows import COMPRESSOR
-from narrows.compressors.json_rows.reading import looks_whole
 from narrows.compressors.types import Source
+from narrows.core import jsonscan
 
 MOST_CHARACTERS = 4096
 """Above the document, and below it."""
@@ -52,10 +54,29 @@ def found(source: Source) -> Between | None:
     for start in _starts(text) if source.tool_call is not None else ():
         for stop in _stops(text, start):
             document = text[start:stop]
-            if looks_whole(document):
+            if _is_json(document):
                 above, below = text[:start], text[stop:]
                 return Between(above, document, below) if above.strip() or below.strip() else None
     return None
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is one document, or one on each line, by its outline; at C speed also where it is not."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except RecursionError:  # where that happens depends on the caller's stack, which must decide nothing
+        return jsonscan.is_value(text.encode())
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return text.partition("\n")[0].rstrip().endswith(("}", "]")) and _on_each_line(text)
+    return True
+
+
+def _on_each_line(text: str) -> bool:
+    try:
+        msgspec.json.Decoder(msgspec.Raw).decode_lines(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return all(line.lstrip()[:1] in ("{", "[", "") for line in text.split("\n"))
 
 
 def _starts(text: str) -> Iterator[int]:
