@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.core.tokens import TOKENIZER, Encoding, count_tokens
-from narrows.plan import DecisionCache, Plan, keys_of, plan_body
+from narrows.plan import REACHED, DecisionCache, Plan, keys_of, plan_body
 from narrows.policy import Policy, Scope
 from narrows.wire.openai_chat import WIRE
 
@@ -189,7 +189,7 @@ def remembering(plan: Plan, body: bytes, read: bytes) -> DecisionCache:
     """A cache with all the decisions of `body`'s plan, that has read the body `read`."""
     cache = DecisionCache(CACHE_BYTES)
     assert plan.located is not None
-    for key, planned in zip(keys_of(body, plan.located, POLICY), plan.parts, strict=True):
+    for key, planned in zip(keys_of(body, plan.located, POLICY, REACHED), plan.parts, strict=True):
         if isinstance(key, bytes):
             cache.put(key, planned.outcome)
     WIRE.locate(read, Scope.STABLE, cache.readings)

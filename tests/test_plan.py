@@ -14,6 +14,7 @@ from narrows.core.edits import apply_edits
 from narrows.core.tokens import Encoding, encoding_for_model
 from narrows.plan import (
     MANY_PARTS,
+    REACHED,
     DecisionCache,
     PartOutcome,
     PartTask,
@@ -104,7 +105,7 @@ def test_a_cache_changes_nothing_but_what_is_replayed(turns: list[list[Message |
         assert plan.edits == plain.edits
         assert [one.outcome for one in plan.parts] == [one.outcome for one in plain.parts]
     assert not any(one.replayed for one in plain.parts)
-    decided = [not isinstance(key, PartOutcome) for key in keys_of(body, located(body), policy)]
+    decided = [not isinstance(key, PartOutcome) for key in keys_of(body, located(body), policy, REACHED)]
     assert [one.replayed for one in second.parts] == decided
 
 
@@ -117,8 +118,8 @@ def test_keys_are_the_tasks_keys(messages: list[Message], style: Style, policy: 
         part_key(task)[:16] + (part.chain or part_key(task)[16:]) if isinstance(task, PartTask) else task
         for task, part in zip(tasks, located(body).parts, strict=True)
     )
-    assert keys_of(body, located(body), policy) == expected
-    assert keys_of(body, located(body), policy, DecisionCache(0)) == expected
+    assert keys_of(body, located(body), policy, REACHED) == expected
+    assert keys_of(body, located(body), policy, REACHED, DecisionCache(0)) == expected
 
 
 def test_a_small_literal_is_not_even_decoded() -> None:
@@ -135,7 +136,7 @@ def test_what_needs_no_work() -> None:
     assert all(isinstance(task, PartOutcome) for task in off)
     shortened, faulty, small = tasks_of(body, located(body), Policy())
     assert isinstance(shortened, PartTask)
-    assert shortened == task_of(body, located(body).parts[0], Policy(), O200K)
+    assert shortened == task_of(body, located(body).parts[0], Policy(), O200K, REACHED)
     assert isinstance(faulty, PartOutcome)
     assert faulty.decision.result == Kept(Reason.UNREADABLE, detail="duplicate key")
     assert isinstance(small, PartOutcome)

@@ -24,6 +24,7 @@ OTHERS = {
     "min_saved_tokens": 1,
     "min_saved_share": 0.5,
     "min_saved_share_assumed": 0.5,
+    "cache_minimum_tokens": 4096,
     "classifier": "other",
     "tokenizer": "other",
 }

@@ -40,7 +40,8 @@ Request = Sequence[Block]
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Prices are relative to a fresh input token."""
+    """Prices are relative to a fresh input token. `model` is the name in the requests, which the gateway goes by;
+    `vocabulary` the one most like the model's."""
 
     name: str
     match: Match
@@ -50,30 +51,43 @@ class Contract:
     step: int = 1
     lookback: int | None = None
     vocabulary: str = "o200k"
+    model: str = "gpt-5.5"
 
 
-def _anthropic(name: str, minimum: int, read: float, write: float) -> Contract:
-    """Looked up at most 20 blocks back; counted in the vocabulary most like theirs."""
-    return Contract(f"Anthropic {name}", Match.BREAKPOINTS, minimum, read, write, lookback=20, vocabulary="claude-like")
+def _anthropic(name: str, model: str, minimum: int, read: float, write: float = 1.25) -> Contract:
+    """Looked up at most 20 blocks back. Models before Opus 4.7 have another vocabulary than those after."""
+    vocabulary = "claude-4.5-like" if model == _OPUS_4_5 else "claude-like"
+    breakpoints = Match.BREAKPOINTS
+    return Contract(
+        f"Anthropic {name}", breakpoints, minimum, read, write, lookback=20, vocabulary=vocabulary, model=model
+    )
 
 
+def _gemini(version: str, model: str, minimum: int, read: float) -> Contract:
+    """Gemma 3 has the vocabulary of Gemini 2 (its technical report)."""
+    return Contract(
+        f"Gemini {version}, read {read:g}", Match.PREFIX, minimum, read, vocabulary="gemma3", model=f"gemini-{model}"
+    )
+
+
+_OPUS_4_5 = "claude-opus-4-5"
 CONTRACTS = (
     Contract("OpenAI to 5.5, read 0.1", Match.PREFIX, 1024, 0.1, step=128),
     Contract("OpenAI to 5.5, read 0.25", Match.PREFIX, 1024, 0.25, step=128),
     Contract("OpenAI to 5.5, read 0.5", Match.PREFIX, 1024, 0.5, step=128),
-    Contract("OpenAI GPT-5.6, read 0.1", Match.BREAKPOINTS, 1024, 0.1, 1.25),
-    Contract("OpenAI GPT-6.1, read 0.05", Match.BREAKPOINTS, 1024, 0.05, 1.25),
-    _anthropic("5 min, minimum 512", 512, 0.1, 1.25),
-    _anthropic("5 min, minimum 1024", 1024, 0.1, 1.25),
-    _anthropic("5 min, minimum 4096", 4096, 0.1, 1.25),
-    _anthropic("1 h, minimum 1024", 1024, 0.1, 2.0),
-    _anthropic("read 0.05, minimum 512", 512, 0.05, 1.25),
-    _anthropic("read 0.025, minimum 512", 512, 0.025, 1.25),
-    Contract("Gemini 2.5, read 0.1", Match.PREFIX, 2048, 0.1),
-    Contract("Gemini 3, read 0.1", Match.PREFIX, 4096, 0.1),
-    Contract("Gemini 2.0, read 0.25", Match.PREFIX, 2048, 0.25),
-    Contract("DeepSeek, read 0.1", Match.PREFIX, 0, 0.1),
-    Contract("own server, tokens computed", Match.PREFIX, 0, 0.0, step=16),
+    Contract("OpenAI GPT-5.6, read 0.1", Match.BREAKPOINTS, 1024, 0.1, 1.25, model="gpt-5.6"),
+    Contract("OpenAI GPT-6.1, read 0.05", Match.BREAKPOINTS, 1024, 0.05, 1.25, model="gpt-6.1"),
+    _anthropic("5 min, minimum 512", "claude-opus-5", 512, 0.1),
+    _anthropic("5 min, minimum 1024", "claude-sonnet-5", 1024, 0.1),
+    _anthropic("5 min, minimum 4096", _OPUS_4_5, 4096, 0.1),
+    _anthropic("1 h, minimum 1024", "claude-sonnet-5", 1024, 0.1, 2.0),
+    _anthropic("read 0.05, minimum 512", "claude-opus-5-5", 512, 0.05),
+    _anthropic("read 0.025, minimum 512", "claude-fable-5-1", 512, 0.025),
+    _gemini("2.5", "2.5-pro", 2048, 0.1),
+    _gemini("3", "3-pro", 4096, 0.1),
+    _gemini("2.0", "2.0-flash", 2048, 0.25),
+    Contract("DeepSeek, read 0.1", Match.PREFIX, 0, 0.1, model="deepseek-chat"),
+    Contract("own server, tokens computed", Match.PREFIX, 0, 0.0, step=16, model="qwen3-coder"),
 )
 """Prices and minima as of autumn 2026, from the providers' pages on prompt caching."""
 

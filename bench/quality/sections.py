@@ -134,11 +134,27 @@ def of_conversations(bench: Bench) -> Record:
 def _replayed(bench: Bench, sample: list[Conversation], shortener: Shortener) -> Record:
     replays = [talks.replay(conversation, shortener) for conversation in sample]
     pairs = [(talks.original(one.conversation), one) for one in replays]
-    return {
+    record: Record = {
         "recall": talks.recall(replays),
         "savings": {name: talks.savings(pairs, vocabulary) for name, vocabulary in bench.vocabularies.items()},
-        "bills": talks.bills(pairs, bench.vocabularies),
     }
+    if not isinstance(shortener, Ours):
+        return record | {"bills": talks.bills(lambda _: pairs, bench.vocabularies)}
+    treated = {shortener.treats_alike(shortener.model): pairs}
+    record["models"] = {}
+
+    def pairs_for(model: str) -> talks.Pairs:
+        treatment = shortener.treats_alike(model)
+        if treatment not in treated:
+            other = Ours(shortener.policy.level, model)
+            found = [talks.replay(conversation, other) for conversation in sample]
+            treated[treatment] = [(raw, one) for (raw, _), one in zip(pairs, found, strict=True)]
+            saved = talks.savings(treated[treatment], bench.o200k)["saved"]
+            record["models"][model] = talks.recall(found) | {"saved": saved}
+        return treated[treatment]
+
+    record["bills"] = talks.bills(pairs_for, bench.vocabularies)
+    return record
 
 
 def of_pages(bench: Bench) -> Record:

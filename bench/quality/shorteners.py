@@ -14,7 +14,7 @@ from narrows.classifiers.magika import MagikaClassifier
 from narrows.compressors.registry import compress_text
 from narrows.compressors.types import Compressed, Decision
 from narrows.core.edits import apply_edits
-from narrows.core.tokens import TOKENIZER, Encoding
+from narrows.core.tokens import TOKENIZER, Encoding, encoding_for_model
 from narrows.plan import DecisionCache, plan_body
 from narrows.policy import Level, Pages, Policy
 from narrows.wire.openai_chat import WIRE
@@ -58,7 +58,8 @@ class Ours:
     """As the gateway decides by default, but with pages that tools fetched as text: every eligible part, the default
     classifier, decisions remembered."""
 
-    def __init__(self, level: Level = Level.BALANCED) -> None:
+    def __init__(self, level: Level = Level.BALANCED, model: str = "gpt-4o") -> None:
+        self.model = model
         self.classifier = MagikaClassifier()
         self.policy = Policy(
             level=level, html_pages=Pages.TOOLS, classifier=self.classifier.version, tokenizer=TOKENIZER
@@ -66,6 +67,10 @@ class Ours:
         self.name = "narrows" if level is Level.BALANCED else f"narrows {level}"
         self.decisions: dict[str, list[Decision | None]] = {}
         """Of each conversation, by message."""
+
+    def treats_alike(self, model: str) -> tuple[Encoding, int]:
+        """All that decisions depend on of a model: two with the same are treated alike."""
+        return encoding_for_model(model), self.policy.cache_minimum_bytes(model)
 
     def text(self, item: Text) -> Shortened:
         decision = compress_text(item.text, item.call, self.policy, O200K, classifier=self.classifier)
@@ -81,7 +86,7 @@ class Ours:
         cache = DecisionCache(256 << 20)
         forwarded = []
         for turn in conversation.turns:
-            request = {"model": "gpt-4o", "messages": conversation.messages[:turn], "tools": conversation.tools}
+            request = {"model": self.model, "messages": conversation.messages[:turn], "tools": conversation.tools}
             body = json.dumps(request, ensure_ascii=False).encode()
             plan = plan_body(body, WIRE, self.policy, classifier=self.classifier, cache=cache)
             forwarded.append(json.loads(apply_edits(body, plan.edits))["messages"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from bench.quality.visible import shows
 from bench.quality.vocabularies import Vocabulary
 from narrows.core.frames import framed
 
+Pairs = list[tuple["Replay", "Replay"]]
+"""Conversations as they are without a gateway, and as they are forwarded."""
 PER_MESSAGE = 4
 """Tokens of a message's frame: role and separators, as OpenAI counts them."""
 
@@ -88,7 +91,7 @@ def blocks(replay: Replay, vocabulary: Vocabulary) -> list[Request]:
     return [[*first, *map(block, messages)] for messages in replay.requests]
 
 
-def savings(pairs: list[tuple[Replay, Replay]], vocabulary: Vocabulary) -> dict[str, Any]:
+def savings(pairs: Pairs, vocabulary: Vocabulary) -> dict[str, Any]:
     """Tokens of tool text forwarded, of those originally there, over all requests; and the ceiling, which is the share
     of the prompts that is tool text."""
     before = after = prompt = 0
@@ -131,19 +134,18 @@ def recall(replays: list[Replay]) -> dict[str, Any]:
     }
 
 
-def bills(pairs: list[tuple[Replay, Replay]], vocabularies: dict[str, Vocabulary]) -> dict[str, Any]:
-    """Every contract: the sum relative to no gateway, the worst conversation, and those above 1."""
+def bills(pairs_for: Callable[[str], Pairs], vocabularies: dict[str, Vocabulary]) -> dict[str, Any]:
+    """Every contract: the sum relative to no gateway, the worst conversation, and those above 1. `pairs_for` gives the
+    conversations as they are forwarded to a model of this name."""
     found: dict[str, Any] = {}
-    sent: dict[str, list[tuple[str, list[Request], list[Request]]]] = {}
     for contract in CONTRACTS:
         name = contract.vocabulary if contract.vocabulary in vocabularies else "o200k"
-        if name not in sent:
-            vocabulary = vocabularies[name]
-            sent[name] = [
-                (raw.conversation.name, blocks(raw, vocabulary), blocks(forwarded, vocabulary))
-                for raw, forwarded in pairs
-            ]
-        found[contract.name] = _bill(sent[name], contract)
+        vocabulary = vocabularies[name]
+        sent = [
+            (raw.conversation.name, blocks(raw, vocabulary), blocks(forwarded, vocabulary))
+            for raw, forwarded in pairs_for(contract.model)
+        ]
+        found[contract.name] = _bill(sent, contract) | {"model": contract.model, "vocabulary": name}
     return found
 
 

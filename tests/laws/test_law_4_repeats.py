@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from narrows.plan import DecisionCache, FoldTask, Forwarded, fold_parts, forwarded, plan_body, plan_located, task_of
+from narrows.plan import (
+    REACHED,
+    DecisionCache,
+    FoldTask,
+    Forwarded,
+    fold_parts,
+    forwarded,
+    plan_body,
+    plan_located,
+    task_of,
+)
 from narrows.policy import Kind, Scope
 from narrows.wire.openai_chat import WIRE
 from narrows.wire.types import Located
@@ -85,7 +95,7 @@ def test_a_fold_goes_on_anywhere(texts: list[str], known: set[int]) -> None:
             before = forwarded(body, one.part, one.outcome, EAGER)
             items += [] if before is None else [before]
         else:
-            items.append(FoldTask(task_of(body, one.part, EAGER, plan.encoding), one.part.output, None))
+            items.append(FoldTask(task_of(body, one.part, EAGER, plan.encoding, REACHED), one.part.output, None))
             expected.append(one.outcome)
     assert [after for _, after in fold_parts(items, None)] == expected
 

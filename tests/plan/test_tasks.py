@@ -46,12 +46,28 @@ OTHERS = [
     replace(TASK, policy=Policy(tokenizer="other")),
     replace(TASK, encoding=Encoding("cl100k_base", assumed=False)),
     replace(TASK, encoding=Encoding("o200k_base", assumed=True)),
+    replace(TASK, lacking=1),
+    replace(TASK, lacking=2),
 ]
 
 
 def test_a_key_names_everything_the_outcome_depends_on() -> None:
     keys = {part_key(task) for task in [TASK, *OTHERS]}
     assert len(keys) == 1 + len(OTHERS)
+
+
+def test_a_text_is_shortened_to_what_the_prompt_lacks_and_no_further() -> None:
+    shortened = decide_part(TASK, None)
+    size = shortened.decision.bytes_after
+    assert isinstance(shortened.decision.result, Compressed)
+    assert decide_part(replace(TASK, lacking=size), None) == shortened
+    whole = decide_part(replace(TASK, lacking=size + 1), None)
+    assert whole.replacement is None
+    assert whole.decision.result == Kept(
+        Reason.BEFORE_CACHE_MINIMUM, shortened.decision.result.kind, f"{size} of {size + 1} bytes"
+    )
+    assert whole.decision.bytes_after == whole.decision.bytes_before
+    assert whole.decision.tokens_after == whole.decision.tokens_before is not None
 
 
 def test_a_key_does_not_name_the_scope() -> None:

@@ -46,6 +46,9 @@ class FaultyWire:
     def matches(self, method: str, path: str) -> bool:
         return True
 
+    def model_in(self, path: str) -> str | None:
+        return None
+
     def locate(self, body: bytes, scope: Scope, memory: object = None, effort: object = None) -> Located | Untouched:
         return Untouched(Refusal.NOT_JSON)
 

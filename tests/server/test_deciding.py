@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from narrows.core.tokens import TOKENIZER
-from narrows.plan import DecisionCache, PartOutcome, assemble, plan_body, replayed_plan
+from narrows.plan import DecisionCache, PartOutcome, assemble, plan_body, reach_in, replayed_plan
 from narrows.policy import Kind, Policy, Scope
 from narrows.server.deciding import Deciding, Run
 from narrows.server.plan_pool import PlanPool
@@ -39,7 +39,7 @@ def run_of(texts: list[str], policy: Policy = POLICY) -> Run:
     body = body_with(messages_of(texts))
     found = WIRE.locate(body, policy.scope)
     assert isinstance(found, Located)
-    return Run(body, policy, found)
+    return Run(body, policy, found, reach_in(body, found, policy))
 
 
 def expected(run: Run) -> list[PartOutcome]:

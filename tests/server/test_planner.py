@@ -86,6 +86,22 @@ async def test_what_was_decided_is_replayed_without_a_process() -> None:
         assert [part.replayed for part in made.parts] == [False, True, True, True, True]
 
 
+@pytest.mark.parametrize("inline", [1, 1 << 20])
+async def test_the_model_that_a_path_names_says_from_when_on_its_provider_caches(inline: int) -> None:
+    body = conversation(6)
+    async with planner_with(inline_scan_bytes=inline) as planner:
+        plans = {}
+        for model in ("gemini-3-pro", "gemini-2.5-pro", "other", None, "gemini-3-pro"):
+            begun = planner.begin(body, WIRE, POLICY, model)
+            plans[model] = await planner.finish(begun) if isinstance(begun, Unfinished) else begun
+    for model, made in plans.items():
+        expected_plan = plan_body(body, WIRE, POLICY, model=model)
+        assert made.edits == expected_plan.edits
+        assert [one.outcome for one in made.parts] == [one.outcome for one in expected_plan.parts]
+    counts = [len(plans[model].edits) for model in ("gemini-3-pro", "gemini-2.5-pro", "other")]
+    assert counts[0] < counts[1] < counts[2] == 6
+
+
 async def test_the_same_part_twice_is_decided_once() -> None:
     async with planner_with() as planner:
         body = chat(*tool_turn("list", rows(80)), *tool_turn("list", rows(80), "call_2"))

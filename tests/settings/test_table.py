@@ -59,9 +59,10 @@ def test_every_policy_value_follows_the_settings() -> None:
         min_saved_tokens=9,
         min_saved_share=0.7,
         min_saved_share_assumed=0.8,
+        cache_minimum_tokens=77,
     )
     policy = Policy(
-        Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 10, Pages.ALL, 9, 0.7, 0.8, "magika-1.0.3", "toktok"
+        Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 10, Pages.ALL, 9, 0.7, 0.8, 77, "magika-1.0.3", "toktok"
     )
     assert settings.policy("magika-1.0.3", "toktok") == policy
 

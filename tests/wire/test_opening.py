@@ -56,7 +56,7 @@ def test_a_short_conversation_is_split_or_walked_to_the_same_parts(case: WireCas
 
 
 def test_a_refusal_says_the_model_and_whether_a_stream_was_asked_for() -> None:
-    conversation = Conversation("test", "items", "model")
+    conversation = Conversation("test", "items", "model", first=())
     for body, reason, detail in (
         (b'{"model": "m", "stream": true, "items": [], "items": []}', Refusal.DUPLICATE_KEY, "items"),
         (b'{"model": "a", "stream": true, "model": "m"}', Refusal.DUPLICATE_KEY, "model"),

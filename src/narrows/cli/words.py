@@ -54,6 +54,7 @@ _WHY_KEPT = {
     Reason.NOTHING_TO_SAVE: "its kind has no shorter form of it",
     Reason.GATE: "the shorter form saves too few tokens",
     Reason.UNREADABLE: "it cannot be read without loss",
+    Reason.BEFORE_CACHE_MINIMUM: "shortened, it would keep the prompt under its model's cache minimum",
     Reason.NOT_ELIGIBLE: "a person's text, which no strict grammar explains as a whole",
     Reason.COMPRESSOR_ERROR: "its compressor failed; this is a defect of the gateway",
 }

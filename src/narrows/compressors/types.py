@@ -54,6 +54,8 @@ class Reason(StrEnum):
     NOTHING_TO_SAVE = "nothing_to_save"
     GATE = "gate"
     """The shortened text saves too few tokens."""
+    BEFORE_CACHE_MINIMUM = "before_cache_minimum"
+    """Shortened, the prompt would still be too short for its model's provider to cache it."""
     UNREADABLE = "unreadable"
     """A lone surrogate, or a duplicate key in the message."""
     NOT_ELIGIBLE = "not_eligible"

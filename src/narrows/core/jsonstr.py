@@ -14,6 +14,11 @@ from dataclasses import dataclass
 import msgspec
 
 _TEXT = msgspec.json.Decoder(str)
+_CODE_ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
+AROUND_BYTES = 4
+"""What a string is counted for beside its text: its quotes, and about what stands between it and the next one."""
+_CUT_BYTES = 5
+"""What the rest of an escape that was cut in two may count too much."""
 _ESCAPE = re.compile(rb'\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))')
 _SHORT = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SHORT_LETTER = {form[1]: character for character, form in _SHORT.items()}
@@ -33,6 +38,33 @@ def decode(literal: bytes) -> str:
         return _TEXT.decode(literal)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"not a readable JSON string literal: {error}") from error
+
+
+def said_bytes(body: bytes, start: int, stop: int, enough: int) -> int:
+    """The UTF-8 bytes of all string literals in `body[start:stop]`, names included: what is said there, however it is
+    written. `start` stands outside of a string. Where they are `enough` or more, it may be any number from there on.
+    A lone surrogate counts two bytes."""
+    part = body[start : min(stop, start + 2 * enough)]
+    counted = _said_bytes(part)
+    if start + len(part) >= stop or counted >= enough + _CUT_BYTES:
+        return counted
+    return _said_bytes(body[start:stop])
+
+
+def _said_bytes(part: bytes) -> int:
+    escapes = 0
+    if b"\\" in part:
+        part = part.replace(b"\\\\", b"x").replace(b'\\"', b"x")
+        part = _CODE_ESCAPE.sub(_said_by_code, part) if b"\\u" in part else part
+        escapes = part.count(b"\\")  # all that are left have two bytes and say one
+    strings = part.split(b'"')[1::2]
+    return sum(map(len, strings)) + AROUND_BYTES * len(strings) - escapes
+
+
+def _said_by_code(escape: re.Match[bytes]) -> bytes:
+    """As many bytes as the character has; each half of a pair has two of its four."""
+    code = int(escape[1], 16)
+    return b"x" if code < 0x80 else b"xx" if code < 0x800 or 0xD800 <= code < 0xE000 else b"xxx"
 
 
 def encode_like(literal: bytes, text: str) -> bytes:

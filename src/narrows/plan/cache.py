@@ -29,6 +29,7 @@ class DecisionCache:
         self._last: tuple[Policy, Encoding, bytes] | None = None
         self._model: tuple[str | None, Encoding] | None = None
         self._smallest: tuple[Policy, int] | None = None
+        self._minimum: tuple[Policy, str | None, int] | None = None
         self.get = self._outcomes.get
         """The remembered outcome of the task with a key, or None."""
         self.peek = self._outcomes.peek
@@ -59,6 +60,13 @@ class DecisionCache:
         if self._smallest is None or self._smallest[0] is not policy:
             self._smallest = policy, policy.smallest_min_bytes
         return self._smallest[1]
+
+    def cache_minimum_bytes(self, policy: Policy, model: str | None) -> int:
+        """The policy's for a model, most requests in a row naming the same one."""
+        last = self._minimum
+        if last is None or last[0] is not policy or last[1] != model:
+            last = self._minimum = policy, model, policy.cache_minimum_bytes(model)
+        return last[2]
 
     def put(self, key: bytes, outcome: PartOutcome) -> None:
         """Remember an outcome."""

@@ -19,11 +19,11 @@ from narrows.compressors.repeats import (
     Shown,
     shown_by,
 )
-from narrows.compressors.types import Classifier, Kept
+from narrows.compressors.types import Classifier, Compressed, Kept
 from narrows.core import jsonstr
 from narrows.core.edits import Span
 from narrows.core.tool_call import OutputPlace
-from narrows.plan.tasks import PartOutcome, PartTask, decide_part
+from narrows.plan.tasks import PartOutcome, PartTask, decide_part, outcome_of
 from narrows.policy import Policy, Scope
 from narrows.wire.types import Located, Part
 
@@ -113,9 +113,9 @@ def fold_part(task: PartTask, alone: PartOutcome, before: Before) -> PartOutcome
     decision = Registry(COMPRESSORS).fold(text, alone.decision, task.policy, task.encoding, before)
     if decision is alone.decision:
         return alone
-    if isinstance(decision.result, Kept):
-        return PartOutcome(decision, None)
-    return PartOutcome(decision, jsonstr.encode_like(task.literal, decision.result.text))
+    outcome = outcome_of(task, decision)
+    too_short = outcome.replacement is None and isinstance(decision.result, Compressed)
+    return alone if too_short and alone.replacement is not None else outcome
 
 
 def fold_parts(

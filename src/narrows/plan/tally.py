@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from narrows.compressors.types import Compressed, Kept, Reason
 from narrows.core.edits import Edit
+from narrows.plan.minimum import REACHED, Reach
 from narrows.plan.tasks import PartOutcome
 from narrows.policy import Kind
 from narrows.wire.types import Part
@@ -43,13 +44,14 @@ NOTHING = Tally()
 
 
 class Replayed(Struct, frozen=True, gc=False):
-    """The plan of a conversation's parts, or of the first of them, from what is remembered. `size_bytes`: about what it
-    takes in memory, with the texts of its edits."""
+    """The plan of a conversation's parts, or of the first of them, from what is remembered, and what the prompts before
+    them lacked. `size_bytes`: about what it takes in memory, with the texts of its edits."""
 
     parts: tuple[PlannedPart, ...] = ()
     edits: tuple[Edit, ...] = ()
     tally: Tally = NOTHING
     size_bytes: int = 0
+    reach: Reach = REACHED
 
 
 def took_work(result: Compressed | Kept) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 from msgspec import Struct
+from msgspec.structs import replace
 
 from narrows.compressors.types import Classifier, Decision, Kept, Reason
 from narrows.core import jsonstr
@@ -18,13 +19,15 @@ from narrows.wire.types import Role
 
 @dataclass(frozen=True, slots=True)
 class PartTask:
-    """All that a part's outcome depends on, apart from the classifier, whose version the policy names."""
+    """All that a part's outcome depends on, apart from the classifier, whose version the policy names. `lacking`: the
+    bytes that the prompt before it lacks to be cached (`minimum`)."""
 
     literal: bytes
     role: Role
     tool_call: ToolCall | None
     policy: Policy
     encoding: Encoding
+    lacking: int = 0
 
 
 class PartOutcome(Struct, frozen=True, gc=False):
@@ -37,13 +40,20 @@ class PartOutcome(Struct, frozen=True, gc=False):
 def part_key(task: PartTask) -> bytes:
     """A digest of everything the outcome depends on; equal keys have equal outcomes."""
     digest = part_digest(task.literal, task.role, call_digest(task.tool_call))
-    return context_of(task.policy, task.encoding) + digest
+    context = context_of(task.policy, task.encoding)
+    return (marked(context, b"%d" % task.lacking) if task.lacking else context) + digest
 
 
 def context_of(policy: Policy, encoding: Encoding) -> bytes:
     """Sixteen bytes over what all parts of a body share."""
     assumed = "assumed" if encoding.assumed else "known"
     return blake3(f"{policy.version} {encoding.name} {assumed}".encode()).digest(length=16)
+
+
+def marked(context: bytes, mark: bytes) -> bytes:
+    """The context of parts that depend on more: on what the prompts before them, and before what they may refer to,
+    lack."""
+    return blake3(context + mark).digest(length=16)
 
 
 def decide_part(task: PartTask, classifier: Classifier | None) -> PartOutcome:
@@ -66,9 +76,19 @@ def decide_part(task: PartTask, classifier: Classifier | None) -> PartOutcome:
         grammar_only=task.role is Role.USER,
         classifier=classifier,
     )
-    if isinstance(decision.result, Kept):
+    return outcome_of(task, decision)
+
+
+def outcome_of(task: PartTask, decision: Decision) -> PartOutcome:
+    """What is done about a part after it was decided; a prompt that would still lack something stays as it is."""
+    result = decision.result
+    if isinstance(result, Kept):
         return PartOutcome(decision, None)
-    return PartOutcome(decision, jsonstr.encode_like(task.literal, decision.result.text))
+    if decision.bytes_after >= task.lacking:
+        return PartOutcome(decision, jsonstr.encode_like(task.literal, result.text))
+    kept = Kept(Reason.BEFORE_CACHE_MINIMUM, result.kind, f"{decision.bytes_after} of {task.lacking} bytes")
+    size, tokens = decision.bytes_before, decision.tokens_before
+    return PartOutcome(replace(decision, result=kept, bytes_after=size, tokens_after=tokens), None)
 
 
 def stays(kept: Kept, size_bytes: int) -> PartOutcome:

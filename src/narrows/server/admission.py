@@ -50,11 +50,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Hold the whole body, plan it by this wire and policy. `drop`: our own fields to take out of the head."""
+    """Hold the whole body, plan it by this wire and policy. `drop`: our own fields to take out of the head. `model`:
+    what the path names, on a wire whose bodies name none."""
 
     wire: Wire
     policy: Policy
     drop: frozenset[bytes]
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,14 @@ def admit(head: RequestHead, origin_form: bytes, rules: Rules) -> Planned | Pass
         drop = rules.drop
     if head.expect_continue:
         drop |= _DROP_EXPECT
-    wire = wire_for(head.method.decode(), rules.target.relative_path(origin_form))
+    path = rules.target.relative_path(origin_form)
+    wire = wire_for(head.method.decode(), path)
     if wire is None:
         return Passed(None, None, drop)
     reason = _pass_reason(head, lowered, level)
-    return Planned(wire, rules.policies[level], drop) if reason is None else Passed(wire, reason, drop)
+    if reason is not None:
+        return Passed(wire, reason, drop)
+    return Planned(wire, rules.policies[level], drop, wire.model_in(path))
 
 
 _DROP_NOTHING: frozenset[bytes] = frozenset()

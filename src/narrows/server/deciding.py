@@ -23,6 +23,7 @@ from narrows.plan import (
     Forwarded,
     PartOutcome,
     PartTask,
+    Reach,
     forwarded,
     keys_of,
     may_refer,
@@ -51,16 +52,18 @@ class _After:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Some parts of a body, one after the other, and the outputs before them that they may refer to."""
+    """Some parts of a body, one after the other, what the whole body's prompts lack, and the outputs before these parts
+    that they may refer to."""
 
     body: bytes
     policy: Policy
     located: Located
+    reach: Reach
     past: Sequence[Forwarded] = ()
 
     def task(self, part: Part) -> PartTask:
         """The work that a part is for itself."""
-        return task_of(self.body, part, self.policy, encoding_for_model(self.located.model))
+        return task_of(self.body, part, self.policy, encoding_for_model(self.located.model), self.reach)
 
     def past_after(self, outcomes: Sequence[PartOutcome]) -> list[Forwarded]:
         """The outputs that parts after this run may refer to."""
@@ -95,7 +98,7 @@ class Deciding:
 
     async def decide(self, run: Run) -> Outcomes:
         """The outcomes of a run."""
-        keys = keys_of(run.body, run.located, run.policy, self._cache)
+        keys = keys_of(run.body, run.located, run.policy, run.reach, self._cache)
         known, complete = self._remembered(keys)
         if complete:
             await asyncio.sleep(0)

@@ -227,7 +227,7 @@ class Exchange(Forwarding):
             story.reason = PassReason.TRAILERS
             self._forward(body, None)  # it is chunked
             return
-        begun = self._gateway.planner.begin(body.payload(), admitted.wire, admitted.policy)
+        begun = self._gateway.planner.begin(body.payload(), admitted.wire, admitted.policy, admitted.model)
         story.locate_s = perf_counter() - story.received_s
         if isinstance(begun, Plan):
             self._planned(body, begun)

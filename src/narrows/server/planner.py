@@ -31,6 +31,7 @@ from narrows.plan import (
     Settled,
     assemble,
     condensed,
+    reach_in,
     replayed_plan,
     untouched_plan,
 )
@@ -63,11 +64,12 @@ class Unfinished:
     body: bytes
     wire: Wire
     policy: Policy
+    model: str | None
     located: Located | None
     settled: Settled = ()
 
 
-_Key = tuple[bytes, str, str]
+_Key = tuple[bytes, str, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +134,22 @@ class Planner:
         """Whether another body that needs the planning processes would be refused."""
         return len(self._works) >= self._settings.plan_queue
 
-    def begin(self, body: bytes, wire: Wire, policy: Policy) -> Plan | Unfinished:
-        """The plan, where it needs no planning process, or what `finish` needs to make it."""
+    def begin(self, body: bytes, wire: Wire, policy: Policy, model: str | None = None) -> Plan | Unfinished:
+        """The plan, where it needs no planning process, or what `finish` needs to make it. `model`: what the path
+        names, on a wire whose bodies name none."""
         if len(body) > self._settings.inline_scan_bytes:
-            return Unfinished(body, wire, policy, None)
+            return Unfinished(body, wire, policy, model, None)
         try:
             located = wire.locate(body, policy.scope, self.cache.readings, Effort(INLINE_STEPS))
         except OutOfEffortError:
-            return Unfinished(body, wire, policy, None)
+            return Unfinished(body, wire, policy, model, None)
         if isinstance(located, Untouched):
             return untouched_plan(located)
+        if model is not None:
+            located = replace(located, model=model)
         located, settled = condensed(located, policy)
         plan = replayed_plan(body, located, policy, self.cache, settled)
-        return Unfinished(body, wire, policy, located, settled) if plan is None else plan
+        return Unfinished(body, wire, policy, model, located, settled) if plan is None else plan
 
     async def finish(self, unfinished: Unfinished) -> Plan:
         """The plan, made with the help of the planning processes.
@@ -153,7 +158,7 @@ class Planner:
             Overloaded: too many bodies wait already, or this one has waited `plan_timeout_s`.
         """
         body, limit_s = unfinished.body, self._settings.plan_timeout_s
-        key = (blake3(body).digest(), unfinished.wire.name, unfinished.policy.version)
+        key = (blake3(body).digest(), unfinished.wire.name, unfinished.model, unfinished.policy.version)
         work, brought = self._work(key), False
         if work is None:
             work, brought = self._begun(key, unfinished), True
@@ -222,10 +227,13 @@ class Planner:
             if isinstance(found, Untouched):
                 return _Made(untouched_plan(found), frozenset())
             located, settled = found.located, found.settled
+            if unfinished.model is not None:
+                located = replace(located, model=unfinished.model)
         outcomes: list[PartOutcome] = []
         replayed: list[bool] = []
         fresh: set[int] = set()
-        run = Run(body, policy, replace(located, parts=located.parts[:RUN_PARTS]))
+        reach = reach_in(body, located, policy)
+        run = Run(body, policy, replace(located, parts=located.parts[:RUN_PARTS]), reach)
         while run.located.parts:
             decided = await self._deciding.decide(run)
             fresh.update(len(outcomes) + index for index in decided.fresh)
@@ -233,5 +241,5 @@ class Planner:
             replayed += decided.replayed
             rest = located.parts[len(outcomes) : len(outcomes) + RUN_PARTS]
             past = run.past_after(decided.outcomes) if rest else ()
-            run = Run(body, policy, replace(located, parts=rest), past)
+            run = Run(body, policy, replace(located, parts=rest), reach, past)
         return _Made(assemble(located, outcomes, replayed, settled), fresh)

@@ -52,7 +52,7 @@ class StraightExchange(Exchange):
         story.wire = wire.name
         story.request_bytes = size
         story.received_s = story.started_s
-        begun = gateway.planner.begin(data, wire, admitted.policy)
+        begun = gateway.planner.begin(data, wire, admitted.policy, admitted.model)
         if not isinstance(begun, Plan):
             story.locate_s = perf_counter() - story.started_s
             self._plan_later(body, begun)

@@ -118,6 +118,15 @@ def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def _tokens(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return _whole(0)(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or auto") from None
+
+
 def _size(text: str) -> int:
     size_bytes = parse_size_bytes(text)
     if size_bytes == 0:
@@ -176,6 +185,7 @@ HOST = Form("HOST", _host)
 PORT = Form("PORT", _whole(0, 65535))
 PATH = Form("PATH", _prefix)
 WHOLE = Form("N", _whole(0))
+TOKENS = Form("auto|N", _tokens, lambda value: "auto" if value is None else str(value))
 COUNT = Form("N", _whole(1))
 PROCESSES = Form("N", _whole(1, MAX_PROCESSES))
 SIZE = Form("SIZE", _size, show_size)

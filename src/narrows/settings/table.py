@@ -30,6 +30,7 @@ from narrows.settings.forms import (
     SHARE,
     SIZE,
     SWITCH,
+    TOKENS,
     URL,
     VARIABLE,
     WHOLE,
@@ -301,6 +302,15 @@ class Settings:
         float,
         About(Group.EDITS, SHARE, "The same, where the model's token encoding is not known and another stands in."),
     ] = 0.20
+    cache_minimum_tokens: Annotated[
+        int | None,
+        About(
+            Group.EDITS,
+            TOKENS,
+            "From how many tokens on the model's provider caches a prompt: parts that would keep it shorter stay."
+            " `auto`: what is known of the model by its name; 0: nothing waits.",
+        ),
+    ] = None
     classifier: Annotated[
         ClassifierName,
         About(

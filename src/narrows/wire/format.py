@@ -26,9 +26,14 @@ def _ask_an_observer(_: bytes) -> ResponseRecord | None:
     return None
 
 
+def _name_none(_: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A `Wire`. Its requests are POSTs to paths that `takes` says are its own."""
+    """A `Wire`. Its requests are POSTs to paths that `takes` says are its own; `name_model` says which model a path
+    names, where the bodies name none."""
 
     name: str
     takes: Callable[[str], bool]
@@ -36,10 +41,15 @@ class Format:
     observe: Callable[[str, bool], ResponseObserver]
     say: Callable[[GatewayError], ErrorBody]
     read_whole: Callable[[bytes], ResponseRecord | None] = _ask_an_observer
+    name_model: Callable[[str], str | None] = _name_none
 
     def matches(self, method: str, path: str) -> bool:
         """As `Wire.matches`."""
         return method == "POST" and self.takes(path)
+
+    def model_in(self, path: str) -> str | None:
+        """As `Wire.model_in`."""
+        return self.name_model(path)
 
     def locate(
         self, body: bytes, scope: Scope, memory: ReadingMemory | None = None, effort: Effort | None = None

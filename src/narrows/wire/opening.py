@@ -20,6 +20,7 @@ from narrows.wire.conversation import ConversationReader
 from narrows.wire.items import (
     Fields,
     Known,
+    Place,
     fields_of,
     literal_at,
     open_body,
@@ -46,6 +47,7 @@ class Opened(Struct, frozen=True, gc=False):
     known: Known | None
     model: str | None
     stream: bool
+    first: tuple[str, ...]
 
     def literal(self, key: str) -> bytes:
         """The bytes of a member; none where it is absent."""
@@ -56,18 +58,30 @@ class Opened(Struct, frozen=True, gc=False):
         return Untouched(reason, detail, self.model, self.stream)
 
     def located(
-        self, parts: Sequence[Part], count: int, notes: Notes | None = None, *, history_complete: bool = True
+        self,
+        parts: Sequence[Part],
+        count: int,
+        place: Place,
+        notes: Notes | None = None,
+        *,
+        history_complete: bool = True,
     ) -> Located:
-        """These parts of a conversation of `count` items."""
-        return Located(tuple(parts), count, self.model, self.stream, history_complete, notes)
+        """These parts of a conversation of `count` items, which stand at `place`."""
+        fields = self.fields
+        before = None
+        if history_complete:
+            before = tuple([fields[name] for name in self.first if name in fields])
+        return Located(tuple(parts), count, self.model, self.stream, history_complete, notes, before, place[0])
 
 
 class Conversation:
     """Where a wire's items stand: the member called `key`, an array. `watched` are the members of which one that stands
-    twice is a reason to leave the body alone: which one counts is not ours to decide."""
+    twice is a reason to leave the body alone: which one counts is not ours to decide. `first` are those that a model
+    reads, and its provider caches, before the items."""
 
-    def __init__(self, wire: str, key: str, *watched: str) -> None:
+    def __init__(self, wire: str, key: str, *watched: str, first: tuple[str, ...]) -> None:
         self.key = key
+        self.first = first
         self._watched = (key, *watched)
         self._array = re.compile(rb'"%b": ?\[' % key.encode())
         self._salt = wire.encode()
@@ -82,7 +96,7 @@ class Conversation:
             fields = jsonscan.places(body, effort)
             if fields is not None:
                 model, stream = _asked(body, fields)
-                return Opened(body, fields, effort, memory, None, model, stream)
+                return Opened(body, fields, effort, memory, None, model, stream, self.first)
         found = open_body(body, self._array, effort, memory, self._salt)
         if isinstance(found, Untouched):
             return found
@@ -91,7 +105,7 @@ class Conversation:
         model, stream = _asked(body, fields)
         if key := repeated_key(members, fields, self._watched):
             return Untouched(Refusal.DUPLICATE_KEY, key, model, stream)
-        return Opened(body, fields, effort, memory, known, model, stream)
+        return Opened(body, fields, effort, memory, known, model, stream, self.first)
 
     def locate(
         self, opened: Opened, fresh: Reader, scope: Scope, *, history_complete: bool = True
@@ -114,9 +128,9 @@ class Conversation:
         else:
             reader = read_items(fresh, body, place, opened.effort, memory, salt=self._salt)
         if scope is not _STABLE:
-            return opened.located(reader.latest_parts(), reader.index + 1, history_complete=history_complete)
+            return opened.located(reader.latest_parts(), reader.index + 1, place, history_complete=history_complete)
         notes = None if memory is None else reader.notes
-        return opened.located(reader.parts, reader.index + 1, notes, history_complete=history_complete)
+        return opened.located(reader.parts, reader.index + 1, place, notes, history_complete=history_complete)
 
 
 def _asked(body: bytes, fields: Fields) -> tuple[str | None, bool]:

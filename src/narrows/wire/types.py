@@ -78,7 +78,9 @@ class Located(Struct, frozen=True, gc=False):
 
     `history_complete`: every tool output that the model reads before these parts stands in the body. Where some are
     stored elsewhere, they cannot be counted, and no part refers to an earlier one. `notes`, where what was read is
-    kept, are about the first of these parts (`earlier`) and about all of them (`own`).
+    kept, are about the first of these parts (`earlier`) and about all of them (`own`). `before` are the values that the
+    model reads before the first item, which begins at the byte `start` or behind it: instructions, tools; None where
+    more stands before it than is in the body.
     """
 
     parts: tuple[Part, ...]
@@ -87,6 +89,8 @@ class Located(Struct, frozen=True, gc=False):
     stream: bool = False
     history_complete: bool = True
     notes: Notes | None = None
+    before: tuple[tuple[int, int], ...] | None = ()
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,10 @@ class Wire(Protocol):
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is this wire's; `path` has no query and is relative to the upstream's base path."""
+        ...
+
+    def model_in(self, path: str) -> str | None:
+        """The model that the path of a request names, on a wire whose bodies name none."""
         ...
 
     def locate(

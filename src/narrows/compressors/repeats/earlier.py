@@ -73,6 +73,7 @@ _VERBATIM = frozenset(
         Reason.GRAMMAR,
         Reason.NOTHING_TO_SAVE,
         Reason.GATE,
+        Reason.BEFORE_CACHE_MINIMUM,
     )
 )
 """Kept for what they are, and without a line that looks like a mark."""

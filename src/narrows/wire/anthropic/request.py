@@ -24,7 +24,7 @@ from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Role, Untouched
 
-_CONVERSATION = Conversation("anthropic", "messages", "model")
+_CONVERSATION = Conversation("anthropic", "messages", "model", first=("tools", "system"))
 
 
 def locate(

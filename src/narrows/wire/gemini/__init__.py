@@ -1,7 +1,7 @@
 """Google's Gemini format, as its developer API and Vertex AI speak it.
 
 Requests to `models/NAME:generateContent` and `:streamGenerateContent` are its own, and those to `:countTokens`: what a
-client counts must be what it will be billed. The model stands in the path, so the record has it from the answer.
+client counts must be what it will be billed. The model stands in the path.
 """
 
 from __future__ import annotations
@@ -18,4 +18,8 @@ def _takes(path: str) -> bool:
     return path.rpartition(":")[2] in _METHODS and ":" in path
 
 
-WIRE: Wire = Format("gemini", _takes, request.locate, response.observer, google_error)
+def _model(path: str) -> str | None:
+    return path.rpartition(":")[0].rpartition("/")[2] or None
+
+
+WIRE: Wire = Format("gemini", _takes, request.locate, response.observer, google_error, name_model=_model)

@@ -26,12 +26,20 @@ MAX_DEPTH = 8
 """Levels of a function's response in which strings are looked for."""
 SMALLEST_BYTES = Policy().smallest_min_bytes
 """A value inside a response that is smaller holds no string which an ordinary policy would shorten."""
-_CONVERSATION = Conversation("gemini", "contents", "generationConfig", "generation_config")
+_CONVERSATION = Conversation(
+    "gemini",
+    "contents",
+    "generationConfig",
+    "generation_config",
+    first=("tools", "systemInstruction", "system_instruction"),
+)
 _SETTINGS = tuple(
     (name, count)
     for name in ("generationConfig", "generation_config")
     for count in ("candidateCount", "candidate_count")
 )
+_CACHED = ("cachedContent", "cached_content")
+"""Members that name contents which the provider holds, and which the model reads first."""
 _CALLS = ("functionCall", "function_call")
 _RESPONSES = ("functionResponse", "function_response")
 _ONE_CANDIDATE = (b"", b"1", b"null")
@@ -54,7 +62,8 @@ def locate(
         settings = object_at(body, opened.fields.get(name), effort)
         if literal_at(body, settings.get(count)) not in _ONE_CANDIDATE:
             return opened.untouched(Refusal.SEVERAL_CHOICES, count)
-    return _CONVERSATION.locate(opened, _Reader(body, effort), scope)
+    complete = all(opened.literal(name) in (b"", b"null") for name in _CACHED)
+    return _CONVERSATION.locate(opened, _Reader(body, effort), scope, history_complete=complete)
 
 
 class _Reader(ConversationReader):

@@ -21,14 +21,14 @@ from narrows.wire.conversation import Called, ConversationReader, called
 from narrows.wire.items import (
     Fields,
 )
-from narrows.wire.openai_chat.spoken import read_spoken
+from narrows.wire.openai_chat.spoken import FIRST, read_spoken
 from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Refusal, Role, Untouched
 
 _TOOL, _USER, _STABLE = Role.TOOL, Role.USER, Scope.STABLE
 _ROLES = {"tool": _TOOL, "function": _TOOL, "user": _USER}
-_CONVERSATION = Conversation("openai_chat", "messages", "model", "n")
+_CONVERSATION = Conversation("openai_chat", "messages", "model", "n", first=FIRST)
 _ONE_CHOICE = (b"", b"1", b"null")
 
 

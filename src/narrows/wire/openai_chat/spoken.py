@@ -20,6 +20,8 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ROWS = msgspec.json.Decoder(list[dict[str, Raw]])
 _SAID_BY_USER, _SAID_BY_SYSTEM, _TRUE = Raw(b'"user"'), Raw(b'"system"'), Raw(b"true")
 _QUOTE = b'"'[0]
+FIRST = ("tools", "functions", "response_format")
+"""Members that the model reads before the messages."""
 _USER = Role.USER
 
 
@@ -34,17 +36,22 @@ def read_spoken(body: bytes) -> Located | None:
     except (msgspec.MsgspecError, RecursionError, KeyError):
         return None
     start, position = 0, 1
+    places: dict[str, tuple[int, int]] = {}
     for key, raw in top.items():
         first = position + len(key) + 3
         if key == "messages":
             start = first
+        elif key in FIRST:
+            places[key] = first, first + len(raw)
         position = first + len(raw) + 1
     if position != len(body) or "n" in top or model[:1] != b'"' or b"\\" in model:
         return None
     parts = _parts(body, rows, start, start + len(messages))
     if parts is None:
         return None
-    return Located(tuple(parts), len(rows), model[1:-1].decode(), top.get("stream") == _TRUE)
+    before = tuple([places[name] for name in FIRST if name in places]) if places else ()
+    stream = top.get("stream") == _TRUE
+    return Located(tuple(parts), len(rows), model[1:-1].decode(), stream, before=before, start=start)
 
 
 def _parts(body: bytes, rows: list[dict[str, Raw]], start: int, stop: int) -> list[Part] | None:

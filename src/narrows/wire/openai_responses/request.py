@@ -28,7 +28,7 @@ from narrows.wire.opening import Conversation
 from narrows.wire.reading import ReadingMemory
 from narrows.wire.types import Located, Part, Role, Untouched
 
-_CONVERSATION = Conversation("openai_responses", "input", "model")
+_CONVERSATION = Conversation("openai_responses", "input", "model", first=("tools", "text", "instructions"))
 _OUTPUTS = frozenset(
     {"function_call_output", "custom_tool_call_output", "local_shell_call_output", "apply_patch_call_output"}
 )
@@ -57,7 +57,7 @@ def locate(
     complete = all(opened.literal(name) in (b"", b"null") for name in _STORED)
     given = opened.fields.get("input")
     if given is not None and body[given[0]] == b'"'[0]:
-        return opened.located([Part("/input", 0, Role.USER, Span(*given))], 1, history_complete=complete)
+        return opened.located([Part("/input", 0, Role.USER, Span(*given))], 1, given, history_complete=complete)
     return _CONVERSATION.locate(opened, _Reader(body, effort), scope, history_complete=complete)
 
 
