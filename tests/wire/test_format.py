@@ -27,7 +27,7 @@ def test_which_requests_are_its_own(method: str, path: str, own: bool) -> None:
 
 
 def test_each_piece_is_asked() -> None:
-    assert FORMAT.locate(b'{"messages":[]}', Scope.STABLE) == Located((), 0)
+    assert FORMAT.locate(b'{"messages":[]}', Scope.STABLE) == Located((), 0, start=12)
     assert FORMAT.error_body(Overloaded("wait", retry_after_s=1)) == {"said": Overloaded.code}
     observer = FORMAT.observer("text/event-stream")
     observer.receive_data(b"data: [DONE]\n\n")

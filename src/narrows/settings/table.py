@@ -281,9 +281,7 @@ class Settings:
     ] = 256
     table_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Tables and listings under this size are kept.")] = 1024
     blob_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Texts of base64 data under this size are kept.")] = 1024
-    view_min_bytes: Annotated[
-        int, About(Group.EDITS, SIZE, "Views of files under this size keep their line numbers as they are.")
-    ] = 512
+    view_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Views of files under this size keep their numbers.")] = 512
     html_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "HTML pages under this size are kept.")] = 2048
     html_pages: Annotated[
         Pages,
@@ -305,10 +303,7 @@ class Settings:
     cache_minimum_tokens: Annotated[
         int | None,
         About(
-            Group.EDITS,
-            TOKENS,
-            "From how many tokens on the model's provider caches a prompt: parts that would keep it shorter stay."
-            " `auto`: what is known of the model by its name; 0: nothing waits.",
+            Group.EDITS, TOKENS, "Parts wait for a prompt of so many tokens; `auto`: what its provider caches from on."
         ),
     ] = None
     classifier: Annotated[

@@ -26,7 +26,7 @@ def test_which_requests_are_messages(method: str, path: str, expected: bool) -> 
 
 def test_it_locates_and_observes() -> None:
     assert WIRE.name == "anthropic"
-    assert WIRE.locate(b'{"messages":[]}', Scope.STABLE) == Located((), 0)
+    assert WIRE.locate(b'{"messages":[]}', Scope.STABLE) == Located((), 0, start=12)
     observer = WIRE.observer("text/event-stream")
     observer.receive_data(b'data: {"type":"message_stop"}\n\n')
     observer.receive_eof()

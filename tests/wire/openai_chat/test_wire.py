@@ -28,7 +28,7 @@ def test_which_requests_are_chat_completions(method: str, path: str, expected: b
 
 def test_it_locates_and_observes() -> None:
     assert WIRE.name == "openai_chat"
-    assert WIRE.locate(b'{"messages":[]}', Scope.STABLE) == Located((), 0)
+    assert WIRE.locate(b'{"messages":[]}', Scope.STABLE) == Located((), 0, start=12)
     observer = WIRE.observer("text/event-stream")
     observer.receive_data(b"data: [DONE]\n\n")
     observer.receive_eof()

@@ -27,7 +27,7 @@ def test_which_requests_are_responses(method: str, path: str, expected: bool) ->
 
 def test_it_locates_and_observes() -> None:
     assert WIRE.name == "openai_responses"
-    assert WIRE.locate(b'{"input":[]}', Scope.STABLE) == Located((), 0)
+    assert WIRE.locate(b'{"input":[]}', Scope.STABLE) == Located((), 0, start=9)
     observer = WIRE.observer("text/event-stream")
     observer.receive_data(b'data: {"type":"response.completed"}\n\n')
     observer.receive_eof()
