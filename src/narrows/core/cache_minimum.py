@@ -4,7 +4,7 @@ Providers bill what they have seen before at a fraction of the price, but no sho
 the models whose minimum an agent's first outputs may lie under: Gemini 2 with 2,048 and Gemini 3 with 4,096 tokens
 (Google's page on context caching), Claude Opus 4.7 with 2,048, Opus 4.5 and 4.6 and Haiku 4.5 with 4,096 (Anthropic's
 page on prompt caching; autumn 2026). Minima up to 1,024 tokens are not in it, nor is a model that is not known, and why
-not stands in docs/decisions/0018.
+not stands in docs/decisions/0019.
 """
 
 from __future__ import annotations
