@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrows.compressors import json_between
+from narrows.compressors.json_rows import COMPRESSOR
 from narrows.compressors.registry import compress_text, expand
 from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.core.tokens import Encoding
@@ -116,3 +117,20 @@ def test_whatever_stands_around_it_comes_back(above: list[str], name: str, below
         assert same(text, source)
     else:
         assert any(line[:1] in tuple("{[") or line[-1:] in tuple("}]") for line in (*above, *below))
+
+
+def test_few_places_are_read_as_the_end_of_a_short_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps(ROWS) + "\n" + "a line below\n" * 20 + "}\n[]\n"
+    result = compress_text(text, CALL, Policy(), O200K).result
+    assert isinstance(result, Compressed)
+    read: list[str] = []
+
+    class Counting:
+        def is_output(self, text: str) -> bool:
+            read.append(text)
+            return COMPRESSOR.is_output(text)
+
+    monkeypatch.setattr(json_between, "COMPRESSOR", Counting())
+    assert json_between.is_output(result.text)
+    assert not json_between.is_output(result.text + "x\n" * 40)
+    assert len(read) <= 2 * json_between.MOST_TRIED

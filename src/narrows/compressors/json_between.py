@@ -87,9 +87,10 @@ def _starts(text: str) -> Iterator[int]:
         yield match.start()
 
 
-def _stops(text: str, start: int) -> Iterator[int]:
-    """Where one may end: with a line, not too far up; the last such place first."""
-    least = max(start + int(LEAST_SHARE * len(text)), len(text) - MOST_CHARACTERS)
+def _stops(text: str, start: int, share: float = LEAST_SHARE) -> Iterator[int]:
+    """Where one may end: with a line, not too far up; the last such place first. The same places of a document and of
+    its short form, which ends with the same bracket: so few are tried on the way back, too."""
+    least = max(start + int(share * len(text)), len(text) - MOST_CHARACTERS)
     ends = [match.end() for match in _CLOSES.finditer(text, least)]
     for stop in reversed(ends[-MOST_TRIED:]):
         if text.count("\n", stop) <= MOST_LINES:
@@ -113,13 +114,10 @@ def shortened(text: str) -> Between | None:
     above, head, rest = _above(text)
     if not head:
         return None
-    lines = rest.split("\n")
-    for below in range(min(MOST_LINES + 1, len(lines))):
-        form = "\n".join((head, *lines[: len(lines) - below]))
-        carriage = form.endswith("\r")
-        if COMPRESSOR.is_output(form.removesuffix("\r")):
-            tail = "".join("\n" + line for line in lines[len(lines) - below :])
-            return Between(above, form.removesuffix("\r"), ("\r" if carriage else "") + tail)
+    for stop in _stops(rest, 0, share=0):
+        form = f"{head}\n{rest[:stop]}"
+        if COMPRESSOR.is_output(form):
+            return Between(above, form, rest[stop:])
     return None
 
 
