@@ -217,12 +217,14 @@ def check_truth(source: str, output: str) -> None:
 
 
 def check_list(lines: Source, shown: dict[int, str], left_out: list[int], found: re.Match[str]) -> Iterator[int]:
-    """The lines that a list names: left out, in order, equal to the first but for the place and the words given."""
+    """The lines that a list names: left out, in order below the first, after the same names, and equal to it but for
+    the place and the words given."""
     first = int(found[2]) - 1
     path = place_of(lines, first)
     apart = [json.loads(word) for word in re.findall(JSON_STRING, found[3] or "")]
     rest, position, entries = found[4], 0, 0
-    candidates = iter(left_out)
+    named = names_before(lines, first, path)
+    candidates = (number for number in left_out if number > first)
     while position < len(rest):
         entry = ENTRY.match(rest, position)
         assert entry is not None, rest[position:]
@@ -234,8 +236,15 @@ def check_list(lines: Source, shown: dict[int, str], left_out: list[int], found:
         meant = (number for number in candidates if alike(said(lines, first), said(lines, number, place), apart, words))
         number = next(meant, None)
         assert number is not None, f"nothing of the kind at {place}"
+        assert names_before(lines, number, path) == named, f"{place} stands below another name"
         yield number
     assert entries + int(found[5] or 0) == int(found[1])
+
+
+def names_before(lines: Source, number: int, path: str) -> list[str]:
+    """What stands before the place, times and other numbers aside."""
+    before, found, _ = lines.text(number).partition(path)
+    return [word for word in before.split() if found and not re.search(r"\d", word)]
 
 
 def place_of(lines: Source, number: int) -> str:

@@ -157,3 +157,57 @@ def test_an_excerpt_ends_where_something_else_begins() -> None:
     pretty = ["a.ts:1:2 - error TS1: x", "", "2 const x = 1;", "        ~", "", "b.ts:1:2 - error TS1: x"]
     assert excerpt(pretty, 0) == range(1, 5)
     assert below(pretty, 0) == 4
+
+
+def test_a_quote_that_nothing_ends_is_a_letter_of_its_word() -> None:
+    lines = [f"src/a{i}.x:{i}:7: warning: lifetime 'a{i} is not used by anything in here" for i in range(10, 30)]
+    assert """but for "'a10": src/a11.x:11:7 "'a11",""" in lists(shortened(lines))[0]
+    lines = [f"src/a{i}.x:{i}:7: warning: 'T{i}'s name should be in lower case letters" for i in range(10, 30)]
+    assert """but for "'T10's": src/a11.x:11:7 "'T11's",""" in lists(shortened(lines))[0]
+    letters = "abcdefghijklmnop"
+    lines = [f"src/a.x:{i}:7: warning: lifetime '{one} is not used by anything" for i, one in enumerate(letters)]
+    assert not lists(shortened(lines))
+
+
+@pytest.mark.parametrize(
+    "enter",
+    ["make[1]: Entering directory '/src/{where}'", "> {where}@1.0.0 lint", "+ cd {where}", "$ cd {where}"],
+)
+def test_a_place_in_another_directory_is_not_listed_below_the_first(enter: str) -> None:
+    lines: list[str] = []
+    for where in ("lib", "app"):
+        lines += [enter.format(where=where)]
+        lines += [f"a.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(10, 20)]
+    assert [line.split(" like")[0] for line in lists(shortened(lines))] == ["[narrows: 9 more"] * 2
+    absolute = [line.replace("a.c", "/src/a.c") for line in lines]
+    assert [line.split(" like")[0] for line in lists(shortened(absolute))] == ["[narrows: 19 more"]
+
+
+def test_whoever_left_a_directory_is_in_the_one_around_it() -> None:
+    warnings = [f"a.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(20)]
+    lines = ["make: Entering directory '/src'", *warnings[:8], "make[1]: Entering directory '/src/lib'", *warnings[:6]]
+    lines += ["make[1]: Leaving directory '/src/lib'", *warnings[8:]]
+    assert [line.split(" like")[0] for line in lists(shortened(lines))] == ["[narrows: 19 more", "[narrows: 5 more"]
+
+
+def test_a_place_below_another_name_is_not_listed_below_the_first() -> None:
+    errors = [f"src/index.ts({i},7): error TS2304: Cannot find name 'x'." for i in range(10, 20)]
+    lines = [f"web:build: {line}" for line in [*CALM, *errors]] + [f"api:build: {line}" for line in [*errors, *CALM]]
+    result = COMPRESSOR.compress(Source("\n".join(lines), CALL), Level.BALANCED)
+    assert isinstance(result, Compressed)
+    check_truth("\n".join(lines), result.text)
+    assert [line.split(" like")[0] for line in lists(result.text)] == ["[narrows: 9 more"] * 2
+
+
+def test_no_note_is_left_without_its_diagnostic() -> None:
+    lines: list[str] = []
+    for i in range(10, 30):
+        lines += [f"src/a{i}.c:{i}:7: warning: 'f' is deprecated [-Wdeprecated]", f"   {i} |   f();", "      |   ^"]
+        lines += [f"inc/h{i}.h:3:1: note: declared here, in this place", f"    3 | int f{i}();", "      | ^"]
+    output = shortened(lines).split("\n")
+    start = output.index(lines[0])
+    assert output[start : start + 6] == lines[:6]
+    assert " more like " in output[start + 6]
+    for number, line in enumerate(lines):
+        if ": note: " in line and line in output:
+            assert lines[number - 3] in output

@@ -113,3 +113,17 @@ def test_the_first_bar_of_a_table_is_no_prefix() -> None:
     rows = [f"| {5000 + i} | 2024-03-{i + 1:02d} | sent | {i * 3.7:.2f} |" for i in range(30)]
     lines = ["| id | day | status | amount |", "| --- | --- | --- | --- |", *rows]
     assert without_prefix(lines) is None
+
+
+@pytest.mark.parametrize("tag", ["[build] ", "packages/web build: "])
+@pytest.mark.parametrize(
+    "line", ["[ERROR] disk {i} is full", "make: *** [Makefile:{i}: all] Error 1", "error: gone {i}"]
+)
+def test_another_tag_that_few_lines_have_is_their_own(tag: str, line: str) -> None:
+    lines = [f"{tag}cc -Wall -O2 -c -o build/part{i}.o src/part{i}.c" for i in range(1200)]
+    for i in range(701, 749, 4):
+        lines[i] = line.format(i=i)
+    found = without_prefix(lines)
+    assert found is not None
+    assert found.lines[0].startswith("cc ")
+    assert found.lines[701:749:4] == lines[701:749:4]

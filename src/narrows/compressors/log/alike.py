@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -34,7 +34,7 @@ LONGEST_EXCERPT = 24
 
 _DIAGNOSTIC = re.compile(
     r"[ \t]*(?:\[(?:WARNING|ERROR)\] |[we]: (?:file://)?)?"
-    r"((?:[A-Za-z]:[\\/])?[^\s:()\[\]\"',]*[^\s:()\[\]\"',\d][^\s:()\[\]\"',]*)"
+    r"((?:[A-Za-z]:[\\/])?(?=\d*[^\s:()\[\]\"',\d])[^\s:()\[\]\"',]+)"
     r"(:\d+(?::\d+)?(?=:| -)|\(\d+(?:,\d+)?\)(?=:| ?:)|:\[\d+,\d+\])"
     r"( ?:? .*)"
 )
@@ -49,11 +49,17 @@ _WORD = re.compile(
     r"|\"[^\"\n]*\"|`[^`\n]*`|(?<![\w])'[^'\n]*'(?!\w)|\S+"
 )
 """A quotation, in the quotes of any tool, or a word."""
-_QUOTES = "\u2018\u201c\"`'"
+_CLOSED = {"\u2018": "\u2019", "\u201c": "\u201d", '"': '"', "`": "`", "'": "'"}
+"""What ends a quotation, by what opens it."""
 _DIGITS = re.compile(r"\d+")
 _QUOTED = re.compile(r"\s*\d* +\|")
 _NUMBERED = re.compile(r"\d+\s")
 _CARETS = re.compile(r"\s*~+\s*$")
+_NOTE = re.compile(r"[^\s:]+:\d+(?::\d+)?: note: |\S+\(\d+(?:,\d+)?\): note: ")
+"""What a compiler adds about another place."""
+MOST_NOTES = 8
+_ENTERED = re.compile(r"\S+: (Entering|Leaving) directory (.+)|(?:> (\S+@\S.*)|[+$]+ (?:cd|pushd) (.+))$")
+_TIMES = re.compile(r"[\dTZ:.,+-]*\d[:.,-]\d[\dTZ:.,+-]*|\d{8,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Diagnostic:
     @property
     def words(self) -> list[str]:
         """The words, quoted ones without their quotes."""
-        return [word[1:-1] if word[0] in _QUOTES and len(word) > 1 else word for word in _WORD.findall(self.says)]
+        return [word[1:-1] if _is_quoted(word) else word for word in _WORD.findall(self.says)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +111,52 @@ class Listing:
         return (msgspec.json.encode(words[place]).decode() for place in self.differ)
 
 
-def listings(lines: Sequence[str], tones: Sequence[Tone], alarms: Iterable[int]) -> Iterator[Listing]:
-    """Which diagnostics may be listed; `alarms`: the numbers of lines marked as errors or warnings, in order. Those
-    that say the very same come first; the others are taken together where some of their words differ."""
-    same: defaultdict[tuple[bool, str], list[Diagnostic]] = defaultdict(list)
-    for number in alarms:
+def listings(
+    source: Sequence[str], lines: Sequence[str], tones: Sequence[Tone], alarms: Sequence[int]
+) -> Iterator[Listing]:
+    """Which diagnostics may be listed; `lines`: the source's inside their frames; `alarms`: the numbers of those marked
+    as errors or warnings, in order. Those that say the very same come first; the others are taken together where some
+    of their words differ. Taken together is only what stands below one name and in one directory: a place in a list
+    has neither, so it is read as the first one's."""
+    same: defaultdict[tuple[bool, str, str], list[Diagnostic]] = defaultdict(list)
+    for number, directory in zip(alarms, _directories(lines, alarms), strict=True):
         found = _diagnostic(lines, number)
         if found is not None and (tones[number] is Tone.WARNING or _CODED.match(found.says) is not None):
-            same[tones[number] is Tone.WARNING, found.says].append(found)
-    alike: defaultdict[tuple[bool, str], list[Diagnostic]] = defaultdict(list)
-    for (warnings, says), members in same.items():
+            name = _TIMES.sub("", source[number].removesuffix(lines[number])) if source is not lines else ""
+            under = name if found.path.startswith("/") else f"{name}\n{directory}"
+            same[tones[number] is Tone.WARNING, under, found.says].append(found)
+    alike: defaultdict[tuple[bool, str, str], list[Diagnostic]] = defaultdict(list)
+    for (warnings, under, says), members in same.items():
         if len(members) >= FEWEST:
             yield from _listing(lines, members, (), warnings=warnings)
         else:
-            alike[warnings, _WORD.sub(_masked, says)] += members
-    for (warnings, _), members in alike.items():
+            alike[warnings, under, _WORD.sub(_masked, says)] += members
+    for (warnings, _, _), members in alike.items():
         differ = _differing(members) if len(members) >= FEWEST else None
         if differ is not None:
             members.sort(key=attrgetter("number"))
             yield from _listing(lines, members, differ, warnings=warnings)
+
+
+def _directories(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[str]:
+    """The directory or package in which each of these lines, in order, was printed, as far as the log says so."""
+    entered: list[str] = []
+    package, after = "", 0
+    for number in numbers:
+        for line in lines[after:number]:
+            found = _ENTERED.match(line) if "directory " in line or line[:1] in ("+", "$", ">") else None
+            if found is None:
+                continue
+            if found[1] is None:
+                package = found[3] or found[4]
+            elif found[1] == "Entering":
+                entered.append(found[2])
+            elif found[2] in entered:
+                entered.reverse()
+                entered.remove(found[2])
+                entered.reverse()
+        after = number
+        yield f"{package}\n{entered[-1] if entered else ''}"
 
 
 def _listing(
@@ -160,19 +193,30 @@ def _is_pretty(lines: Sequence[str], number: int) -> bool:
     )
 
 
+def with_notes(lines: Sequence[str], number: int) -> range:
+    """The excerpt of a diagnostic, and a compiler's notes below it with theirs."""
+    stop = excerpt(lines, number).stop
+    for _ in range(MOST_NOTES if _CODED.match(lines[number]) is None else 0):
+        if stop == len(lines) or _NOTE.match(lines[stop]) is None:
+            break
+        stop = excerpt(lines, stop).stop
+    return range(number + 1, stop)
+
+
 def below(lines: Sequence[str], number: int) -> int:
-    """The line above which a list stands: behind what quotes the source for the first."""
-    return next((last + 1 for last in reversed(excerpt(lines, number)) if lines[last].strip()), number + 1)
+    """The line above which a list stands: behind what belongs to the first."""
+    return next((last + 1 for last in reversed(with_notes(lines, number)) if lines[last].strip()), number + 1)
 
 
 def show_whole(
     lines: Sequence[str], shown: bytearray, show: Callable[[int, int], None], found: Sequence[Listing]
 ) -> list[Listing]:
-    """Those whose first is shown. Of the others each diagnostic is shown, and any of which some quoted source is."""
+    """Those whose first is shown. Of the others each diagnostic is shown, and any of which some quoted source or note
+    is."""
     headed = [one for one in found if shown[one.first.number]]
     for one in found:
         for other in one.others:
-            quoted = excerpt(lines, other.number)
+            quoted = with_notes(lines, other.number)
             if not shown[one.first.number]:
                 show(other.number, other.number + 1)
             if shown.find(1, quoted.start, quoted.stop) >= 0:
@@ -193,7 +237,12 @@ def _diagnostic(lines: Sequence[str], number: int) -> Diagnostic | None:
 
 def _masked(word: re.Match[str]) -> str:
     text = word[0]
-    return f"{text[0]}*" if text[0] in _QUOTES and len(text) > 1 else _DIGITS.sub("", text)
+    return f"{text[0]}*{text[-1]}" if _is_quoted(text) else _DIGITS.sub("", text)
+
+
+def _is_quoted(word: str) -> bool:
+    """Whether a word is a whole quotation; an apostrophe or a quote that nothing ends is a letter like others."""
+    return len(word) > 1 and _CLOSED.get(word[0]) == word[-1]
 
 
 def _differing(members: Sequence[Diagnostic]) -> tuple[int, ...] | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from narrows.compressors.log import attached, figures, framing, sections, stamps
-from narrows.compressors.log.alike import Listing, below, excerpt, listings, show_whole
+from narrows.compressors.log.alike import Listing, below, excerpt, listings, show_whole, with_notes
 from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.session import session
@@ -229,11 +229,12 @@ def _show_alarms(log: _Log) -> tuple[Sequence[Listing], Collection[int]]:
     every = [number for number, found in enumerate(log.tones) if found is _ERROR or found is _WARNING]
     alarms = [number for number in every if not log.shown[number]]
     log.repeated.update(_repeats(log, alarms))
-    listed = [*listings(log.lines, log.tones, (number for number in every if number not in log.repeated))]
+    may_be = [number for number in every if number not in log.repeated]
+    listed = [*listings(log.source, log.lines, log.tones, may_be)]
     others = [other.number for one in listed for other in one.others]
     quoted = {number for other in others for number in (other, *excerpt(log.lines, other))}
     for one in listed:
-        log.show(one.first.number, excerpt(log.lines, one.first.number).stop)
+        log.show(one.first.number, with_notes(log.lines, one.first.number).stop)
     apart = ERRORS_APART_IN_SERVICES if log.service else ERRORS_APART
     sparse = apart * log.tones.count(_ERROR) <= len(log.lines)
     seen: Counter[str] = Counter()

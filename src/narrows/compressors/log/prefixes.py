@@ -106,14 +106,18 @@ def _without_clock(lines: Sequence[str], sample: Sequence[str]) -> Inside | None
 
 
 def _without_tags(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
-    """Without one of few tags."""
+    """Without one of few tags. What a few other lines begin with in a tag's form (`[ERROR] `, `make: `) is theirs."""
     for tag in _TAGS:
         if not sample or not begin_so(tag, sample, MOST):
             continue
         found = [match[0] for match in map(tag.match, sample) if match is not None]
-        few = len({one.split(" ")[0] for one in found}) <= FEW_TAGS
-        if few and not any(map(_TROUBLE.search, found)):
-            return Inside([line[match.end() :] if (match := tag.match(line)) else line for line in lines])
+        known = {one.split(" ")[0] for one in found}
+        if len(known) <= FEW_TAGS and not any(map(_TROUBLE.search, found)):
+            ends = [
+                match.end() if match is not None and match[0].split(" ")[0] in known else 0
+                for match in map(tag.match, lines)
+            ]
+            return Inside([line[end:] for line, end in zip(lines, ends, strict=True)])
     return None
 
 
