@@ -76,18 +76,18 @@ class TextBudget:
     """What may still be kept of an answer's texts, in bytes of memory, a little over-counted; or nothing is kept, and
     all of it counted."""
 
-    __slots__ = ("_keeps", "left_bytes", "spent")
+    __slots__ = ("keeps", "left_bytes", "spent")
 
     def __init__(self, total_bytes: int, *, keeps: bool = True) -> None:
         self.left_bytes = total_bytes
         self.spent = False
-        self._keeps = keeps
+        self.keeps = keeps
 
     def keep(self, pieces: Texts, text: object) -> None:
         """Append `text` to `pieces`, or count it, if it is text, not empty, and there is room."""
         if not text or not isinstance(text, str):
             return
-        if not self._keeps:
+        if not self.keeps:
             pieces.counted += len(text)
             return
         self.left_bytes -= len(text) + _PIECE_OVERHEAD_BYTES

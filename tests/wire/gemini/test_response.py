@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.wire.gemini.response import MAX_CALLS, MAX_CANDIDATES, observer
+from narrows.wire.gemini.response import MAX_CALLS, MAX_CANDIDATES, GeminiAnswer, observer
 from narrows.wire.types import Choice, ObservedToolCall, ResponseRecord, Usage
 from tests.core.event_streams import cut, raw_streams, single_bytes
 from tests.wire.counting import assert_counted_alike, record_of
@@ -113,6 +113,14 @@ def test_it_is_done_when_every_candidate_is() -> None:
 def test_candidates_keep_apart() -> None:
     two = [{"index": 1, "content": {"parts": [{"text": "b"}]}}, {"index": 0, "content": {"parts": [{"text": "a"}]}}]
     assert [choice.text for choice in observed([stream({"candidates": two})]).choices] == ["a", "b"]
+
+
+def test_of_arguments_told_value_by_value_nothing_is_held_where_texts_are_only_counted() -> None:
+    answer = GeminiAnswer(texts=False)
+    told = {"functionCall": {"name": "f", "partialArgs": [{"jsonPath": "$.text", "stringValue": "secret"}]}}
+    answer.take_body(json.dumps(chunk(told)).encode())
+    (call,) = answer.record().choices[0].tool_calls
+    assert call == ObservedToolCall("", "f", "")
 
 
 def test_arguments_told_value_by_value() -> None:

@@ -120,7 +120,7 @@ class _CandidateParts:
             self._add_piece(piece)
 
     def _add_piece(self, piece: object) -> None:
-        if not self._calls:
+        if not self._calls or not self._budget.keeps:
             return
         call, arguments = self._calls[-1]
         if arguments is None:
