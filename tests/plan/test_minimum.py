@@ -73,7 +73,11 @@ def test_marks_name_what_earlier_outputs_lacked_where_parts_refer_to_them() -> N
     body = body_of(400, 400)
     first, second = (part.span.start for part in located(body).parts)
     found, alone = reach(body, 5_000), reach(body, 5_000, refers=False)
-    assert found.marks[second] == found.behind == found.marks[first] + b" %d" % found.lacking[second]
+    assert found.marks[second] == found.behind != found.marks[first]
+    other = body_of(500, 300)
+    assert reach(other, 5_000).lacking != found.lacking
+    assert reach(other, 5_000).behind != found.behind
+    assert reach(body_of(400, 400, 400), 5_000).marks[second] == found.behind
     assert alone.marks == {start: b"%d" % bytes_ for start, bytes_ in found.lacking.items()}
     assert not alone.behind
 
@@ -94,6 +98,13 @@ def test_a_reach_holds_for_the_same_instructions_once_it_is_reached() -> None:
 def test_what_it_takes_in_memory_grows_with_what_it_holds() -> None:
     small, large = reach(body_of(400), 1_000), reach(body_of(400, 400, head='"tools":["tttttttt"],'), 9_000)
     assert REACHED.size_bytes < small.size_bytes < large.size_bytes
+
+
+def test_what_names_a_later_part_is_no_longer_than_what_names_an_earlier_one() -> None:
+    marks = reach(body_of(*[300] * 300), 200_000).marks
+    assert len(marks) == 300
+    assert len(set(marks.values())) == 300
+    assert len(set(map(len, marks.values()))) == 1
 
 
 def test_a_policy_counts_in_tokens() -> None:

@@ -13,6 +13,7 @@ What is counted is what the strings say, names included, in UTF-8 bytes: the sam
 
 from __future__ import annotations
 
+from blake3 import blake3
 from msgspec import Struct
 
 from narrows.core.jsonstr import said_bytes
@@ -81,7 +82,7 @@ def reach_of(body: bytes, located: Located, policy: Policy, minimum_bytes: int, 
         lacking[start] = minimum_bytes - counted
         marks[start] = mark = b"%d" % lacking[start]
         if refers and part.output is not None:
-            marks[start] = behind = behind + b" " + mark if behind else mark
+            marks[start] = behind = blake3(behind + mark).digest(length=16)
         if counted + size >= minimum_bytes:
             until, reached = stop, True
             break
