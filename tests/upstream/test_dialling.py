@@ -93,6 +93,27 @@ async def test_what_takes_too_long_is_broken_off_and_closed(recwarn: pytest.Warn
     assert [str(one.message) for one in recwarn if issubclass(one.category, ResourceWarning)] == []
 
 
+@pytest.mark.parametrize("turns", range(10))
+async def test_whoever_stops_waiting_leaves_nothing_open(
+    turns: int, scripted_upstream: ScriptedUpstream, recwarn: pytest.WarningsRecorder
+) -> None:
+    async with ScriptedUpstream() as second:
+        addresses = [at(second), at(scripted_upstream)]
+        dialling = asyncio.create_task(first_to_answer(addresses))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        dialling.cancel()
+        (found,) = await asyncio.gather(dialling, return_exceptions=True)
+        if isinstance(found, socket.socket):
+            found.close()
+        del dialling, found
+        await second.all_closed()
+    await scripted_upstream.all_closed()
+    gc.collect()
+    told = [str(one.message) for one in recwarn if issubclass(one.category, ResourceWarning)]
+    assert [one for one in told if any(f"raddr={where}" in one for _, where in addresses)] == []
+
+
 async def test_an_address_is_not_resolved_and_a_name_once(scripted_upstream: ScriptedUpstream) -> None:
     asked = resolves_to(at(scripted_upstream))
     assert await dialled("127.0.0.1", 80) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,27 @@ async def test_an_https_upstream_is_reached_through_a_tunnel(tmp_path: Path) -> 
         assert pool.proxy_line == b""
         pool.give_back(connection, 0)
         assert pool.take() is connection
+        connection.abort()
+        await upstream.all_closed()
+
+
+@pytest.mark.parametrize("proxied", [True, False])
+async def test_a_certificate_is_of_a_name_without_the_dot_at_its_end(tmp_path: Path, proxied: bool) -> None:
+    authority = make_authority(tmp_path)
+    async with (
+        ScriptedUpstream(tls=authority.server_context("models.example")) as upstream,
+        ConnectProxy(upstream.port) as proxy,
+    ):
+        there = asyncio.get_running_loop().getaddrinfo
+
+        async def resolved(host: str, port: int, **said: Any) -> list[Any]:
+            return await there("127.0.0.1" if host.startswith("models") else host, port, **said)
+
+        asyncio.get_running_loop().getaddrinfo = resolved  # type: ignore[method-assign, assignment] # of this test's loop alone
+        target = parse_target(f"https://models.example.:{upstream.port}")
+        way = proxy_for(target, proxy.url, "") if proxied else None
+        pool = Pool(asked_through(target, way), client_context(str(authority.bundle)), 60, way)
+        connection = await pool.connect()
         connection.abort()
         await upstream.all_closed()
 

@@ -53,7 +53,7 @@ async def first_to_answer(addresses: Sequence[Address]) -> socket.socket:
     waiting = list(reversed(addresses))
     attempts: list[asyncio.Task[socket.socket]] = []
     trying: set[asyncio.Task[socket.socket]] = set()
-    won: socket.socket | None = None
+    won: asyncio.Task[socket.socket] | None = None
     try:
         while won is None and (waiting or trying):
             if waiting:
@@ -61,23 +61,26 @@ async def first_to_answer(addresses: Sequence[Address]) -> socket.socket:
                 trying.add(attempts[-1])
             delay_s = ATTEMPT_DELAY_S if waiting else None
             done, trying = await asyncio.wait(trying, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
-            won = next((one.result() for one in done if one.exception() is None), None)
+            won = next((one for one in done if one.exception() is None), None)
     finally:
-        failed = await _end(attempts, won)
-    if won is None:
-        raise failed[0] if len(failed) == 1 else OSError(f"no address answers: {'; '.join(map(str, failed))}")
-    return won
+        for attempt in attempts:
+            if attempt is not won:
+                _break_off(attempt)
+    if won is not None:
+        return won.result()  # nothing is waited for in between: whoever is cancelled there would leave it open
+    failed = [error for one in attempts if (error := one.exception()) is not None]
+    raise failed[0] if len(failed) == 1 else OSError(f"no address answers: {'; '.join(map(str, failed))}")
 
 
-async def _end(attempts: Sequence[asyncio.Task[socket.socket]], won: socket.socket | None) -> list[BaseException]:
-    """Break off what is still tried, and close what came too late; returns why others have failed."""
-    for attempt in attempts:
-        attempt.cancel()
-    found = await asyncio.gather(*attempts, return_exceptions=True)
-    for one in found:
-        if isinstance(one, socket.socket) and one is not won:
-            one.close()
-    return [one for one in found if isinstance(one, BaseException)]
+def _break_off(attempt: asyncio.Task[socket.socket]) -> None:
+    """Have it end soon, and close what came too late."""
+
+    def close(ended: asyncio.Task[socket.socket]) -> None:
+        if not ended.cancelled() and ended.exception() is None:
+            ended.result().close()
+
+    attempt.cancel()
+    attempt.add_done_callback(close)
 
 
 async def _connected(address: Address) -> socket.socket:

@@ -72,8 +72,13 @@ async def open_connection(target: Target, tls: ssl.SSLContext | None, proxy: Pro
     host, port = (target.host, target.port) if proxy is None else (proxy.host, proxy.port)
     if proxy is not None and tls is not None:
         return await _open_tunnel(target, tls, proxy)
-    _, connection = await _open(Connection, host, port, tls, target.host if tls else None)
+    _, connection = await _open(Connection, host, port, tls, _certified(target) if tls else None)
     return connection
+
+
+def _certified(target: Target) -> str:
+    """The name that its certificate must be of: without the dot that may end a complete one (RFC 6066, section 3)."""
+    return target.host.removesuffix(".")
 
 
 async def _open(
@@ -97,7 +102,7 @@ async def _open_tunnel(target: Target, tls: ssl.SSLContext, proxy: Proxy) -> Con
     connection = Connection()
     try:
         await asked.opened
-        secure = await loop.start_tls(transport, connection, tls, server_hostname=target.host)
+        secure = await loop.start_tls(transport, connection, tls, server_hostname=_certified(target))
     except BaseException:
         transport.abort()
         raise
