@@ -7,7 +7,7 @@ import re
 import pytest
 
 from narrows.compressors.log import COMPRESSOR
-from narrows.compressors.log.alike import FEWEST, MOST_PLACES, MOST_WORDS, below, excerpt
+from narrows.compressors.log.alike import FEWEST, MOST_DIRECTORIES, MOST_PLACES, MOST_WORDS, below, excerpt
 from narrows.compressors.types import Compressed, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
@@ -211,3 +211,13 @@ def test_no_note_is_left_without_its_diagnostic() -> None:
     for number, line in enumerate(lines):
         if ": note: " in line and line in output:
             assert lines[number - 3] in output
+
+
+def test_more_directories_than_are_known_are_still_told_apart() -> None:
+    lines: list[str] = []
+    for depth in range(MOST_DIRECTORIES + 4):
+        lines += [f"make[{depth}]: Entering directory '/src/{depth}'"]
+    for depth in (MOST_DIRECTORIES + 3, MOST_DIRECTORIES + 2):
+        lines += [f"a.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(10, 20)]
+        lines += [f"make[{depth}]: Leaving directory '/src/{depth}'"]
+    assert [line.split(" like")[0] for line in lists(shortened(lines))] == ["[narrows: 9 more"] * 2

@@ -45,7 +45,7 @@ _POINTER = re.compile(r"\s*--> ([^\s:]+)(:\d+:\d+)$")
 _CODED = re.compile(r".*\berror TS\d+: |.*: error: .*  \[[a-z][\w-]*\]$|.* - error: .* \(report\w+\)$")
 """An error of a tool that gives all of them a code and a line."""
 _WORD = re.compile(
-    "\u2018[^\u2019\\n]*\u2019|\u201c[^\u201d\\n]*\u201d"
+    "\u2018[^\u2018\u2019\\n]*\u2019|\u201c[^\u201c\u201d\\n]*\u201d"
     r"|\"[^\"\n]*\"|`[^`\n]*`|(?<![\w])'[^'\n]*'(?!\w)|\S+"
 )
 """A quotation, in the quotes of any tool, or a word."""
@@ -58,6 +58,8 @@ _CARETS = re.compile(r"\s*~+\s*$")
 _NOTE = re.compile(r"[^\s:]+:\d+(?::\d+)?: note: |\S+\(\d+(?:,\d+)?\): note: ")
 """What a compiler adds about another place."""
 MOST_NOTES = 8
+MOST_DIRECTORIES = 32
+"""So many directories in one another are known."""
 _ENTERED = re.compile(r"\S+: (Entering|Leaving) directory (.+)|(?:> (\S+@\S.*)|[+$]+ (?:cd|pushd) (.+))$")
 _TIMES = re.compile(r"[\dTZ:.,+-]*\d[:.,-]\d[\dTZ:.,+-]*|\d{8,}")
 
@@ -150,11 +152,10 @@ def _directories(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[str]:
             if found[1] is None:
                 package = found[3] or found[4]
             elif found[1] == "Entering":
-                entered.append(found[2])
+                entered = [*entered[1 - MOST_DIRECTORIES :], found[2]]
             elif found[2] in entered:
-                entered.reverse()
-                entered.remove(found[2])
-                entered.reverse()
+                last = len(entered) - 1 - entered[::-1].index(found[2])
+                del entered[last]
         after = number
         yield f"{package}\n{entered[-1] if entered else ''}"
 
