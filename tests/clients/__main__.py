@@ -20,6 +20,8 @@ from tests.gateways import gateway_process
 BUILD = Path(__file__).resolve().parents[2] / "build" / "clients"
 INSTALL_TIMEOUT_S = 600
 RUN_TIMEOUT_S = 180
+AT_ONCE = ("--cache-minimum-tokens", "0")
+"""These conversations are shorter than what some models' providers cache."""
 ROWS = """import json, sys
 states = ["open", "open", "closed"]
 print(json.dumps([
@@ -61,7 +63,7 @@ async def tried(case: Case) -> None:
     """Install, run, and look at what reached the model."""
     binaries = installed(case)
     with playing() as upstream, tempfile.TemporaryDirectory(prefix="narrows-client-") as place:
-        async with gateway_process(f"http://127.0.0.1:{upstream.port}") as base_url:
+        async with gateway_process(f"http://127.0.0.1:{upstream.port}", *AT_ONCE) as base_url:
             said = await asyncio.to_thread(run, case, base_url, Path(place), binaries)
         check(case, said, upstream)
 
