@@ -80,7 +80,7 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 docs: $(DEV)
-	$(BIN)/python tests/house/pages.py
+	$(BIN)/python -m tests.house.pages
 
 # --universal: one file for every platform and Python that is supported. Withdrawn releases are never chosen.
 lock: $(AUDIT)/.installed

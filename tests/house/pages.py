@@ -108,8 +108,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "run states": run_states,
     "targets": measured.targets,
     "all figures": measured.all_figures,
-    "scaling targets": lambda: measured.targets("scaling"),
-    "scaling figures": lambda: measured.all_figures("scaling"),
     "peers": measured.peers,
     "short targets": measured.short_targets,
     "short peers": measured.short_peers,
