@@ -234,9 +234,8 @@ def check_list(lines: Source, shown: dict[int, str], left_out: list[int], found:
         assert len(words) == len(apart)
         place = path + entry[2]
         meant = (number for number in candidates if alike(said(lines, first), said(lines, number, place), apart, words))
-        number = next(meant, None)
-        assert number is not None, f"nothing of the kind at {place}"
-        assert names_before(lines, number, path) == named, f"{place} stands below another name"
+        number = next((one for one in meant if names_before(lines, one, path) == named), None)
+        assert number is not None, f"nothing of the kind, below the same name, at {place}"
         yield number
     assert entries + int(found[5] or 0) == int(found[1])
 

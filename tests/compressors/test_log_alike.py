@@ -221,3 +221,11 @@ def test_more_directories_than_are_known_are_still_told_apart() -> None:
         lines += [f"a.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(10, 20)]
         lines += [f"make[{depth}]: Leaving directory '/src/{depth}'"]
     assert [line.split(" like")[0] for line in lists(shortened(lines))] == ["[narrows: 9 more"] * 2
+
+
+def test_what_repeats_a_listed_diagnostic_is_listed_too_and_repeats_nothing_shown() -> None:
+    once = [f"src/{name}.ts(3,7): error TS2304: Cannot find name 'user'." for name in ("a", "b", "c", "d", "e", "f")]
+    lines = [*once, *[once[2]] * 6, *[once[4]] * 2, "Found 14 errors."]
+    output = shortened(lines)
+    assert re.search(r"\d repeated", output) is None
+    assert "src/c.ts(3,7), (3,7), (3,7), (3,7), (3,7), (3,7)" in output

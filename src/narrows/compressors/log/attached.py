@@ -11,6 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from narrows.compressors.log import stamps
+
+LONGEST_TAIL = 60
+"""So many lines at most belong to the error above them."""
+
 Show = Callable[[int, int], None]
 """Marks the lines `start <= i < stop` as shown."""
 
@@ -23,6 +28,7 @@ _HEADING = re.compile(
 _FIRST_CHARACTERS = frozenset("+$> ▶#:SgmRTg[/_")
 _BLANKS = frozenset(("", " ", "\t", "\r", "\x0b", "\x0c", "\x85", "\xa0"))
 """First characters of lines that are blank or may be indented."""
+_TAG = re.compile(r"\[(?:info|warn|error|debug|INFO|WARNING|ERROR|DEBUG)\] ")
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _FILE = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ", "old mode ", "new mode ",
          "similarity index ", "rename ", "copy ", "Binary files ")  # fmt: skip
@@ -116,3 +122,28 @@ def _hunk_end(lines: Sequence[str], start: int, old: int, new: int) -> int:
         new -= sign in ("+", " ", "")
         number += 1
     return number
+
+
+def tail(lines: Sequence[str], number: int, *, stamped: bool) -> int:
+    """The line after the last one that belongs to the error at `number`: deeper ones, or, where most lines have a time,
+    ones without."""
+    depth = _depth(lines[number])
+    after = number + 1
+    for following in range(number + 1, min(len(lines), number + 1 + LONGEST_TAIL)):
+        line = lines[following]
+        if stamped and not stamps.is_stamped(line):
+            after = following + 1
+        elif line and not line.isspace():
+            if _depth(line) <= depth:
+                break
+            after = following + 1
+        elif following > after:
+            break
+    return after
+
+
+def _depth(line: str) -> int:
+    """How far a line is indented, behind the level that sbt and Maven put before each one."""
+    tag = _TAG.match(line) if line.startswith("[") else None
+    bare = line if tag is None else line[tag.end() :]
+    return len(bare) - len(bare.lstrip())

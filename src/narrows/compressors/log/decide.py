@@ -46,8 +46,6 @@ MENTIONS_SHARE = 5
 WARNINGS_IN_FULL = 3
 """The source lines and carets below so many warnings alike are shown; below further ones they are left out."""
 REPEATS_SHOWN = 2
-LONGEST_TAIL = 60
-"""So many lines at most belong to the error above them."""
 SMALLEST_GAP = 100
 """A gap of fewer characters is not worth a mark; its lines are shown."""
 
@@ -57,7 +55,6 @@ _CLASSES = ("", "blank", "passed", "skipped", "", "", "")
 """By tone; what has none here is of its level's class."""
 _PLACE = re.compile(r"\s*(?:-->|╭─\[|at) ?\S+:\d+")
 """Where a warning points, on the line below it."""
-_TAG = re.compile(r"\[(?:info|warn|error|debug|INFO|WARNING|ERROR|DEBUG)\] ")
 _TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$|Test Case .* started\.$")
 
 
@@ -228,9 +225,7 @@ def _show_alarms(log: _Log) -> tuple[Sequence[Listing], Collection[int]]:
     the first of those that may be listed. Given back are these, and the lines of all but the first."""
     every = [number for number, found in enumerate(log.tones) if found is _ERROR or found is _WARNING]
     alarms = [number for number in every if not log.shown[number]]
-    log.repeated.update(_repeats(log, alarms))
-    may_be = [number for number in every if number not in log.repeated]
-    listed = [*listings(log.source, log.lines, log.tones, may_be)]
+    listed = _listed(log, every, alarms)
     others = [other.number for one in listed for other in one.others]
     quoted = {number for other in others for number in (other, *excerpt(log.lines, other))}
     for one in listed:
@@ -246,18 +241,35 @@ def _show_alarms(log: _Log) -> tuple[Sequence[Listing], Collection[int]]:
         if log.tones[number] is _ERROR:
             if sparse:
                 _show_around(log, number, quoted)
-            for belonging in range(number, _tail(log, number)):
+            for belonging in range(number, attached.tail(log.lines, number, stamped=log.stamped)):
                 log.shown[belonging] |= log.tones[belonging] is not _PASSED
         elif seen[log.shapes[number]] <= WARNINGS_IN_FULL:
-            log.show(number, _tail(log, number))
+            log.show(number, attached.tail(log.lines, number, stamped=log.stamped))
         elif number + 1 < len(log.lines) and _PLACE.match(log.lines[number + 1]) is not None:
             log.show(number, number + 2)
     return listed, quoted
 
 
-def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
-    """The alarms that equal others, times aside, and are neither among the first of them nor the last. Equal are also
-    the place below and what they stand under: the same words about another file are another fact."""
+def _listed(log: _Log, every: Sequence[int], alarms: Sequence[int]) -> list[Listing]:
+    """What may be listed of errors and warnings, apart from those that repeat a shown one. One that repeats what is
+    listed is no repeat, and listed too."""
+    repeats = _repeats(log, alarms)
+    unshown: list[tuple[int, ...]] = []
+    while True:
+        for examples in unshown:
+            repeats.pop(examples, None)
+        log.repeated.clear()
+        log.repeated.update(*repeats.values())
+        listed = [*listings(log.source, log.lines, log.tones, [one for one in every if one not in log.repeated])]
+        others = {other.number for one in listed for other in one.others}
+        unshown = [examples for examples in repeats if not others.isdisjoint(examples)]
+        if not unshown:
+            return listed
+
+
+def _repeats(log: _Log, alarms: Sequence[int]) -> dict[tuple[int, ...], list[int]]:
+    """The alarms that equal others, times aside, and are neither among the first of them nor the last, by these. Equal
+    are also the place below and what they stand under: the same words about another file are another fact."""
     alike = Counter(log.keys[number] for number in alarms)
     many = [number for number in alarms if alike[log.keys[number]] > REPEATS_SHOWN + 1]
     outer = {number: above[-1][1] for number, above in attached.outer_lines(log.lines, many) if above}
@@ -271,7 +283,11 @@ def _repeats(log: _Log, alarms: Sequence[int]) -> list[int]:
             "" if under is None else stamps.timeless(log.source[under]),
         )
         equal[statement].append(number)
-    return [number for numbers in equal.values() for number in numbers[REPEATS_SHOWN:-1]]
+    return {
+        (*numbers[:REPEATS_SHOWN], numbers[-1]): numbers[REPEATS_SHOWN:-1]
+        for numbers in equal.values()
+        if len(numbers) > REPEATS_SHOWN + 1
+    }
 
 
 def _show_around(log: _Log, number: int, quoted: Collection[int]) -> None:
@@ -279,30 +295,6 @@ def _show_around(log: _Log, number: int, quoted: Collection[int]) -> None:
     for near in range(max(0, number - BEFORE_ERROR), min(len(log.lines), number + 1 + AFTER_ERROR)):
         if log.tones[near] is not _PASSED and near not in quoted:
             log.shown[near] = 1
-
-
-def _tail(log: _Log, number: int) -> int:
-    """The line after the last one that belongs to the error at `number`: deeper ones, or ones without a time."""
-    depth = _depth(log.lines[number])
-    after = number + 1
-    for following in range(number + 1, min(len(log.lines), number + 1 + LONGEST_TAIL)):
-        line = log.lines[following]
-        if log.stamped and not stamps.is_stamped(line):
-            after = following + 1
-        elif line and not line.isspace():
-            if _depth(line) <= depth:
-                break
-            after = following + 1
-        elif following > after:
-            break
-    return after
-
-
-def _depth(line: str) -> int:
-    """How far a line is indented, behind the level that sbt and Maven put before each one."""
-    tag = _TAG.match(line) if line.startswith("[") else None
-    bare = line if tag is None else line[tag.end() :]
-    return len(bare) - len(bare.lstrip())
 
 
 def _show_mentions(log: _Log, quoted: Collection[int]) -> None:
