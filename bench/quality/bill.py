@@ -10,6 +10,9 @@ the rest costs 1. What can be read back differs:
                 before the present breakpoint
 
 Under `minimum` tokens nothing is written or read. Lifetimes are not simulated: turns follow each other at once.
+
+Shortening keeps a prompt under the minimum for longer, so a gateway may leave the first parts of a conversation as they
+are. `least` is what no choice of parts costs less than.
 """
 
 from __future__ import annotations
@@ -79,6 +82,7 @@ CONTRACTS = (
     Contract("OpenAI GPT-6.1, read 0.05", Match.BREAKPOINTS, 1024, 0.05, 1.25, model="gpt-6.1"),
     _anthropic("5 min, minimum 512", "claude-opus-5", 512, 0.1),
     _anthropic("5 min, minimum 1024", "claude-sonnet-5", 1024, 0.1),
+    _anthropic("5 min, minimum 2048", "claude-opus-4-7", 2048, 0.1),
     _anthropic("5 min, minimum 4096", _OPUS_4_5, 4096, 0.1),
     _anthropic("1 h, minimum 1024", "claude-sonnet-5", 1024, 0.1, 2.0),
     _anthropic("read 0.05, minimum 512", "claude-opus-5-5", 512, 0.05),
@@ -112,6 +116,42 @@ def cost(requests: Sequence[Request], contract: Contract) -> float:
 def size(blocks: Request) -> int:
     """Tokens of a request, or of a part of it."""
     return sum(block.tokens for block in blocks)
+
+
+def shortest(*forwarded: Sequence[Request]) -> list[Request]:
+    """Requests of which every block is the shortest that it is in any of these ways to forward a conversation."""
+    return [
+        [min(blocks, key=lambda block: block.tokens) for blocks in zip(*requests, strict=True)]
+        for requests in zip(*forwarded, strict=True)
+    ]
+
+
+def least(original: Sequence[Request], shortened: Sequence[Request], contract: Contract) -> float:
+    """What a conversation costs at the least, whichever of its blocks are shortened, of a contract with a minimum.
+
+    Every request is as short as if all were, and is cached from the same one on as without any shortening, or from a
+    later one on, where that costs less, up to the first that reaches the minimum however short. Some choices make the
+    first true and some the second; seldom does one make both, so this is a bound and no aim.
+    """
+    costs = []
+    for first, (whole, short) in enumerate(zip(original, shortened, strict=True)):
+        if size(whole) >= contract.minimum:
+            costs.append(_cached_from(first, shortened, contract))
+        if size(short) >= contract.minimum:
+            return min(costs)
+    return min([*costs, _cached_from(len(shortened), shortened, contract)])
+
+
+def _cached_from(first: int, requests: Sequence[Request], contract: Contract) -> float:
+    """The cost where every request from `first` on is written, and what the next one shares with it read."""
+    total = 0.0
+    before: Request = ()
+    for number, now in enumerate(requests):
+        read = size(now[: shared_blocks(before, now)]) if number > first else 0
+        write = contract.write if number >= first else 1.0
+        total += contract.read * read + write * (size(now) - read)
+        before = now
+    return total
 
 
 def _by_prefix(requests: Sequence[Request], contract: Contract) -> float:

@@ -195,6 +195,8 @@ def _conversation_rows(ours: Record, bill: float, saved: float) -> list[Row]:
     rows += [Row(f"tool text saved in {name}", path("savings", name, "saved"), 0.0) for name in others]
     for name in ours.get("bills", {}):
         rows.append(Row(f"bill, {name}", path("bills", name, "ratio"), bill, True, "{:.3f}"))
+        if "least" in ours["bills"][name]:
+            rows.append(Row("  whenever one begins, at least", path("bills", name, "least"), None, True, "{:.3f}"))
     rows.append(Row("conversations above 1 that count, all contracts", _above_one_in_all, 0, True, COUNT))
     return rows
 

@@ -143,17 +143,17 @@ def _replayed(bench: Bench, sample: list[Conversation], shortener: Shortener) ->
     treated = {shortener.treats_alike(shortener.model): pairs}
     record["models"] = {}
 
-    def pairs_for(model: str) -> talks.Pairs:
-        treatment = shortener.treats_alike(model)
+    def pairs_for(model: str, minimum: int | None = None) -> talks.Pairs:
+        treatment = shortener.treats_alike(model, minimum)
         if treatment not in treated:
-            other = Ours(shortener.policy.level, model)
+            other = Ours(shortener.policy.level, model, minimum)
             found = [talks.replay(conversation, other) for conversation in sample]
             treated[treatment] = [(raw, one) for (raw, _), one in zip(pairs, found, strict=True)]
             saved = talks.savings(treated[treatment], bench.o200k)["saved"]
             record["models"][model] = talks.recall(found) | {"saved": saved}
         return treated[treatment]
 
-    record["bills"] = talks.bills(pairs_for, bench.vocabularies)
+    record["bills"] = talks.bills(pairs_for, bench.vocabularies, lambda model: pairs_for(model, 0))
     return record
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bench.quality.conversations import Conversation, Message, text_of
@@ -58,19 +58,26 @@ class Ours:
     """As the gateway decides by default, but with pages that tools fetched as text: every eligible part, the default
     classifier, decisions remembered."""
 
-    def __init__(self, level: Level = Level.BALANCED, model: str = "gpt-4o") -> None:
+    def __init__(
+        self, level: Level = Level.BALANCED, model: str = "gpt-4o", cache_minimum_tokens: int | None = None
+    ) -> None:
         self.model = model
         self.classifier = MagikaClassifier()
         self.policy = Policy(
-            level=level, html_pages=Pages.TOOLS, classifier=self.classifier.version, tokenizer=TOKENIZER
+            level=level,
+            html_pages=Pages.TOOLS,
+            cache_minimum_tokens=cache_minimum_tokens,
+            classifier=self.classifier.version,
+            tokenizer=TOKENIZER,
         )
         self.name = "narrows" if level is Level.BALANCED else f"narrows {level}"
         self.decisions: dict[str, list[Decision | None]] = {}
         """Of each conversation, by message."""
 
-    def treats_alike(self, model: str) -> tuple[Encoding, int]:
-        """All that decisions depend on of a model: two with the same are treated alike."""
-        return encoding_for_model(model), self.policy.cache_minimum_bytes(model)
+    def treats_alike(self, model: str, cache_minimum_tokens: int | None = None) -> tuple[Encoding, int]:
+        """All that decisions depend on of a model and a minimum: two with the same are treated alike."""
+        policy = replace(self.policy, cache_minimum_tokens=cache_minimum_tokens)
+        return encoding_for_model(model), policy.cache_minimum_bytes(model)
 
     def text(self, item: Text) -> Shortened:
         decision = compress_text(item.text, item.call, self.policy, O200K, classifier=self.classifier)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.quality import truth
-from bench.quality.bill import CONTRACTS, Block, Contract, Request, cost, size
+from bench.quality.bill import CONTRACTS, Block, Contract, Request, cost, least, shortest, size
 from bench.quality.conversations import Conversation, Message, said, text_of
 from bench.quality.shorteners import Shortener
 from bench.quality.texts import share
@@ -18,6 +18,8 @@ from narrows.core.frames import framed
 
 Pairs = list[tuple["Replay", "Replay"]]
 """Conversations as they are without a gateway, and as they are forwarded."""
+SHORT_MINIMUM = 1024
+"""Up to so many tokens no part waits: tools and instructions alone are longer."""
 PER_MESSAGE = 4
 """Tokens of a message's frame: role and separators, as OpenAI counts them."""
 
@@ -134,9 +136,14 @@ def recall(replays: list[Replay]) -> dict[str, Any]:
     }
 
 
-def bills(pairs_for: Callable[[str], Pairs], vocabularies: dict[str, Vocabulary]) -> dict[str, Any]:
+def bills(
+    pairs_for: Callable[[str], Pairs],
+    vocabularies: dict[str, Vocabulary],
+    at_once_for: Callable[[str], Pairs] | None = None,
+) -> dict[str, Any]:
     """Every contract: the sum relative to no gateway, the worst conversation, and those above 1. `pairs_for` gives the
-    conversations as they are forwarded to a model of this name."""
+    conversations as they are forwarded to a model of this name, `at_once_for` as they would be if no part waited for
+    the provider's minimum: where parts do, `least` is what no rule of when to begin costs less than."""
     found: dict[str, Any] = {}
     for contract in CONTRACTS:
         name = contract.vocabulary if contract.vocabulary in vocabularies else "o200k"
@@ -146,7 +153,20 @@ def bills(pairs_for: Callable[[str], Pairs], vocabularies: dict[str, Vocabulary]
             for raw, forwarded in pairs_for(contract.model)
         ]
         found[contract.name] = _bill(sent, contract) | {"model": contract.model, "vocabulary": name}
+        if at_once_for is not None and contract.minimum > SHORT_MINIMUM:
+            at_once = [blocks(forwarded, vocabulary) for _, forwarded in at_once_for(contract.model)]
+            found[contract.name]["least"] = _least(sent, at_once, contract)
     return found
+
+
+def _least(
+    sent: list[tuple[str, list[Request], list[Request]]], at_once: list[list[Request]], contract: Contract
+) -> float:
+    before = after = 0.0
+    for (_, raw, forwarded), requests in zip(sent, at_once, strict=True):
+        before += cost(raw, contract)
+        after += least(raw, shortest(raw, forwarded, requests), contract)
+    return round(after / before, 4) if before else 1.0
 
 
 def _bill(sent: list[tuple[str, list[Request], list[Request]]], contract: Contract) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bench.quality.bill import CONTRACTS, Block, Contract, Match, cost, shared_blocks
+from bench.quality.bill import CONTRACTS, Block, Contract, Match, cost, least, shared_blocks, shortest
 
 PREFIX = Contract("prefix", Match.PREFIX, minimum=0, read=0.1)
 BREAKPOINTS = Contract("breakpoints", Match.BREAKPOINTS, minimum=0, read=0.1, write=1.25)
@@ -86,3 +88,67 @@ def test_the_same_requests_cost_the_same_and_shorter_histories_never_more(contra
     short = growing(*(block(f"s{i}", 4096) for i in range(12)))
     assert cost(long, contract) == cost(list(long), contract)
     assert cost(short, contract) < cost(long, contract)
+
+
+FREE = Contract("free writes", Match.PREFIX, minimum=2048, read=0.1)
+PAID = Contract("paid writes", Match.BREAKPOINTS, minimum=2048, read=0.1, write=1.25, lookback=20)
+
+
+def test_the_least_is_cached_as_early_as_without_shortening_and_as_short_as_possible() -> None:
+    original = growing(block("a", 600), block("b", 900), block("c", 300))
+    shortened = growing(block("A", 200), block("B", 400), block("C", 100))
+    assert cost(original, FREE) == pytest.approx(1600 + 2500 + 0.1 * 2500 + 300)
+    assert cost(shortened, FREE) == pytest.approx(1200 + 1600 + 1700)
+    assert least(original, shortened, FREE) == pytest.approx(1200 + 1600 + 0.1 * 1600 + 100)
+
+
+def test_what_is_written_and_not_read_again_is_not_cached_at_the_least() -> None:
+    original, shortened = growing(block("a", 600), block("b", 900)), growing(block("A", 200), block("B", 400))
+    assert cost(original, PAID) == pytest.approx(1600 + 1.25 * 2500)
+    assert least(original, shortened, PAID) == pytest.approx(1200 + 1600)
+    original.append([*original[-1], block("c", 300)])
+    shortened.append([*shortened[-1], block("C", 100)])
+    assert least(original, shortened, PAID) == pytest.approx(1200 + 1.25 * 1600 + 0.1 * 1600 + 1.25 * 100)
+
+
+def test_what_reaches_the_minimum_however_short_is_written() -> None:
+    """As under a contract without one, from the request on that does."""
+    original = growing(block("a", 3000), block("b", 900))
+    assert least(original, original, PAID) == pytest.approx(cost(original, PAID))
+    shortened = growing(block("A", 1500), block("B", 100))
+    assert least(original, shortened, PAID) == pytest.approx(1.25 * 2500 + 0.1 * 2500 + 1.25 * 100)
+
+
+def test_under_the_minimum_the_least_is_all_of_what_is_short() -> None:
+    original, shortened = growing(block("a", 600), block("b", 100)), growing(block("A", 200), block("B", 40))
+    assert least(original, shortened, FREE) == least(original, shortened, PAID) == pytest.approx(1200 + 1240)
+
+
+def test_of_every_block_the_shortest_form_is_taken() -> None:
+    long, short, other = (
+        growing(block("a", 600), block("b", 50)),
+        growing(block("A", 200), block("B", 70)),
+        growing(block("a", 600), block("x", 40)),
+    )
+    assert shortest(long, short, other) == growing(block("A", 200), block("x", 40))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 2000), st.floats(0, 1), st.booleans()), min_size=1, max_size=8),
+    st.lists(st.integers(1, 3), min_size=8, max_size=8),
+    st.integers(0, 4000),
+    st.sampled_from([one for one in (*CONTRACTS, FREE, PAID) if one.minimum > 1024]),
+)
+def test_whichever_parts_are_shortened_it_never_costs_less_than_the_least(
+    parts: list[tuple[int, float, bool]], steps: list[int], instructions: int, contract: Contract
+) -> None:
+    def requests(forms: list[Block]) -> list[list[Block]]:
+        cuts = [sum(steps[:count]) for count in range(1, len(steps) + 1)]
+        return [[Block("system", instructions, fixed=True), *forms[:cut]] for cut in cuts]
+
+    whole = [block(f"{number}", tokens) for number, (tokens, _, _) in enumerate(parts)]
+    short = [block(f"{number} short", int(tokens * kept)) for number, (tokens, kept, _) in enumerate(parts)]
+    chosen = [one if taken else other for one, other, (_, _, taken) in zip(short, whole, parts, strict=True)]
+    bound = least(requests(whole), shortest(requests(whole), requests(short)), contract)
+    for forms in (whole, short, chosen):
+        assert bound <= cost(requests(forms), contract) + 1e-6

@@ -9,7 +9,7 @@ from bench.quality import conversations, corpus, generated, opportunities, repor
 from bench.quality.conversations import Conversation, Fact, used_later
 from bench.quality.corpus import Text
 from bench.quality.naive import head_and_tail
-from bench.quality.talks import Replay, blocks, recall, savings
+from bench.quality.talks import Replay, bills, blocks, recall, savings
 from bench.quality.vocabularies import Vocabulary, built_in
 from narrows.core.tool_call import ToolCall
 
@@ -95,6 +95,21 @@ def test_a_replay_is_counted_over_all_its_requests() -> None:
     assert recall([forwarded])["worst"] == 0.0
     assert recall([forwarded])["missing"] == {"one": ["W1234567"]}
     assert [block.fixed for block in blocks(raw, WORDS)[0]] == [True, False]
+
+
+def test_the_least_is_there_where_parts_wait_and_is_printed() -> None:
+    one = conversation()
+    one.messages[3]["content"] = "long " * 3_000
+    raw = Replay(one, [one.messages[:turn] for turn in one.turns])
+    shorter = [*one.messages[:3], {"role": "tool", "content": "order"}]
+    forwarded = Replay(one, [one.messages[:2], shorter])
+    found = bills(lambda _: [(raw, raw)], {"o200k": WORDS}, lambda _: [(raw, forwarded)])
+    assert found["Gemini 2.5, read 0.1"]["ratio"] == 1.0
+    assert found["Gemini 2.5, read 0.1"]["least"] < 0.1
+    assert "least" not in found["DeepSeek, read 0.1"]
+    assert "least" not in bills(lambda _: [(raw, raw)], {"o200k": WORDS})["Gemini 2.5, read 0.1"]
+    record = {"conversations": {"tau-airline": {"narrows": {"bills": found, "savings": {}, "recall": {}}}}}
+    assert report.tables(record).count("whenever one begins, at least") == 5
 
 
 def test_lines_shown_before_and_line_numbers_are_bounded() -> None:
