@@ -7,7 +7,7 @@ import re
 import pytest
 
 from narrows.compressors.log import COMPRESSOR
-from narrows.compressors.log.alike import FEWEST, MOST_DIRECTORIES, MOST_PLACES, MOST_WORDS, below, excerpt
+from narrows.compressors.log.alike import FEWEST, MANY_WORDS, MOST_DIRECTORIES, MOST_PLACES, MOST_WORDS, below, excerpt
 from narrows.compressors.types import Compressed, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
@@ -178,6 +178,7 @@ def test_a_place_in_another_directory_is_not_listed_below_the_first(enter: str) 
     for where in ("lib", "app"):
         lines += [enter.format(where=where)]
         lines += [f"a.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(10, 20)]
+        lines += [f"make[1]: Leaving directory '/src/{where}'"] if "Entering" in enter else []
     assert [line.split(" like")[0] for line in lists(shortened(lines))] == ["[narrows: 9 more"] * 2
     absolute = [line.replace("a.c", "/src/a.c") for line in lines]
     assert [line.split(" like")[0] for line in lists(shortened(absolute))] == ["[narrows: 19 more"]
@@ -188,6 +189,32 @@ def test_whoever_left_a_directory_is_in_the_one_around_it() -> None:
     lines = ["make: Entering directory '/src'", *warnings[:8], "make[1]: Entering directory '/src/lib'", *warnings[:6]]
     lines += ["make[1]: Leaving directory '/src/lib'", *warnings[8:]]
     assert [line.split(" like")[0] for line in lists(shortened(lines))] == ["[narrows: 19 more", "[narrows: 5 more"]
+
+
+WARNINGS = [f"a.c:{i}:7: warning: unused variable 'v' [-Wunused-variable]" for i in range(10, 20)]
+ENTER, LEAVE = "make[1]: Entering directory '/src/{0}'", "make[1]: Leaving directory '/src/{0}'"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [ENTER.format("a"), ENTER.format("b"), *WARNINGS, LEAVE.format("a"), LEAVE.format("b")],
+        [ENTER.format("a"), *WARNINGS, ENTER.format("b"), LEAVE.format("b"), LEAVE.format("a")],
+        ["make: Entering directory '/src'", ENTER.format("a"), *WARNINGS, "make: Leaving directory '/src'"],
+        ["+ make -j8 all", ENTER.format("a"), *WARNINGS, LEAVE.format("a")],
+    ],
+    ids=["both open", "one before", "left too early", "told so"],
+)
+def test_where_make_works_in_several_directories_at_once_no_place_is_in_a_list(lines: list[str]) -> None:
+    assert not lists(shortened(lines))
+    assert lists(shortened([line.replace("a.c", "/src/a/a.c") for line in lines]))
+    outside = [*lines, "make[1]: Leaving directory '/src/b'", *(line.replace("a.c", "b.c") for line in WARNINGS)]
+    assert len(lists(shortened(outside))) == ("make: Entering directory '/src'" not in lines)
+
+
+def test_jobs_side_by_side_in_one_directory_are_in_that_directory() -> None:
+    enter, leave = "make[2]: Entering directory '/build'", "make[2]: Leaving directory '/build'"
+    assert lists(shortened([enter, enter, *WARNINGS, leave, leave]))
 
 
 def test_a_place_below_another_name_is_not_listed_below_the_first() -> None:
@@ -229,3 +256,14 @@ def test_what_repeats_a_listed_diagnostic_is_listed_too_and_repeats_nothing_show
     output = shortened(lines)
     assert re.search(r"\d repeated", output) is None
     assert "src/c.ts(3,7), (3,7), (3,7), (3,7), (3,7), (3,7)" in output
+
+
+def test_a_diagnostic_of_very_many_words_is_like_no_other() -> None:
+    def lines(words: int) -> list[str]:
+        open_quotes = "\u2018 " * words
+        return [f"src/a{i}.x:{i}:7: warning: {open_quotes}v{i}" for i in range(10, 30)]
+
+    assert lists(shortened(lines(MANY_WORDS // 2)))
+    assert not lists(shortened(lines(MANY_WORDS + 10)))
+    same = [line.replace(f"v{i}", "v") for i, line in enumerate(lines(MANY_WORDS + 10), 10)]
+    assert lists(shortened(same)), "what is the very same is told without a look at its words"

@@ -88,6 +88,9 @@ ERRORS = (
     "  4:1   error  Duplicate param 'a'   no-dupe-args",
     "fatal: not a git repository",
     "Failed to build badpkg",
+    "internal/store/s1.go:31:5: X redeclared in this block",
+    "./main.go:9:2: x declared and not used",
+    "vet: ./main.go:9:2: HTTP client undefined (type T has no field or method client)",
 )
 WARNINGS = (
     "mod01.c:5:41: warning: unused variable",
@@ -97,6 +100,8 @@ WARNINGS = (
     "npm WARN deprecated har@1.0",
     "./a.py:1:1: F401 'os' imported but unused",
     "src/a.py:4:5: E741 Ambiguous",
+    "internal/store/s1.go:31:5: Error return value is not checked (errcheck)",
+    "main.go:9:2: JSON should be Json (SA1019)",
 )
 MENTIONS = (
     "INFO retry after a failure",

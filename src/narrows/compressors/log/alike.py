@@ -28,6 +28,8 @@ MOST_WORDS = 4
 LONGEST_WORD = 80
 """With more words that differ, or longer ones, diagnostics are not alike."""
 LONGEST = 1_000
+MANY_WORDS = 150
+"""A diagnostic of more words, or more characters, is like no other: which words differ is not looked for."""
 WORTH = 1.2
 """Listed is what is so many times longer than its list."""
 LONGEST_EXCERPT = 24
@@ -60,7 +62,8 @@ _NOTE = re.compile(r"[^\s:]+:\d+(?::\d+)?: note: |\S+\(\d+(?:,\d+)?\): note: ")
 MOST_NOTES = 8
 MOST_DIRECTORIES = 32
 """So many directories in one another are known."""
-_ENTERED = re.compile(r"\S+: (Entering|Leaving) directory (.+)|(?:> (\S+@\S.*)|[+$]+ (?:cd|pushd) (.+))$")
+_ENTERED = re.compile(r"(\S+): (Entering|Leaving) directory (.+)|(?:> (\S+@\S.*)|[+$]+ (?:cd|pushd) (.+))$")
+_JOBS = re.compile(r"\bg?make (?:\S{1,80} ){0,8}?-j(?: ?\d|\s|$)")
 _TIMES = re.compile(r"[\dTZ:.,+-]*\d[:.,-]\d[\dTZ:.,+-]*|\d{8,}")
 
 
@@ -125,13 +128,15 @@ def listings(
         found = _diagnostic(lines, number)
         if found is not None and (tones[number] is Tone.WARNING or _CODED.match(found.says) is not None):
             name = _TIMES.sub("", source[number].removesuffix(lines[number])) if source is not lines else ""
-            under = name if found.path.startswith("/") else f"{name}\n{directory}"
-            same[tones[number] is Tone.WARNING, under, found.says].append(found)
+            if found.path.startswith("/"):
+                same[tones[number] is Tone.WARNING, name, found.says].append(found)
+            elif directory is not None:
+                same[tones[number] is Tone.WARNING, f"{name}\n{directory}", found.says].append(found)
     alike: defaultdict[tuple[bool, str, str], list[Diagnostic]] = defaultdict(list)
     for (warnings, under, says), members in same.items():
         if len(members) >= FEWEST:
             yield from _listing(lines, members, (), warnings=warnings)
-        else:
+        elif len(says) <= MANY_WORDS or len(_WORD.findall(says)) <= MANY_WORDS:
             alike[warnings, under, _WORD.sub(_masked, says)] += members
     for (warnings, _, _), members in alike.items():
         differ = _differing(members) if len(members) >= FEWEST else None
@@ -140,24 +145,45 @@ def listings(
             yield from _listing(lines, members, differ, warnings=warnings)
 
 
-def _directories(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[str]:
-    """The directory or package in which each of these lines, in order, was printed, as far as the log says so."""
+def _directories(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[str | None]:
+    """The directory or package in which each of these lines, in order, was printed, as far as the log says so; None in
+    the directories of a build that works in several at once, where a line may be of any of those that are open."""
     entered: list[str] = []
     package, after = "", 0
+    at_once = _works_at_once(lines)
     for number in numbers:
         for line in lines[after:number]:
             found = _ENTERED.match(line) if "directory " in line or line[:1] in ("+", "$", ">") else None
             if found is None:
                 continue
-            if found[1] is None:
-                package = found[3] or found[4]
-            elif found[1] == "Entering":
-                entered = [*entered[1 - MOST_DIRECTORIES :], found[2]]
-            elif found[2] in entered:
-                last = len(entered) - 1 - entered[::-1].index(found[2])
+            if found[2] is None:
+                package = found[4] or found[5]
+            elif found[2] == "Entering":
+                entered = [*entered[1 - MOST_DIRECTORIES :], found[3]]
+            elif found[3] in entered:
+                last = len(entered) - 1 - entered[::-1].index(found[3])
                 del entered[last]
         after = number
-        yield f"{package}\n{entered[-1] if entered else ''}"
+        yield None if at_once and entered else f"{package}\n{entered[-1] if entered else ''}"
+
+
+def _works_at_once(lines: Sequence[str]) -> bool:
+    """Whether make builds in several directories at once: it was told to run jobs side by side, it enters a directory
+    before it has left another at the same depth, or it leaves one that is not the last entered."""
+    inside: dict[str, str] = {}
+    for line in lines:
+        if " -j" in line and _JOBS.search(line) is not None:
+            return True
+        found = _ENTERED.match(line) if "directory " in line and "make" in line else None
+        if found is None or found[2] is None or "make" not in found[1]:
+            continue
+        last = next(reversed(inside.values()), found[3])
+        if found[2] == "Entering":
+            if inside.setdefault(found[1], found[3]) != found[3]:
+                return True
+        elif inside.pop(found[1], found[3]) != found[3] or last != found[3]:
+            return True
+    return False
 
 
 def _listing(

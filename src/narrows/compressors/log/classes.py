@@ -103,6 +103,9 @@ ASSERTED = "E   "
 """What begins the lines of an assertion's message in pytest's reports."""
 _DIAGNOSTIC = re.compile(r"\s*[^\s:(]*[./][^\s:(]*(?:::+|\(,\):) *[A-Z]+(?:\s|:)")
 """A linter's `path:line:column: CODE message`."""
+_OF_GO = re.compile(r"\s*(?:vet: )?[^\s:]+\.go::: ")
+_OF_GO_LINTER = re.compile(r".*\((?:[A-Z]{1,3}|[a-z][\w-]*)\)$")
+"""What Go's compiler says of a place is an error, whatever word it begins with; its linters name themselves behind."""
 _SPEAKS_UP = re.compile(
     r"\s*(?:[^\s:]+:\s?)?(?:fatal |internal |build )?"
     r"(?:error|Error|ERROR|fatal|Fatal|FATAL|panic)(?:\[\w*\])?(?::|!|\s*$)"
@@ -258,8 +261,11 @@ def _spoken(key: str, found: str, signs: _Signs) -> Tone:
     """What a line says that reports no test; `found` is its level."""
     if found in ("ERROR", "WARNING"):
         return Tone.ERROR if found == "ERROR" else Tone.WARNING
-    if not found and "::" in key and _DIAGNOSTIC.match(key):
-        return Tone.WARNING
+    if not found and "::" in key:
+        if _OF_GO.match(key):
+            return Tone.WARNING if _OF_GO_LINTER.match(key) else Tone.ERROR
+        if _DIAGNOSTIC.match(key):
+            return Tone.WARNING
     if not mentions(key, signs.phrases, signs.names):
         return Tone.PLAIN
     if not found:
