@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from narrows.compressors.log import attached, figures, framing, sections, stamps
+from narrows.compressors.log import attached, figures, framing, packages, sections, stamps
 from narrows.compressors.log.alike import Listing, below, excerpt, listings, show_whole, with_notes
 from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
@@ -125,7 +125,10 @@ def decide(source: Sequence[str]) -> Shown:
     may_be_listed, quoted = _show_alarms(log)
     _show_mentions(log, quoted)
     found = session(log.lines, log.keys, log.tones, log.counts)
-    _show_examples(log, {*found.calm, *quoted})
+    steps = packages.steps(log.lines, log.keys, log.tones, log.counts)
+    for number in steps.asked:
+        log.show(number, number + 1)
+    _show_examples(log, {*found.calm, *quoted, *steps.needless})
     _show_attached(log)
     for start, stop in (*_quotations(log), *found.hidden):
         log.shown[start:stop] = bytes(stop - start)
