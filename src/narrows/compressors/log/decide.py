@@ -125,10 +125,7 @@ def decide(source: Sequence[str]) -> Shown:
     may_be_listed, quoted = _show_alarms(log)
     _show_mentions(log, quoted)
     found = session(log.lines, log.keys, log.tones, log.counts)
-    steps = packages.steps(log.lines, log.keys, log.tones, log.counts)
-    for number in steps.asked:
-        log.show(number, number + 1)
-    _show_examples(log, {*found.calm, *quoted, *steps.needless})
+    _show_examples(log, {*found.calm, *quoted, *_show_asked(log)})
     _show_attached(log)
     for start, stop in (*_quotations(log), *found.hidden):
         log.shown[start:stop] = bytes(stop - start)
@@ -314,6 +311,14 @@ def _show_mentions(log: _Log, quoted: Collection[int]) -> None:
         shown = len(numbers) <= rare or (few and shape in plain)
         for number in numbers if shown else (numbers[0], numbers[-1]):
             log.show(number, number + 1)
+
+
+def _show_asked(log: _Log) -> Collection[int]:
+    """Show what package managers were asked for and had already. Given back are the steps that need no example."""
+    found = packages.steps(log.lines, log.keys, log.tones, log.counts)
+    for number in found.asked:
+        log.show(number, number + 1)
+    return found.needless
 
 
 def _show_examples(log: _Log, calm: Collection[int]) -> None:
