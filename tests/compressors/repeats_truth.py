@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from tests.compressors import view_truth
 
-_HEAD = re.compile(r"\[narrows: (\d+) of (\d+) lines stand already in (.*); nothing left out\]")
 _OUTPUT = r"(?:text (\d+) of )?tool output (\d+)"
+_HEAD = re.compile(r"\[narrows: " + _OUTPUT + r", lossless; (\d+) of (\d+) lines as in earlier ones\]")
 _NAMED = re.compile(_OUTPUT + r" \((?:(\d+) before this|this one)\)")
 _MARK = re.compile(
-    r"\[narrows: (\d+) lines(?:, numbered (\d+)-(\d+)( here)?,)? as in (?:lines (\d+)-(\d+) of )?"
+    r"\[narrows: (?:(\d+)-(\d+) )?as (?:(\d+)-(\d+)(?=,? (?:in|lines)),? )?(?:in|lines (\d+)-(\d+) of) "
     + _OUTPUT
-    + r"(?:, numbered (\d+)-(\d+) there)?\]"
+    + r"\]"
 )
 _EDGE = re.compile(r"\[narrows: (first|last) (\d+) lines as in " + _OUTPUT + r"\]")
 _WHOLE = re.compile(r"\[narrows: (?:(\d+) lines?, all as in|shortened, the same text as) (.*?)(; nothing left out)?\]")
@@ -53,7 +53,7 @@ def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened:
     said = _HEAD.fullmatch(head)
     assert said, head
     wanted = source.split("\n")
-    position, hidden, named = 0, 0, set()
+    position, hidden = 0, 0
     for line in lines:
         if not line.lstrip(" \t").startswith("[narrows:"):
             assert line == wanted[position]
@@ -61,11 +61,11 @@ def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened:
             continue
         count, place = _check_mark(line, wanted, position, earlier)
         position, hidden = position + count, hidden + count
-        named.add(place)
+        assert place[0] <= own, "it stands before this one"
     assert position == len(wanted)
     total = len(wanted) - (wanted[-1] == "")
-    assert [int(said[1]), int(said[2])] == [hidden, total]
-    assert _names(said[3], own) == sorted(named)
+    assert [int(said[3]), int(said[4])] == [hidden, total]
+    assert int(said[2]) == own
 
 
 def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -> tuple[int, tuple[int, int]]:
@@ -73,38 +73,40 @@ def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -
         return _check_edge(edge, source, position, earlier)
     found = _MARK.fullmatch(line)
     assert found, line
-    count, place = int(found[1]), (int(found[8]), int(found[7] or 1))
+    place = (int(found[8]), int(found[7] or 1))
     shown = _with_numbers(earlier[place]).split("\n")
-    numbered = found[2] is not None
-    there = int(found[9] or found[2]) if numbered else 0
-    if found[5]:
-        first = int(found[5]) - 1
-        assert int(found[6]) - first == count
-    else:
-        first = next(index for index, one in enumerate(shown) if _number(one) == there)
+    here, moved, named = (_range(found[group], found[group + 1]) for group in (1, 3, 5))
+    assert here or named, "it says which lines"
+    assert here or not moved, "numbers there only where there are numbers here"
+    assert not moved or moved != here, "and only where they differ"
+    count = len(here or named)
+    assert {len(one) for one in (here, moved, named) if one} == {count}
+    there = (moved or here or [0])[0]
+    first = named[0] - 1 if named else next(index for index, one in enumerate(shown) if _number(one) == there)
     lines, wanted = shown[first : first + count], source[position:]
     assert len(lines) == count
-    around = ((position - 1, first - 1), (position + count, first + count)) if found[5] else ()
-    for here, there_too in around:
-        assert here >= 0
-        assert there_too >= 0
-        assert _bare(source[here]) == _bare(shown[there_too]), "the lines around it stand around it there as well"
-        assert _bare(source[here]).strip(), "and are lines to recognise it by"
+    around = ((position - 1, first - 1), (position + count, first + count)) if named else ()
+    for index, other in around:
+        assert index >= 0
+        assert other >= 0
+        assert _bare(source[index]) == _bare(shown[other]), "the lines around it stand around it there as well"
+        assert _bare(source[index]).strip(), "and are lines to recognise it by"
     assert not any(one.lstrip(" \t").startswith("[narrows:") for one in lines), "it refers to what is ours"
-    assert (found[4] is not None) == (found[9] is not None), "numbers here and there, or numbers alike"
-    for index, (one, other) in enumerate(zip(wanted[:count], lines, strict=True)):
-        if numbered:
-            assert _number(one) == int(found[2]) + index
-            assert _number(other) == there + index
-        if found[9]:
-            assert _bare(one) == _bare(other), "only the number differs"
-            assert _width(one) == _width(other) or not other.startswith(" ") or len(str(_number(one))) > _width(other)
+    for index, (one, other_line) in enumerate(zip(wanted[:count], lines, strict=True)):
+        if here:
+            assert _number(one) == here[index]
+            assert _number(other_line) == there + index
+        if moved:
+            assert _bare(one) == _bare(other_line), "only the number differs"
+            widths = _width(one), _width(other_line)
+            assert widths[0] == widths[1] or not other_line.startswith(" ") or len(str(_number(one))) > widths[1]
         else:
-            assert one == other
-    if numbered:
-        assert int(found[3]) == int(found[2]) + count - 1
-        assert not found[9] or int(found[10]) == there + count - 1
+            assert one == other_line
     return count, place
+
+
+def _range(first: str | None, last: str | None) -> range:
+    return range(int(first), int(last) + 1) if first and last else range(0)
 
 
 def _check_edge(

@@ -60,10 +60,10 @@ def test_lines_that_stand_in_a_row_become_a_mark_between_their_first_and_last() 
     text = "\n".join(["new", *FILE[1:30], "other"])
     assert folded(text, "\n".join(FILE)) == "\n".join(
         [
-            "[narrows: 27 of 31 lines stand already in tool output 1 (1 before this); nothing left out]",
+            "[narrows: tool output 2, lossless; 27 of 31 lines as in earlier ones]",
             "new",
             FILE[1],
-            "[narrows: 27 lines as in lines 3-29 of tool output 1]",
+            "[narrows: as lines 3-29 of tool output 1]",
             FILE[29],
             "other",
         ]
@@ -72,7 +72,7 @@ def test_lines_that_stand_in_a_row_become_a_mark_between_their_first_and_last() 
 
 def test_numbered_lines_are_named_by_their_numbers() -> None:
     assert marks_of(folded(numbered(FILE[:40], 101) + "\nend", numbered(FILE, 101)))[1:] == [
-        "[narrows: 40 lines, numbered 101-140, as in tool output 1]"
+        "[narrows: 101-140 as in tool output 1]"
     ]
 
 
@@ -83,12 +83,12 @@ def test_the_last_lines_of_both_are_named_as_such() -> None:
     for end in ("", "\n"):
         shown = folded(text + end, earlier)
         assert marks_of(shown)[1:] == [
-            "[narrows: 27 lines as in lines 3-29 of tool output 1]",
+            "[narrows: as lines 3-29 of tool output 1]",
             "[narrows: last 3 lines as in tool output 1]",
         ]
         assert shown is not None
         assert shown.endswith("\n\n[narrows: last 3 lines as in tool output 1]" + end)
-    assert marks_of(folded(text, earlier + "\nmore"))[1:] == ["[narrows: 27 lines as in lines 3-29 of tool output 1]"]
+    assert marks_of(folded(text, earlier + "\nmore"))[1:] == ["[narrows: as lines 3-29 of tool output 1]"]
     assert folded("\n".join(["new", "", "(Open file: n/a)", "(Current directory: /)", "bash-$ "]), earlier) is None
 
 
@@ -103,7 +103,7 @@ def test_the_first_lines_of_both_are_named_as_such() -> None:
     earlier, text = "\n".join([*meter, "100   606", *FILE]), "\n".join([*meter, "100   714", "other"])
     assert folded(text, earlier) == "\n".join(
         [
-            "[narrows: 4 of 6 lines stand already in tool output 1 (1 before this); nothing left out]",
+            "[narrows: tool output 2, lossless; 4 of 6 lines as in earlier ones]",
             "[narrows: first 4 lines as in tool output 1]",
             "100   714",
             "other",
@@ -121,11 +121,11 @@ def test_the_first_lines_of_both_are_named_as_such() -> None:
 
 def test_last_lines_that_are_numbered_are_named_by_their_numbers() -> None:
     assert marks_of(folded("new\n" + numbered(FILE[30:], 31), numbered(FILE)))[1:] == [
-        "[narrows: 30 lines, numbered 31-60, as in tool output 1]"
+        "[narrows: 31-60 as in tool output 1]"
     ]
     twice = numbered(FILE[:20]) + "\n" + numbered(FILE[20:50])
     assert marks_of(folded("0\n" + numbered(FILE[20:50], 5), twice))[1:] == [
-        "[narrows: 28 lines, numbered 6-33 here, as in lines 22-49 of tool output 1, numbered 2-29 there]"
+        "[narrows: 6-33 as 2-29, lines 22-49 of tool output 1]"
     ]
 
 
@@ -134,18 +134,18 @@ def test_after_an_edit_the_same_lines_have_other_numbers(gutter: str) -> None:
     """Also where the numbers get another digit."""
     before, after = numbered(FILE, 90, gutter), numbered([*FILE[:5], "new", "new too", *FILE[5:]], 90, gutter)
     assert marks_of(folded(after, before))[1:] == [
-        "[narrows: 5 lines, numbered 90-94, as in tool output 1]",
-        "[narrows: 55 lines, numbered 97-151 here, as in tool output 1, numbered 95-149 there]",
+        "[narrows: 90-94 as in tool output 1]",
+        "[narrows: 97-151 as 95-149 in tool output 1]",
     ]
 
 
 def test_a_number_that_stands_twice_names_no_place() -> None:
     twice = numbered(FILE[:20]) + "\n" + numbered(FILE[20:50])
     assert marks_of(folded(numbered(FILE[20:50]) + "\nend", twice))[1:] == [
-        "[narrows: 28 lines, numbered 2-29, as in lines 22-49 of tool output 1]"
+        "[narrows: 2-29 as lines 22-49 of tool output 1]"
     ]
     assert marks_of(folded("0\n" + numbered(FILE[20:50], 5) + "\nend", twice))[1:] == [
-        "[narrows: 28 lines, numbered 6-33 here, as in lines 22-49 of tool output 1, numbered 2-29 there]"
+        "[narrows: 6-33 as 2-29, lines 22-49 of tool output 1]"
     ]
 
 
@@ -154,7 +154,7 @@ def test_numbers_that_do_not_run_on_are_no_numbers_of_lines() -> None:
     other = [f"{number * 3 + 1} things of sort {number} were found here" for number in range(5, 40)]
     assert folded("\n".join(other), "\n".join(counts)) is None
     assert marks_of(folded("\n".join(["new", *counts, "end"]), "\n".join(counts)))[1:] == [
-        "[narrows: 33 lines as in lines 2-34 of tool output 1]"
+        "[narrows: as lines 2-34 of tool output 1]"
     ]
 
 
@@ -168,7 +168,9 @@ def test_a_text_is_the_second_of_its_output() -> None:
     for text, place in (("\n".join(FILE), OutputPlace(3, 4)), ("\n".join([*FILE, "end"]), OutputPlace(5))):
         found = repeats.fold(text, KEPT, Before(shelf, place))
         assert found is not None
-        assert "text 2 of tool output 3 (" + ("this one)" if place.number == 3 else "2 before this)") in found.text
+        said = "all as in text 2 of tool output 3 (this one)" if place.number == 3 else "as in text 2 of tool output 3]"
+        assert said in found.text
+        assert ("[narrows: tool output 5, lossless" in found.text) == (place.number == 5)
         assert repeats.expand(found.text, [Earlier("\n".join(FILE), OutputPlace(3, 2))]) == text
 
 
@@ -280,8 +282,12 @@ def test_numbers_in_front_of_lines() -> None:
 TAMPERED = {
     "the lines in the head": ("of 34 lines", "of 35 lines"),
     "what is hidden": ("30 of", "31 of"),
-    "the outputs": ("in tool output 1 (1", "in tool output 2 (1"),
-    "a mark's count": ("[narrows: 27 lines as", "[narrows: 26 lines as"),
+    "its own place": ("[narrows: tool output 2", "[narrows: tool output 1"),
+    "a mark that names no lines": ("as lines 3-29 of", "as in"),
+    "a later output": ("3-29 of tool output 1", "3-29 of tool output 3"),
+    "numbers that are other lines": ("as lines 3-29", "7-9 as lines 3-29"),
+    "numbers from nowhere": ("as lines 3-29", "as 7-33, lines 3-29"),
+    "a range backwards": ("lines 3-29", "lines 29-3"),
     "a mark's range": ("lines 3-29", "lines 3-30"),
     "a line more": ("\nother", "\nother\nmore"),
     "another mark": ("\nother", "\n[narrows: 3 lines as in it]"),

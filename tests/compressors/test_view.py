@@ -181,7 +181,7 @@ def test_repeats_name_the_lines_of_views_and_their_own_numbers_are_reduced_too(g
         Kind.REPEAT,
     ]
     assert forwarded[4].startswith("[narrows: 80 lines, all as in tool output 1 (4 before this)")
-    assert "as in tool output 1, numbered" in forwarded[2]
+    assert "[narrows: 33-75 as 31-73 in tool output 1]" in forwarded[2]
     for index in (2, 3, 4):
         check_truth(
             texts[index], forwarded[index], {(n, 1): one for n, one in enumerate(forwarded[:index], 1)}, index + 1
@@ -198,7 +198,7 @@ def test_a_view_with_repeats_in_it_is_reduced_below_two_head_lines() -> None:
     texts = forwarded_texts([first, "", first, second], decisions)
     view_head, repeats_head, line, *_ = texts[3].split("\n")
     assert view_head.startswith("[narrows: lines 1-3")
-    assert repeats_head.startswith("[narrows: 50 of 80 lines stand already in ")
+    assert repeats_head.startswith("[narrows: tool output 4, lossless; 50 of 80 lines as in ")
     assert line == "1\tother_1 = 1"
     arguments = '{"command": "nl -ba src/main.py"}'
     again = library_compress(second, tool="bash", arguments=arguments, earlier=texts[:3], model="gpt-4o")

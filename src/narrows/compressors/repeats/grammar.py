@@ -18,13 +18,13 @@ _COUNT = r"[1-9][0-9]{0,8}"
 _OUTPUT = rf"(?:text {_COUNT} of )?tool output {_COUNT}"
 _NAMED = rf"{_OUTPUT} \((?:{_COUNT} before this|this one)\)"
 _HEAD = re.compile(
-    rf"\[narrows: (?P<hidden>{_COUNT}) of (?P<lines>{_COUNT}) lines stand already in"
-    rf" (?P<outputs>{_NAMED}(?:, {_NAMED})*); nothing left out\]"
+    rf"\[narrows: (?P<own>{_OUTPUT}), lossless; (?P<hidden>{_COUNT}) of (?P<lines>{_COUNT}) lines as in earlier ones\]"
 )
 _MARK = re.compile(
-    rf"\[narrows: (?P<count>{_COUNT}) lines(?:, numbered (?P<first>{_COUNT})-(?P<last>{_COUNT})(?P<here> here)?,)?"
-    rf" as in (?:lines (?P<start>{_COUNT})-(?P<stop>{_COUNT}) of )?(?P<output>{_OUTPUT})"
-    rf"(?:, numbered (?P<there>{_COUNT})-(?P<until>{_COUNT}) there)?\]"
+    rf"\[narrows: (?:(?P<first>{_COUNT})-(?P<last>{_COUNT}) )?as (?:in"
+    rf"|lines (?P<start>{_COUNT})-(?P<stop>{_COUNT}) of|(?P<there>{_COUNT})-(?P<until>{_COUNT}) in"
+    rf"|(?P<moved>{_COUNT})-(?P<moved_until>{_COUNT}), lines (?P<moved_start>{_COUNT})-(?P<moved_stop>{_COUNT}) of)"
+    rf" (?P<output>{_OUTPUT})\]"
 )
 _EDGE = re.compile(rf"\[narrows: (?P<edge>first|last) (?P<count>{_COUNT}) lines as in (?P<output>{_OUTPUT})\]")
 _WHOLE = re.compile(
@@ -72,9 +72,7 @@ def write(text: str, runs: Sequence[Run], own: OutputPlace) -> str:
     """The text with a mark in the place of each run, below the head line."""
     lines = text.split("\n")
     hidden = sum(run.stop - run.start for run in runs)
-    outputs = sorted({run.earlier.place for run in runs}, key=lambda place: (place.number, place.text))
-    named = ", ".join(_named(place, own) for place in outputs)
-    head = f"{hidden} of {count_lines(text)} lines stand already in {named}; nothing left out"
+    head = f"{_output(own)}, lossless; {hidden} of {count_lines(text)} lines as in earlier ones"
     out, position = [marks.mark(head)], 0
     for run in runs:
         out += lines[position : run.start]
@@ -84,20 +82,18 @@ def write(text: str, runs: Sequence[Run], own: OutputPlace) -> str:
 
 
 def _mark(run: Run) -> str:
-    count = run.stop - run.start
+    count, output = run.stop - run.start, _output(run.earlier.place)
     if run.edge:
-        return marks.mark(f"{run.edge} {count} lines as in {_output(run.earlier.place)}")
-    words = f"{count} lines"
-    if run.number is not None:
-        words += f", numbered {run.number}-{run.number + count - 1}{' here' if run.distance else ''},"
-    words += " as in "
-    if not run.by_number:
-        words += f"lines {run.first + 1}-{run.first + count} of "
-    words += _output(run.earlier.place)
-    if run.number is not None and run.distance:
-        there = run.number - run.distance
-        words += f", numbered {there}-{there + count - 1} there"
-    return marks.mark(words)
+        return marks.mark(f"{run.edge} {count} lines as in {output}")
+    here = f"{_numbers(run.number, count)} " if run.number is not None else ""
+    there = _numbers(run.number - run.distance, count) if run.number is not None and run.distance else ""
+    if run.by_number:
+        return marks.mark(f"{here}as {there + ' ' if there else ''}in {output}")
+    return marks.mark(f"{here}as {there + ', ' if there else ''}lines {_numbers(run.first + 1, count)} of {output}")
+
+
+def _numbers(first: int, count: int) -> str:
+    return f"{first}-{first + count - 1}"
 
 
 def _output(place: OutputPlace) -> str:
@@ -135,10 +131,11 @@ def read(text: str) -> list[str | Hidden] | None:
     ended = lines[-1:] == [""]
     hidden = sum(one.count for one in found)
     fits = int(said["hidden"]) == hidden and int(said["lines"]) == len(read) - len(found) - ended + hidden
-    named = {_place(one[0]) for one in _PLACE.finditer(said["outputs"])}
+    own = _place(said["own"])
+    earlier = all(one.place.number <= own.number and one.place != own for one in found)
     places = {"first": 0, "last": len(read) - 1 - ended}
     placed = all(at == places.get(one.edge, at) for at, one in enumerate(read) if isinstance(one, Hidden))
-    return read if fits and placed and named == {one.place for one in found} else None
+    return read if found and fits and earlier and placed else None
 
 
 def _read_mark(line: str) -> Hidden | None:
@@ -147,25 +144,22 @@ def _read_mark(line: str) -> Hidden | None:
     found = _MARK.fullmatch(line)
     if found is None:
         return None
-    count = int(found["count"])
-    ranges = {name: _range(found[name], found[until], count) for name, until in _RANGES}
-    moved = found["there"] is not None
-    wrong = any(one is False for one in ranges.values()) or moved != (found["here"] is not None)
-    if wrong or (found["first"] is None and (moved or found["start"] is None)):
+    here = _range(found, "first", "last")
+    there = _range(found, "there", "until") or _range(found, "moved", "moved_until")
+    lines = _range(found, "start", "stop") or _range(found, "moved_start", "moved_stop")
+    ranges = [one for one in (here, there, lines) if one is not None]
+    sizes = {len(one) for one in ranges}
+    if len(sizes) != 1 or 0 in sizes or (here is None and lines is None) or (here is None and there is not None):
         return None
-    here = int(found["first"]) if found["first"] else None
-    there = int(found["there"]) if moved else here
-    distance = (here or 0) - (there or 0)
-    first = int(found["start"]) - 1 if found["start"] else None
-    return Hidden(_place(found["output"]), count, first, there, distance)
+    first = lines.start - 1 if lines is not None else None
+    number = here.start if here is not None else None
+    named = there.start if there is not None else number
+    return Hidden(_place(found["output"]), sizes.pop(), first, named, (number or 0) - (named or 0))
 
 
-_RANGES = (("first", "last"), ("start", "stop"), ("there", "until"))
-
-
-def _range(first: str | None, last: str | None, count: int) -> bool | None:
-    """Whether a range has so many members; None where there is none."""
-    return None if first is None or last is None else int(last) - int(first) + 1 == count
+def _range(found: re.Match[str], first: str, last: str) -> range | None:
+    """The numbers from one to the other; None where none are said."""
+    return None if found[first] is None else range(int(found[first]), int(found[last]) + 1)
 
 
 def _place(words: str) -> OutputPlace:
