@@ -92,3 +92,9 @@ def test_a_value_of_another_type_is_refused(values: dict[str, Any]) -> None:
 def test_a_threshold_is_zero_or_more(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         Policy(**values)
+
+
+def test_a_repeat_must_save_half_the_share_in_every_vocabulary() -> None:
+    policy = Policy(min_saved_share=0.3, min_saved_share_assumed=0.6)
+    assert [policy.least_share(Kind.LOG, assumed=assumed) for assumed in (False, True)] == [0.3, 0.6]
+    assert [policy.least_share(Kind.REPEAT, assumed=assumed) for assumed in (False, True)] == [0.15, 0.15]

@@ -118,6 +118,16 @@ class Policy:
         tokens = cache_minimum(model) if self.cache_minimum_tokens is None else self.cache_minimum_tokens
         return int(tokens * BYTES_PER_TOKEN)
 
+    def least_share(self, kind: Kind, *, assumed: bool) -> float:
+        """The share of its tokens that a text must lose; `assumed`: they are counted in a stand-in's vocabulary.
+
+        Of repeats what goes and what stays are lines of the same tool, so that the share is much the same in every
+        vocabulary, and nothing is lost to a reader: half is enough.
+        """
+        if kind is Kind.REPEAT:
+            return self.min_saved_share / 2
+        return self.min_saved_share_assumed if assumed else self.min_saved_share
+
     @property
     def smallest_min_bytes(self) -> int:
         """Under this size no kind is eligible, so nothing needs to be detected."""

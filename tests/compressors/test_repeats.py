@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from narrows.compressors import repeats
@@ -322,9 +324,9 @@ def test_a_text_expands_only_with_the_outputs_it_names() -> None:
     assert repeats.expand("no output of ours", []) is None
 
 
-def decide(text: str, *earlier: str, policy: Policy | None = None) -> Decision:
+def decide(text: str, *earlier: str, policy: Policy | None = None, encoding: Encoding = O200K) -> Decision:
     outputs = [Earlier(one, OutputPlace(number)) for number, one in enumerate(earlier, 1)]
-    return compress_text(text, None, policy or Policy(), O200K, outputs)
+    return compress_text(text, None, policy or Policy(), encoding, outputs)
 
 
 def test_the_gate_and_the_threshold_hold_for_repeats() -> None:
@@ -335,6 +337,13 @@ def test_the_gate_and_the_threshold_hold_for_repeats() -> None:
     assert decide(text, text, policy=Policy(repeat_min_bytes=len(text.encode()))).result.kind is Kind.REPEAT
     assert decide(text, text, policy=Policy(repeat_min_bytes=len(text.encode()) + 1)).result == KEPT
     assert decide(text, text, policy=Policy(min_saved_tokens=10_000)).result == KEPT
+    new = "\n".join(f"something that nobody said before, and it is number {index}" for index in range(400))
+    little, half = f"{text[:1200]}\n{new}", Policy(min_saved_share=0.1)
+    saved = decide(little, text, policy=Policy(min_saved_share=0.0))
+    assert 0.05 < 1 - (saved.tokens_after or 0) / (saved.tokens_before or 1) < 0.1
+    for model in (O200K, replace(O200K, assumed=True)):
+        assert decide(little, text, policy=half, encoding=model).result.kind is Kind.REPEAT, "half of the share"
+    assert decide(little, text, policy=Policy(min_saved_share=0.2)).result == KEPT
     assert decide("x y z\n" * 40, "x y z\n" * 40, policy=Policy(repeat_min_bytes=1)).result.kind is not Kind.REPEAT
 
 

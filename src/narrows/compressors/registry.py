@@ -380,8 +380,7 @@ def _through_gate(
     if shortened_bytes >= size_bytes:
         kept = Kept(Reason.NOTHING_TO_SAVE, result.kind)
         return _decision(kept, size_bytes, size_bytes, encoding)
-    share = policy.min_saved_share_assumed if encoding.assumed else policy.min_saved_share
-    least = policy.min_saved_tokens
+    least, share = policy.min_saved_tokens, policy.least_share(result.kind, assumed=encoding.assumed)
     gated = gate(text, shortened, encoding, min_saved_tokens=least, min_saved_share=share, counted=counted)
     if not gated.passed:
         kept = Kept(Reason.GATE, result.kind)

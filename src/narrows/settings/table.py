@@ -294,7 +294,8 @@ class Settings:
     ] = Pages.OFF
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
-        float, About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens.")
+        float,
+        About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens; a repeat half of it."),
     ] = 0.10
     min_saved_share_assumed: Annotated[
         float,
