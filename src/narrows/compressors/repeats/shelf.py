@@ -24,9 +24,9 @@ WINDOW_LINES = 32_768
 
 LEAST_LINES = 3
 LEAST_CHARACTERS = 200
-"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 20 tokens. With less,
+"""What must be hidden by a mark, white space at the ends of lines not counted; a mark has some 17 tokens. With less,
 later outputs would find a run in pieces, here and there."""
-LEAST_NUMBERED_CHARACTERS = 140
+LEAST_NUMBERED_CHARACTERS = 100
 _GUTTER_CHARACTERS = 8
 """The same for numbered lines, and what a number counts for: it costs as many tokens as so many letters."""
 LEAST_EDGE_LINES = 2
