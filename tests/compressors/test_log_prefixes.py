@@ -8,7 +8,7 @@ import pytest
 
 from narrows.compressors.log import COMPRESSOR
 from narrows.compressors.log.framing import unframed
-from narrows.compressors.log.prefixes import without_prefix
+from narrows.compressors.log.prefixes import _TAGS, without_prefix
 from narrows.compressors.types import Compressed, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
@@ -34,6 +34,20 @@ PREFIXES: dict[str, Prefix] = {
     "logger with name": lambda i: f"2025-03-04 {clock(i)},123 [INFO] harness: ",
     "seconds": lambda i: f"[{i * 0.013:9.3f}] ",
     "seconds since 1970": lambda i: f"{1712345678 + i / 10:.3f} ",
+    "syslog": lambda i: f"Mar  4 {clock(i)} build-7 ci[{4711 + i // 200}]: ",
+    "journald, full": lambda i: f"Tue 2025-03-04 {clock(i)} UTC build-7 ci.service[4711]: ",
+    "journald, iso": lambda i: f"2025-03-04T{clock(i)}+0000 build-7 ci[4711]: ",
+    "journald, monotonic": lambda i: f"[{i * 0.013 + 4:12.6f}] build-7 ci[4711]: ",
+    "RFC 3164": lambda i: f"<14>Mar 14 {clock(i)} build-7 ci[4711]: ",
+    "RFC 5424": lambda i: f"<14>1 2025-03-04T{clock(i)}.003Z build-7 ci 4711 - - ",
+    "RFC 5424 without priority": lambda i: f'2025-03-04T{clock(i)}.003Z build-7 ci 4711 ID47 [a@1 b="c"] ',
+    "CRI": lambda i: f"2025-03-04T{clock(i)}.123456789Z std{('out', 'err')[i % 9 // 8]} F ",
+    "ts": lambda i: f"Mar 04 {clock(i)} ",
+    "TeamCity": lambda i: f"[{clock(i)}]{(' ', 'W', 'i')[i % 3]}: ",
+    "half days": lambda i: f"{clock(i)} AM: ",
+    "milliseconds since 1970": lambda i: f"{1712345678123 + i * 7} ",
+    "TAI64N": lambda i: f"@400000006957385a{i * 131:08x} ",
+    "task of a name": lambda i: "[web] ",
     "BuildKit": lambda i: f"#{7 + i // 99} {i * 0.013:.3f} ",
     "indentation": lambda _: "    ",
     "bar": lambda _: "| ",
@@ -74,6 +88,9 @@ def test_a_harness_prefix_takes_nothing_away(name: str) -> None:
         "    return process_{i}(request)",
         "tests/test_x.py::test_{i} PASSED",
         "    name{i}  1.0",
+        "Mar  4 {time} build-7 ci[{i}]: took job {i} of the night",
+        "Mar  4 {time} build-7 CRON[{i}]: (root) CMD (run-parts /etc/cron.hourly)",
+        "2025-03-04T{time}Z worker stdout job {i}",
     ],
 )
 def test_what_a_tool_or_logger_writes_itself_is_no_frame(line: str) -> None:
@@ -102,6 +119,32 @@ def test_a_level_before_all_lines_is_theirs() -> None:
     result = COMPRESSOR.compress(Source(text, CALL), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert " INFO" in "".join(line for line in result.text.split("\n") if line.startswith("[narrows: lines"))
+
+
+def test_whom_the_collector_names_else_stays_whole() -> None:
+    lines = [f"Mar  4 {clock(i)} build-7 ci[4711]: {line}" for i, line in enumerate(LINES)]
+    other = "build-7 kernel: Out of memory: Killed process 4711 (cc1plus)"
+    lines[50] = f"Mar  4 {clock(50)} {other}"
+    found = without_prefix(lines)
+    assert found is not None
+    assert found.lines[50] == other
+    assert found.lines[51] == LINES[51]
+
+
+def test_a_priority_of_trouble_is_its_lines_own() -> None:
+    lines = [f"<14>Mar  4 {clock(i)} build-7 ci[4711]: {line}" for i, line in enumerate(LINES)]
+    lines[50] = f"<11>Mar  4 {clock(50)} build-7 ci[4711]: {LINES[50]}"
+    found = without_prefix(lines)
+    assert found is not None
+    assert found.lines[50] == lines[50]
+    assert found.lines[51] == LINES[51]
+    assert without_prefix([line.replace("<14>", "<11>") for line in lines]) is None
+
+
+def test_a_path_before_a_colon_is_looked_for_in_a_short_beginning_only() -> None:
+    for tag in _TAGS:
+        assert tag.match("a/" * 600 + ":") is None
+        assert tag.match("/" * 100_000) is None
 
 
 def test_few_lines_have_no_frame() -> None:

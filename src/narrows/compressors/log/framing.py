@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -39,7 +39,7 @@ _STAMP = re.compile(
 """A time before the line (RFC 3339), as CI systems, containers and orchestrators write it: bare, in brackets, below the
 names of job and step (`gh run view --log`), or with GitLab's stream mark."""
 _NAMES = (
-    re.compile(r"[\w.-]+ +\|(?: |$)"),  # docker compose
+    re.compile(r"[\w.@-]+ +\|(?: |$)"),  # docker compose, swarm
     re.compile(r"\[pod/[\w./-]+\](?: |$)"),  # kubectl logs --prefix
     re.compile(r"#\d+ (?:\d+\.\d{1,3}(?: |$))?"),  # BuildKit
     re.compile(r"(?:@[\w.-]+/)?[A-Za-z][\w.-]*:[a-z][\w:-]*:(?: |$)"),  # turbo
@@ -47,6 +47,8 @@ _NAMES = (
     re.compile(r"\d\d:\d\d:\d\d [\w.-]+ +\|(?: |$)"),  # foreman
     re.compile(r"\[\d+\](?: |$)"),  # concurrently
 )
+
+_OPENS_RECORD = re.compile(r"\{")
 
 _MESSAGES = ("message", "msg", "event", "short_message", "textPayload", "@m", "@mt", "@message", "body", "log", "text")
 _LEVELS = (
@@ -96,25 +98,43 @@ class Unframed:
 
 def unframed(lines: Sequence[str]) -> Unframed:
     """The lines without what stands around every one of them; the very same lines where nothing does."""
-    timed = worded = False
-    for _ in range(DEEPEST):
-        sample = _sample(lines)
-        found = None if timed else _without_stamps(lines, sample)
-        worded = worded or (found is not None and "\t" in next(iter(sample), ""))
-        timed = timed or found is not None
-        if found is None:
-            found = _without_names(lines, sample)
-            worded = worded or found is not None
-        if found is None:
-            break
-        lines = found
-    records = [_record(line) for line in _sample(lines)]
-    if sum(record is not None for record in records) < RECORDS * max(1, len(records)):
-        within = prefixes.without_prefix(lines)
+    found = Unframed(lines)
+    for depth in range(DEEPEST + 1):
+        sample = _sample(found.lines)
+        if _are_records(sample):
+            return replace(found, lines=[*map(inside, found.lines)], timed=True, worded=True, records=True)
+        within = _within(found, sample) if depth < DEEPEST else None
         if within is None:
-            return Unframed(lines, timed, worded)
-        return Unframed(within.lines, timed or within.timed, worded=True, passed_on=True, level=within.level)
-    return Unframed([inside(line) for line in lines], timed=True, worded=True, records=True)
+            break
+        found = within
+    return found
+
+
+def _within(found: Unframed, sample: list[str]) -> Unframed | None:
+    """Without the next frame; None where there is none."""
+    stampless = None if found.timed else _without_stamps(found.lines, sample)
+    if stampless is not None:
+        worded = found.worded or "\t" in next(iter(sample), "")
+        return replace(found, lines=stampless, timed=True, worded=worded)
+    nameless = _without_names(found.lines, sample)
+    if nameless is not None:
+        return replace(found, lines=nameless, worded=True)
+    within = None if found.passed_on else prefixes.without_prefix(found.lines, timed=found.timed, known=_are_framed)
+    if within is None:
+        return None
+    timed = found.timed or within.timed
+    return replace(found, lines=within.lines, timed=timed, worded=True, passed_on=True, level=within.level)
+
+
+def _are_framed(sample: Sequence[str]) -> bool:
+    """Whether lines are records, or stand below a time or name of a known form."""
+    names = any(prefixes.begin_so(name, sample, MOST) for name in _NAMES)
+    return bool(sample) and (names or all(map(_STAMP.match, sample)) or _are_records(sample))
+
+
+def _are_records(sample: Sequence[str]) -> bool:
+    may = bool(sample) and prefixes.begin_so(_OPENS_RECORD, sample, RECORDS)
+    return may and sum(_record(line) is not None for line in sample) >= RECORDS * len(sample)
 
 
 def inside(line: str) -> str:

@@ -8,7 +8,8 @@ is none: its own levels follow the time, so its lines are taken as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import ceil
@@ -32,14 +33,30 @@ LEVELED = 0.5
 FEW_TAGS = 6
 LONGEST_PREFIX = 80
 
+_TIME_OF_DAY = r"\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?"
+_DAY = r"\d{4}[-/]\d\d[-/]\d\d"
 _CLOCK = re.compile(
-    r"[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[T ])?\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?(?:[:,|]| [|-])?(?: |$)"
-    r"|\[ *\d+(?:\.\d+s?|s)\](?: |$)| *\d{10}(?:\.\d+)?(?: |$)| *\d+\.\d+s?(?: +\||:)?(?: |$)"
+    rf"(?:[\[(]?(?:(?:[A-Z][a-z]{{2}} )?{_DAY}[T _])?{_TIME_OF_DAY}(?: UTC|[+-]\d{{4}})?[\])]?(?:[A-Za-z]?:|[,|]| [|:-])?"
+    rf"|(?:<\d{{1,3}}>)?(?:[A-Z][a-z]{{2}} )?[A-Z][a-z]{{2}} [ \d]\d (?:\d{{4}} )?{_TIME_OF_DAY}"
+    rf"|<\d{{1,3}}>1 {_DAY}T{_TIME_OF_DAY}(?:Z|[+-]\d\d:\d\d)"
+    r"|\[ *\d+(?:\.\d+s?|s)\]| *\d{10}(?:\d{3}|\.\d+)?| *\d+\.\d+s?(?: +\||:)?|@[0-9a-f]{24})(?:[ \t]|$)"
 )
-"""A time of day, seconds since a start or since 1970: before every line, and then the line."""
+"""A time of day, seconds since a start or since 1970, TAI64N: before every line, and then the line. A syslog server's
+facility and severity may stand before it."""
+_PRIORITY = re.compile(r"<(\d{1,3})>")
+_CALM_PRIORITY = 5
+"""From this severity on (RFC 5424's notice) a priority says nothing of its line; another one is the line's own."""
+_SENDERS = (
+    re.compile(r"([\w.-]+ [\w./@-]+)(?:\[\d+\])?: ?"),  # syslog, journald: host and process
+    re.compile(
+        r"([\w.-]+ [\w./@-]+) [\w-]+ [\w-]+ (?:-|\[[^\]\n]{0,200}\])(?: \ufeff?|$)"
+    ),  # RFC 5424, behind its time
+    re.compile(r"(std(?:out|err)) [FP](?: |$)"),  # CRI: the container's stream
+)
+"""Who wrote the line, as a log's collector says between the time and the line."""
 _TAGS = (
     re.compile(r"\[[^\]\s][^\]\n]{0,60}\](?: |$)"),  # concurrently, a harness's streams
-    re.compile(r"[\w@/.-]+(?:[:#/ ][\w@/.-]+){0,2}:(?: |$)"),  # turbo, lerna, pnpm, foreman without its time
+    re.compile(r"[\w@/.-]{1,60}+(?:[:# ][\w@/.-]{1,60}+){0,2}:(?: |$)"),  # turbo, lerna, pnpm, foreman without its time
 )
 _TAG_LIKE = re.compile(r"[ \t]+$|.*[:|>\])=-] +$")
 """The end of a harness's own words, or mere indentation."""
@@ -60,23 +77,44 @@ class Inside:
     level: str = ""
 
 
-def without_prefix(lines: Sequence[str]) -> Inside | None:
-    """The lines of a tool's output without what a harness put before them; None where it put nothing there."""
+def without_prefix(
+    lines: Sequence[str], *, timed: bool = False, known: Callable[[Sequence[str]], bool] = lambda _: False
+) -> Inside | None:
+    """The lines of a tool's output without what a harness put before them; None where it put nothing there. `timed`: a
+    time stood before these lines. `known`: whether some lines show that they are what stands in frames, a tool's or
+    not."""
     if len(lines) < FEWEST:
         return None
     sample = _sample(lines)
-    found = _without_clock(lines, sample)
-    if found is not None:
-        rest = _sample(found.lines)
-        constant = _without_constant(found.lines, rest)
-        if constant is not None:
-            found, rest = replace(found, lines=constant.lines, level=constant.level), _sample(constant.lines)
-        leveled = sum(_LEVELED.match(line) is not None for line in rest)
-        return found if leveled < LEVELED * len(rest) and _explained(rest) >= BEHIND_CLOCKS * len(rest) else None
+    clock = Inside(lines) if timed else _without_clock(lines, sample)
+    if clock is not None:
+        found = _behind_clock(clock, known)
+        if found is not None or not timed:
+            return found
     for found in (_without_constant(lines, sample), _without_tags(lines, sample)):
-        if found is not None and _explained(_sample(found.lines)) > max(_explained(sample), EXPLAINED * len(sample)):
+        if found is None:
+            continue
+        rest = _sample(found.lines)
+        if known(rest) or _explained(rest) > max(_explained(sample, own=True), EXPLAINED * len(sample)):
             return found
     return None
+
+
+def _behind_clock(clock: Inside, known: Callable[[Sequence[str]], bool]) -> Inside | None:
+    """Without the sender behind a time, or whatever stands before every line there; None where that shows no tool's
+    output, or no more of it than stood there. Where both times are followed by a logger's levels they are its own."""
+    found, rest = clock, _sample(clock.lines)
+    for without in (_without_senders, _without_constant):
+        within = without(found.lines, rest)
+        if within is not None:
+            found, rest = replace(found, lines=within.lines, level=within.level), _sample(within.lines)
+            break
+    if found is clock and not clock.timed:
+        return None
+    if known(rest) or begin_so(_CLOCK, rest, MOST):
+        return found
+    leveled = sum(_LEVELED.match(line) is not None for line in rest)
+    return found if leveled < LEVELED * len(rest) and _explained(rest) >= BEHIND_CLOCKS * len(rest) else None
 
 
 def begin_so(pattern: re.Pattern[str], lines: Sequence[str], share: float) -> bool:
@@ -89,9 +127,9 @@ def _sample(lines: Sequence[str]) -> list[str]:
     return [line for line in lines[:: len(lines) // SAMPLE + 1] if line and not line.isspace()]
 
 
-def _explained(sample: Sequence[str]) -> int:
-    """How many of the lines only a program's log holds."""
-    possible = evidence.patterns("\n".join(sample))
+def _explained(sample: Sequence[str], *, own: bool = False) -> int:
+    """How many of the lines only a program's log holds; `own`: by what they begin with."""
+    possible = evidence.patterns("" if own else "\n".join(sample))
     return sum(evidence.explains(possible, line) for line in sample)
 
 
@@ -99,10 +137,31 @@ def _without_clock(lines: Sequence[str], sample: Sequence[str]) -> Inside | None
     if not sample or not begin_so(_CLOCK, sample, MOST):
         return None
     ends = [match.end() if match is not None else 0 for match in map(_CLOCK.match, lines)]
+    if any(line.startswith("<") for line in sample):
+        ends = [end if _is_calm(line) else 0 for line, end in zip(lines, ends, strict=True)]
     untimed = sum(not end and bool(line) and not line.isspace() for line, end in zip(lines, ends, strict=True))
     if untimed > UNTIMED * len(lines):
         return None
     return Inside([line[end:] for line, end in zip(lines, ends, strict=True)], timed=True)
+
+
+def _is_calm(line: str) -> bool:
+    priority = _PRIORITY.match(line)
+    return priority is None or int(priority[1]) % 8 >= _CALM_PRIORITY
+
+
+def _without_senders(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
+    """Without a log's collector's words about who wrote each line, where (nearly) all are one's. Others' stay whole."""
+    for sender in _SENDERS:
+        if not sample or not begin_so(sender, sample, MOST):
+            continue
+        found = [sender.match(line) for line in lines]
+        named = Counter(match[1] for match in found if match is not None)
+        known = {"stdout", "stderr"} if named.keys() <= {"stdout", "stderr"} else {named.most_common(1)[0][0]}
+        if sum(named[name] for name in known) >= MOST * sum(named.values()):
+            ends = [match.end() if match is not None and match[1] in known else 0 for match in found]
+            return Inside([line[end:] for line, end in zip(lines, ends, strict=True)])
+    return None
 
 
 def _without_tags(lines: Sequence[str], sample: Sequence[str]) -> Inside | None:
