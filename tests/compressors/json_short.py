@@ -42,11 +42,19 @@ class Cut:
     missing: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Held:
+    """A string that holds JSON in which something is missing: the value, and the string of what is there."""
+
+    value: Any
+
+
 ABSENT = Sum("no such key")
 MOMENT = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _GAP = re.compile(r"\[narrows: rows (\d+)-(\d+) left out\]")
+_LINE_ENDS = re.compile(r'\+("(?:\\n)+")')
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _CUT = re.compile(r"\+<(\d+) characters left out>")
 _MOMENT = re.compile(r"@(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{6}))?(?=[,\n\]}]|\Z)")
@@ -131,11 +139,20 @@ class Short:
             self.at = moment.end()
             numbers = [Num(str(int(digits or 0))) for digits in moment.groups()]
             return Obj((("__class__", "datetime"), *zip(MOMENT, numbers, strict=True)))
-        if re.match(r"json ?[{\[]", self.body[self.at : self.at + 6]):
-            self.take("json")
-            comma, colon = (", ", ": ") if self.skip(" ") else (",", ":")
-            return written(self.value(), comma, colon)
+        if re.match(r"json[ 1-8]?[{\[]", self.body[self.at : self.at + 6]):
+            return self.held()
         return self.scalar(self.matching(re.compile(rf'[^][{{}}{self.separator},"\n]+'))[0])
+
+    def held(self) -> Any:
+        """A string that holds JSON, in its style: `json{...}`, `json {...}`, `json2{...}`."""
+        style = self.matching(re.compile("json([ 1-8]?)"))[1]
+        value = self.value()
+        line_ends = json.loads(self.matching(_LINE_ENDS)[1]) if _LINE_ENDS.match(self.body, self.at) else ""
+        if is_short_of_something(value):
+            return Held(value)
+        if style.isdigit():
+            return indented(value, int(style)) + line_ends
+        return written(value, "," + style, ":" + style) + line_ends
 
     def named(self, read: Callable[[], Any]) -> Any:
         """`*1`, or `&1 ` and the value."""
@@ -361,3 +378,24 @@ def written(value: Any, comma: str, colon: str) -> str:
     if isinstance(value, tuple):
         return "[" + comma.join(written(item, comma, colon) for item in value) + "]"
     return value.text if isinstance(value, Num) else json.dumps(value, ensure_ascii=False)
+
+
+def indented(value: Any, width: int, line: str = "\n") -> str:
+    """JSON text of a value on lines of their own, as most programs print it."""
+    inner = line + " " * width
+    if isinstance(value, Obj) and value.members:
+        members = [
+            inner + json.dumps(name, ensure_ascii=False) + ": " + indented(one, width, inner)
+            for name, one in value.members
+        ]
+        return "{" + ",".join(members) + line + "}"
+    if isinstance(value, tuple) and value:
+        return "[" + ",".join(inner + indented(item, width, inner) for item in value) + line + "]"
+    return written(value, ",", ":")
+
+
+def is_short_of_something(value: Any) -> bool:
+    """Whether rows or parts of strings are missing in a value."""
+    if isinstance(value, Obj):
+        return any(is_short_of_something(one) for _, one in value.members)
+    return any(map(is_short_of_something, value)) if isinstance(value, tuple) else isinstance(value, Gap | Cut | Held)

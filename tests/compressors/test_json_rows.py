@@ -299,6 +299,15 @@ def test_a_long_value_that_repeats_is_named_where_it_first_stands() -> None:
     assert body == "{first:&1 {effect:allow,actions:[read,write],resources:[*]},text:x,second:[*1,1],third:*1}"
 
 
+def test_a_short_name_that_is_put_together_of_two_stands_whole() -> None:
+    for name in ("t1_{}", "ada/{}", "{}.lock", "a/{}/b/c/d"):
+        rows = [{"id": f"k{number:x}q{number}", "full": name.format(f"k{number:x}q{number}")} for number in range(40)]
+        text = short(json.dumps(rows))
+        assert all(row["full"] in text for row in rows), name
+    same = short(json.dumps([{"id": f"k{number}", "full": f"k{number}"} for number in range(40)]))
+    assert same.startswith('[40 rows{id=""+full,full}\n'), "the same string is there to be seen"
+
+
 def test_points_in_time_written_as_objects_are_short() -> None:
     numbers = {"year": 2024, "month": 2, "day": 15, "hour": 11, "minute": 2, "second": 5}
     with_fraction = {"__class__": "datetime", **numbers, "microsecond": 74092}
@@ -320,6 +329,33 @@ def test_json_in_a_string_is_written_as_json() -> None:
     assert short(json.dumps([spaced])) == "[json {Statement:[{Effect:Allow,n:1}]}]"
     other = spaced.replace("1}", "1 }")
     assert short(json.dumps([other])) == f"[`{other}`]"
+
+
+def test_json_on_lines_in_a_string_is_written_as_json() -> None:
+    inner = {"Statement": [{"Effect": "Allow", "n": 1}], "none": [], "nor": {}}
+    for indent in (1, 2, 8):
+        held = json.dumps(inner, indent=indent)
+        written = f"json{indent}{{Statement:[{{Effect:Allow,n:1}}],none:[],nor:{{}}}}"
+        assert short(json.dumps([held])) == f"[{written}]"
+        assert short(json.dumps([held + "\n\n"])) == f'[{written}+"\\n\\n"]'
+    assert short(json.dumps([json.dumps(["a, b", "c", 1, 2])])) == '[json ["a, b",c,1,2]]'
+    for other in (json.dumps(inner, indent="\t"), json.dumps(inner, indent=9), held + " ", held.replace("[]", "[\n]")):
+        assert "json" not in short(json.dumps([other]))
+
+
+def test_json_in_a_string_has_tables_where_any_value_may() -> None:
+    rows = [{"id": number, "tags": [{"k": "a"}, {"k": "b"}]} for number in range(12)]
+    table = "[12 rows{id,tags=[{k:a},{k:b}]}\n" + "".join(f"{number}\n" for number in range(12)) + "]"
+    for style, text in (
+        ("", json.dumps(rows, separators=(",", ":"))),
+        (" ", json.dumps(rows)),
+        ("2", json.dumps(rows, indent=2)),
+    ):
+        assert short(json.dumps({"text": text, "more": 1})) == f"{{text:json{style}{table},more:1}}"
+        deeper = json.dumps({"again": text})
+        assert short(json.dumps({"text": deeper})) == f"{{text:json {{again:json{style}{table}}}}}"
+        in_cells = short(json.dumps([{"id": 1, "text": text}, {"id": 2, "text": "x"}]))
+        assert "12 rows" not in in_cells, "cells are on one line"
 
 
 CERTIFICATE = "MIIC" + "aB3+x9yZ" * 60 + "=="

@@ -64,7 +64,8 @@ def _replaced(fields: tuple[Field, ...], changed: dict[tuple[str, ...], Column |
 
 
 def _source(column: Column, sources: Sequence[Column]) -> Derived | None:
-    """The column as a function of another, where it is one in every row."""
+    """The column as a function of another, where it is one in every row: the same strings, or resource names. A short
+    name that is put together of two stands whole, as somebody will look for it."""
     strings = column.strings or ()
     first, last = strings[0], strings[-1]
     if len(first) > _MAX_LENGTH or len(last) > _MAX_LENGTH:
@@ -76,7 +77,7 @@ def _source(column: Column, sources: Sequence[Column]) -> Derived | None:
         if source is column or len(others[0]) < 2 or start < 0 or checked == MAX_CHECKED:
             continue
         prefix, suffix = first[:start], first[start + len(others[0]) :]
-        if last != prefix + others[-1] + suffix:
+        if last != prefix + others[-1] + suffix or 0 < len(prefix) + len(suffix) < MIN_COMMON:
             continue
         checked += 1
         if all(string == prefix + other + suffix for string, other in zip(strings, others, strict=True)):

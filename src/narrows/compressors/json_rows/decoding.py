@@ -8,6 +8,7 @@ since no source was that long.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _GAP = re.compile(r"\[narrows: rows ([1-9][0-9]{0,8})-([1-9][0-9]{0,8}) left out
 _SUMMARY = re.compile(r"\[narrows: ([1-9][0-9]{0,8}) rows left out(?:; [^\n]*)?\]\n")
 _NAMED = re.compile(r"&([1-9][0-9]{0,8}) ")
 _REPEATED = re.compile(r"\*([1-9][0-9]{0,8})")
+_EMBEDDED = re.compile(r"json( |[1-8]?)(?=[{\[])")
 _MEMBER = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -85,8 +87,8 @@ class _Reader(Cursor):
                 special = self._special(sign, depth)
                 if special is not None:
                     return special
-            case "j" if self.body.startswith(("json{", "json[", "json {", "json ["), self.position):
-                return self._embedded()
+            case "j" if embedding := _EMBEDDED.match(self.body, self.position):
+                return self._embedded(embedding[1])
         plain = self.plain()
         if _LITERAL.match(plain):
             return plain
@@ -137,28 +139,24 @@ class _Reader(Cursor):
         self.count_characters(len(text))
         return text
 
-    def _embedded(self) -> str:
+    def _embedded(self, style: str) -> str:
         """A string that holds JSON."""
         if self._levels == embedded.MAX_LEVELS:
             raise NotOurs("JSON in strings too deep")
-        self.expect("json")
-        spaced = self.skip(" ")
+        self.expect("json" + style)
         self._levels += 1
-        text = self._one_line_value()
+        text = self.value(0)
         self._levels -= 1
-        if spaced or "\\u" in text:
+        if style or "\\u" in text:
             try:
-                text = embedded.plain(read(text).values[0], embedded.SPACED if spaced else embedded.TIGHT)
+                text = embedded.plain(read(text).values[0], style)
             except NotExact as fault:
                 raise NotOurs(str(fault)) from None
         self.count_characters(len(text))
+        if self.body.startswith('+"', self.position):
+            self.expect("+")
+            text += json.loads(self.found(embedded.TAIL))
         return quoted(text)
-
-    def _one_line_value(self) -> str:
-        before, self._one_line = self._one_line, True
-        text = self.value(0)
-        self._one_line = before
-        return text
 
     def _object(self, depth: int) -> str:
         if depth > MAX_DEPTH:

@@ -44,6 +44,9 @@ from narrows.compressors.json_rows.values import Values
 MAX_CHOICES = 3
 """How many tables inside each other are written both ways; each doubles the work for what lies below it."""
 
+MIN_HELD = 100
+"""Characters of a string in which a table may stand."""
+
 MIN_SAVED_BY_MAP = 10
 """In characters; an object as a table takes more to understand."""
 
@@ -111,7 +114,22 @@ class Writer:
             return (self._map(value) if is_map(value) else None) or self._object(value)
         if isinstance(value, list):
             return self._table(value) or self._list(value)
+        if type(value) is str and len(value) >= MIN_HELD:
+            return self._held(value) or self._values.inline(value, name)
         return self._values.inline(value, name)
+
+    def _held(self, text: str) -> str | None:
+        """A string that holds JSON with a table in it, which has its lines here as anywhere; None for any other."""
+        found = self._values.held(text)
+        if found is None:
+            return None
+        before = replace(self.notes)
+        with self._values.inside():
+            written = self._value(found.value)
+        if "\n" in written:
+            return found.around(written)
+        self.notes = before
+        return None
 
     def _object(self, members: Row) -> str:
         if "__class__" in members:

@@ -8,7 +8,8 @@ stands for every long value, and `resolved` puts the values in.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from narrows.compressors.json_rows import embedded, moments, opaque
@@ -86,6 +87,17 @@ class Values:
             return text
         return f"\x00{self._number(text, (text, header))}\x00"
 
+    def held(self, text: str) -> embedded.Held | None:
+        """The JSON that a string holds; None where it holds none, or stands in too many of such strings itself."""
+        return embedded.held(text) if text[:1] in ("{", "[") and self._levels < embedded.MAX_LEVELS else None
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """While the JSON in a string is written."""
+        self._levels += 1
+        yield
+        self._levels -= 1
+
     def length(self, text: str) -> int:
         """Characters of a text with every placeholder written out."""
         if "\x00" not in text:
@@ -137,14 +149,11 @@ class Values:
         return number
 
     def _string(self, text: str, name: str) -> str:
-        if text[0] in "{[" and self._levels < embedded.MAX_LEVELS:
-            found = embedded.held(text)
-            if found is not None:
-                value, spaced = found
-                self._levels += 1
-                inner = self.container(value)
-                self._levels -= 1
-                return self.shared(("json " if spaced else "json") + inner)
+        found = self.held(text)
+        if found is not None:
+            with self.inside():
+                inner = self.container(found.value)
+            return self.shared(found.around(inner))
         if self._cut and (cut := opaque.cut(text, name)) is not None:
             number = self._number(cut, (cut, text))
             self._cut_numbers.add(number)
