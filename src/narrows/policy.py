@@ -11,7 +11,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from operator import attrgetter
 
-from narrows.core.cache_minimum import BYTES_PER_TOKEN, MINIMA, cache_minimum
+from narrows.core.cache_minimum import BYTES_PER_TOKEN, MINIMA, MOST_BYTES_PER_TOKEN, bytes_per_token, cache_minimum
 
 COMPRESSORS_VERSION = "1"
 """Raised by any change of a compressor's or sniffer's output: such a release rewrites live prefixes once."""
@@ -110,13 +110,14 @@ class Policy:
     @property
     def version(self) -> str:
         """Sixteen hex digits over everything an edit depends on; not over `scope`, which only chooses parts."""
-        text = repr((COMPRESSORS_VERSION, MINIMA, BYTES_PER_TOKEN, astuple(replace(self, scope=Scope.STABLE))))
+        tables = MINIMA, BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN
+        text = repr((COMPRESSORS_VERSION, tables, astuple(replace(self, scope=Scope.STABLE))))
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     def cache_minimum_bytes(self, model: str | None) -> int:
         """How much must be said in a prompt before the parts behind it may be shortened; 0 where nothing must."""
         tokens = cache_minimum(model) if self.cache_minimum_tokens is None else self.cache_minimum_tokens
-        return int(tokens * BYTES_PER_TOKEN)
+        return int(tokens * bytes_per_token(model))
 
     def least_share(self, kind: Kind, *, assumed: bool) -> float:
         """The share of its tokens that a text must lose; `assumed`: they are counted in a stand-in's vocabulary.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from narrows.core.cache_minimum import BYTES_PER_TOKEN
+from narrows.core.cache_minimum import MOST_BYTES_PER_TOKEN, bytes_per_token
 from narrows.plan.minimum import FAR, REACHED, Reach, reach_of
 from narrows.policy import Level, Policy, Scope
 from narrows.wire.openai_responses import WIRE as RESPONSES
@@ -109,6 +109,7 @@ def test_what_names_a_later_part_is_no_longer_than_what_names_an_earlier_one() -
 
 def test_a_policy_counts_in_tokens() -> None:
     assert Policy().cache_minimum_bytes("gpt-4o") == 0
-    assert Policy().cache_minimum_bytes("gemini-3-pro") == int(4096 * BYTES_PER_TOKEN)
+    assert Policy().cache_minimum_bytes("gemini-3-pro") == int(4096 * bytes_per_token("gemini-3-pro"))
     assert Policy(cache_minimum_tokens=0).cache_minimum_bytes("gemini-3-pro") == 0
-    assert Policy(cache_minimum_tokens=100).cache_minimum_bytes(None) == 440
+    assert Policy(cache_minimum_tokens=100).cache_minimum_bytes(None) == int(100 * MOST_BYTES_PER_TOKEN)
+    assert Policy(cache_minimum_tokens=100).cache_minimum_bytes("claude-opus-5") == 310
