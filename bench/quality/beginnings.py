@@ -83,17 +83,21 @@ def talk_of(conversation: Conversation, short: Sequence[Message], vocabulary: Vo
     return Talk(tuple(Item(*one) for one in items), tuple(turn + before for turn in conversation.turns))
 
 
-def waiting(talk: Talk, minimum_bytes: float) -> list[bool]:
-    """Which items are short where an item waits until the prompt up to it, with it short, says so much. None that was
-    recorded is so long that it would not wait."""
+def waiting(talk: Talk, minimum: int, bytes_per_token: float | None) -> list[bool]:
+    """Which items are short where an item waits until the prompt up to it, with it short, says so many tokens; None:
+    where these are counted. No recorded item is so long that it would not wait."""
     chosen, before = [], 0
     for one in talk.items:
-        chosen.append(before + one.short_bytes >= minimum_bytes)
-        before += one.whole_bytes
+        if bytes_per_token is None:
+            whole, short, needed = one.whole.tokens, one.short.tokens, float(minimum)
+        else:
+            whole, short, needed = one.whole_bytes, one.short_bytes, minimum * bytes_per_token
+        chosen.append(before + short >= needed)
+        before += whole
     return chosen
 
 
-def outcome(found: Sequence[Talk], contract: Contract, bytes_per_token: float) -> Outcome:
+def outcome(found: Sequence[Talk], contract: Contract, bytes_per_token: float | None) -> Outcome:
     """Of the conversations under every minimum in place of the contract's."""
     ratios, above, counting = [], 0, 0
     for tokens in TOKENS:
@@ -101,7 +105,7 @@ def outcome(found: Sequence[Talk], contract: Contract, bytes_per_token: float) -
         before = after = 0.0
         for talk in found:
             raw = talk.requests([False] * len(talk.items))
-            costs = cost(raw, under), cost(talk.requests(waiting(talk, tokens * bytes_per_token)), under)
+            costs = cost(raw, under), cost(talk.requests(waiting(talk, tokens, bytes_per_token)), under)
             before, after = before + costs[0], after + costs[1]
             if costs[1] > costs[0] * 1.0000001:
                 above += 1
@@ -136,8 +140,8 @@ def tables(contract: Contract, sources: dict[str, list[Talk]]) -> Iterator[str]:
                     f" {most_of_them}, most {most}"
                 )
     yield "  taken for" + "".join(f"{name:>22}{'above 1':>12}" for name in sources)
-    for each in SIZES:
-        row = f"  {each:<9}"
+    for each in (*SIZES, None):
+        row = f"  {each or 'counted':<9}"
         for found in sources.values():
             one = outcome(found, contract, each)
             row += f"{one.bill:>22.4f}{f'{one.above} ({one.above_that_count})':>12}"

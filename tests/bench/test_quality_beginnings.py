@@ -33,9 +33,10 @@ def talk(*sizes: tuple[int, int], bytes_per_token: int = 4) -> Talk:
 
 def test_an_item_waits_until_the_prompt_with_it_short_says_enough() -> None:
     found = talk((100, 100), (100, 10), (100, 50), (100, 10))
-    assert waiting(found, 4 * 250) == [False, False, True, True]
-    assert waiting(found, 4 * 251) == [False, False, False, True]
-    assert waiting(found, 0) == [True] * 4
+    assert waiting(found, 250, 4) == waiting(found, 250, None) == [False, False, True, True]
+    assert waiting(found, 251, 4) == waiting(found, 251, None) == [False, False, False, True]
+    assert waiting(found, 250, 1.7) == [False, True, True, True]
+    assert waiting(found, 0, 4) == [True] * 4
 
 
 def test_too_late_saves_less_and_too_early_costs_more() -> None:
@@ -61,6 +62,7 @@ def test_a_conversation_above_1_counts_from_two_minima_on() -> None:
 )
 def test_counted_exactly_no_conversation_costs_more(sizes: list[tuple[int, float]], contract: Contract) -> None:
     found = talk(*((tokens, int(tokens * share)) for tokens, share in sizes))
+    assert outcome([found], contract, 4) == outcome([found], contract, None)
     assert outcome([found], contract, 4).above == 0
 
 

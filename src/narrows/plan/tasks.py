@@ -84,9 +84,10 @@ def outcome_of(task: PartTask, decision: Decision) -> PartOutcome:
     result = decision.result
     if isinstance(result, Kept):
         return PartOutcome(decision, None)
-    if decision.bytes_after >= task.lacking:
+    said = decision.bytes_after + jsonstr.AROUND_BYTES
+    if said >= task.lacking:
         return PartOutcome(decision, jsonstr.encode_like(task.literal, result.text))
-    kept = Kept(Reason.BEFORE_CACHE_MINIMUM, result.kind, f"{decision.bytes_after} of {task.lacking} bytes")
+    kept = Kept(Reason.BEFORE_CACHE_MINIMUM, result.kind, f"{said} of {task.lacking} bytes")
     size, tokens = decision.bytes_before, decision.tokens_before
     return PartOutcome(replace(decision, result=kept, bytes_after=size, tokens_after=tokens), None)
 
