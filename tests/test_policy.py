@@ -19,6 +19,7 @@ OTHERS = {
     "table_min_bytes": 1,
     "blob_min_bytes": 1,
     "view_min_bytes": 1,
+    "screen_min_bytes": 1,
     "html_min_bytes": 1,
     "html_pages": Pages.ALL,
     "min_saved_tokens": 1,
@@ -49,7 +50,18 @@ def test_the_version_is_the_same_in_every_process() -> None:
 
 
 def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
-    sizes = {"json": 1, "log": 2, "search": 3, "diff": 4, "repeat": 5, "table": 6, "blob": 7, "view": 8, "html": 9}
+    sizes = {
+        "json": 1,
+        "log": 2,
+        "search": 3,
+        "diff": 4,
+        "repeat": 5,
+        "table": 6,
+        "blob": 7,
+        "view": 8,
+        "html": 9,
+        "screen": 10,
+    }
     policy = Policy(**{f"{kind}_min_bytes": size for kind, size in sizes.items()})  # type: ignore[arg-type] # by name
     thresholds = {kind: policy.min_bytes(kind) for kind in Kind}
     assert {kind: size for kind, size in thresholds.items() if size is not None} == {
@@ -62,6 +74,7 @@ def test_each_kind_that_can_be_shortened_has_its_threshold() -> None:
         Kind.BLOB: 7,
         Kind.VIEW: 8,
         Kind.HTML: 9,
+        Kind.SCREEN: 10,
     }
 
 

@@ -22,6 +22,7 @@ from tests.compressors import (
     json_truth,
     log_truth,
     repeats_truth,
+    screen_truth,
     search_truth,
     table_truth,
     view_truth,
@@ -41,6 +42,7 @@ STRICT = {
     "blob": blob_truth.check_truth,
     "html": html_truth.check_truth,
     "view": view_truth.check_truth,
+    "screen": screen_truth.check_truth,
 }
 
 Place = tuple[str, str, str]

@@ -19,7 +19,8 @@ COMPRESSORS_VERSION = "1"
 
 class Kind(StrEnum):
     """What a text is. JSON, logs, search results, diffs, tables, binary data and HTML pages can be shortened; `VIEW` is
-    the content of a file with line numbers, of which only these are; `REPEAT` is any text that earlier outputs of the
+    the content of a file with line numbers, of which only these are; `SCREEN` is any text with progress or colours in
+    it, of which only these are; `REPEAT` is any text that earlier outputs of the
     same conversation show already; the others are always kept."""
 
     REPEAT = "repeat"
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     TABLE = "table"
     BLOB = "blob"
     VIEW = "view"
+    SCREEN = "screen"
     SOURCE = "source"
     HTML = "html"
     PROSE = "prose"
@@ -82,6 +84,7 @@ class Policy:
     table_min_bytes: int = 1024
     blob_min_bytes: int = 1024
     view_min_bytes: int = 512
+    screen_min_bytes: int = 256
     html_min_bytes: int = 2048
     html_pages: Pages = Pages.OFF
     min_saved_tokens: int = 32

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from tests.compressors import view_truth
+from tests.compressors import screen_truth, view_truth
 
 _OUTPUT = r"(?:text (\d+) of )?tool output (\d+)"
 _HEAD = re.compile(r"\[narrows: " + _OUTPUT + r", lossless; (\d+) of (\d+) lines as in earlier ones\]")
@@ -33,7 +33,9 @@ Outputs = Mapping[tuple[int, int], str]
 
 def names_lines(output: str) -> bool:
     """Whether an output says of itself that it names lines of earlier ones."""
-    head, line_end, _ = (view_truth.numbered(output) or output).partition("\n")
+    head, line_end, rest = (view_truth.numbered(output) or output).partition("\n")
+    if line_end and screen_truth.is_head(head):
+        return names_lines(rest)
     if line_end:
         return _HEAD.fullmatch(head) is not None
     whole = _WHOLE.fullmatch(output)
@@ -43,7 +45,11 @@ def names_lines(output: str) -> bool:
 def check_truth(source: str, output: str, earlier: Outputs, own: int, shortened: str | None = None) -> None:
     """Raises AssertionError for anything that `output` says of `source` and that is not so. `shortened`: what the
     source is as a text of its own kind, where that was shortened. Lines of views have the numbers that their head line
-    says, and are counted with it."""
+    says, and are counted with it. Of a text without what was only for a screen that is said which is shown."""
+    below = screen_truth.shown_of(source, output)
+    if below is not None:
+        assert shortened is None, "what is shown is taken apart"
+        source, output = below, output.partition("\n")[2]
     output = view_truth.numbered(output) or output
     if "\n" not in output:
         _check_whole(source, output, earlier, own, shortened)
@@ -131,7 +137,8 @@ def _check_whole(source: str, output: str, earlier: Outputs, own: int, shortened
     found = _WHOLE.fullmatch(output)
     assert found, output
     (place,) = _names(found[2], own)
-    named = view_truth.numbered(earlier[place]) or earlier[place]
+    head, _, rest = earlier[place].partition("\n")
+    named = rest if screen_truth.is_head(head) else view_truth.numbered(earlier[place]) or earlier[place]
     assert named == (source if shortened is None else shortened)
     assert (found[1] is None) == (shortened is not None)
     if found[1]:
@@ -179,6 +186,7 @@ _METER = (
     "                                 Dload  Upload   Total   Spent    Left  Speed\n\n"
     "  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0\n"
 )
+_ENDED = "100  1231  100  1231    0     0  12.1k      0 --:--:-- --:--:-- --:--:--  15421\n"
 _PROMPTS = (
     "\n(Open file: /srv/shop/src/shop/cart.py)\n(Current directory: /srv/shop)\nbash-$ ",
     "\n[The command completed with exit code 0.]\n[Current working directory: /srv/shop]\n[Python interpreter: p]\n",
@@ -215,7 +223,7 @@ def conversations(draw: st.DrawFn) -> list[str]:
             text[place : place + draw(st.integers(0, 2))] = draw(_odd)
         first, last = draw(st.integers(0, 8)), len(text) - draw(st.integers(0, 8))
         written = gutter if draw(st.integers(0, 5)) else ""
-        before = draw(st.sampled_from(("", "", "[File: a.py (80 lines)]\n", "edited\n\n", _METER)))
+        before = draw(st.sampled_from(("", "", "[File: a.py (80 lines)]\n", "edited\n\n", _METER, _METER + _ENDED)))
         lines = [written.format(first + index + 1) + line for index, line in enumerate(text[first:last])]
         if not draw(st.integers(0, 5)):  # numbered like the lines above, and others
             lines += [written.format(first + index + 1) + line for index, line in enumerate(texts[0][:30])]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from narrows.compressors import repeats
-from narrows.compressors.registry import COMPRESSORS, VIEW
+from narrows.compressors.registry import COMPRESSORS, LAST
 from narrows.compressors.repeats import Before, Earlier, Shelf
 from narrows.compressors.types import Compressed, Kept, Reason, Source
 from narrows.core.tool_call import OutputPlace, ToolCall
@@ -24,6 +24,7 @@ SECTIONS = {
     "Diffs": (Kind.DIFF, "git diff"),
     "Tables and listings": (Kind.TABLE, "ls -l"),
     "Views of files": (Kind.VIEW, "nl -ba cart.py"),
+    "Progress and colours": (Kind.SCREEN, "curl http://localhost:8080/"),
     "Binary data": (Kind.BLOB, "curl -s http://localhost:8080/"),
     "HTML pages": (Kind.HTML, "curl -s https://docs.example.org/limits"),
 }
@@ -35,7 +36,7 @@ def test_before_becomes_after(heading: str) -> None:
     text = next(one for one in section if one.startswith(f"{heading}\n"))
     before, after = (found[1] for found in re.findall(r"^(````?)text\n(.*?)^\1$", text, re.MULTILINE | re.DOTALL))
     kind, command = SECTIONS[heading]
-    compressor = next(one for one in (*COMPRESSORS, VIEW) if one.kind is kind)
+    compressor = next(one for one in (*COMPRESSORS, *LAST) if one.kind is kind)
     result = compressor.compress(Source(before, ToolCall("bash", f'{{"command": "{command}"}}')), Level.BALANCED)
     assert isinstance(result, Compressed)
     assert result.text.removesuffix("\n") == after.removesuffix("\n")

@@ -8,6 +8,7 @@ from tests.compressors import (
     html_truth,
     json_truth,
     log_truth,
+    screen_truth,
     search_truth,
     table_truth,
     view_truth,
@@ -23,4 +24,5 @@ KINDS: tuple[KindUnderTest, ...] = (
     blob_truth.UNDER_TEST,
     html_truth.UNDER_TEST,
     view_truth.UNDER_TEST,
+    screen_truth.UNDER_TEST,
 )

@@ -33,6 +33,7 @@ EVERY_SIZE = Policy(
     html_min_bytes=1,
     html_pages=Pages.ALL,
     view_min_bytes=1,
+    screen_min_bytes=1,
     min_saved_tokens=1,
     min_saved_share=0.0,
 )

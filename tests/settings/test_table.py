@@ -54,6 +54,7 @@ def test_every_policy_value_follows_the_settings() -> None:
         table_min_bytes=6,
         blob_min_bytes=7,
         view_min_bytes=8,
+        screen_min_bytes=11,
         html_min_bytes=10,
         html_pages=Pages.ALL,
         min_saved_tokens=9,
@@ -62,7 +63,25 @@ def test_every_policy_value_follows_the_settings() -> None:
         cache_minimum_tokens=77,
     )
     policy = Policy(
-        Level.LOSSLESS, Scope.LATEST, 1, 2, 3, 4, 5, 6, 7, 8, 10, Pages.ALL, 9, 0.7, 0.8, 77, "magika-1.0.3", "toktok"
+        Level.LOSSLESS,
+        Scope.LATEST,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        11,
+        10,
+        Pages.ALL,
+        9,
+        0.7,
+        0.8,
+        77,
+        "magika-1.0.3",
+        "toktok",
     )
     assert settings.policy("magika-1.0.3", "toktok") == policy
 

@@ -10,7 +10,7 @@ A harness's frame around an output (`core/frames`) is taken off before, and put 
 the output is one string (`core/envelope`), first of all.
 
 What all of them keep, files that a tool read included, may be a view whose line numbers can be shortened
-(`compressors/view`): that kind is asked last.
+(`compressors/view`), or hold what was only for a screen (`compressors/screen`): these kinds are asked last.
 
 What came out is then held against the outputs before it in the conversation, where the caller knows them: a text that
 they show already is named instead (`compressors/repeats`).
@@ -25,13 +25,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from narrows.compressors import blob, diff, html_page, json_between, json_rows, log, marks, repeats, search, table, view
+from narrows.compressors import (
+    blob,
+    diff,
+    html_page,
+    json_between,
+    json_rows,
+    log,
+    marks,
+    repeats,
+    screen,
+    search,
+    table,
+    view,
+)
+from narrows.compressors.gated import check_output, decided, through_gate
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown
 from narrows.compressors.tools import fetches_page, is_read, shows_a_file
 from narrows.compressors.types import Classifier, Compressed, Compressor, Decision, Kept, Reason, Source, Verdict
 from narrows.core import envelope
 from narrows.core.frames import framed, put_back, taken_out
-from narrows.core.tokens import Encoding, gate
+from narrows.core.tokens import Encoding
 from narrows.core.tool_call import OutputPlace, ToolCall
 from narrows.policy import Kind, Level, Policy
 
@@ -48,7 +62,9 @@ COMPRESSORS: tuple[Compressor, ...] = (
 
 JSON = json_rows.COMPRESSOR
 VIEW = view.COMPRESSOR
-"""The kind that is asked about what the others keep."""
+SCREEN = screen.COMPRESSOR
+LAST: tuple[Compressor, ...] = (VIEW, SCREEN)
+"""The kinds that are asked about what the others keep."""
 
 NO_OTHER_KIND = frozenset(
     {Reason.TOO_SMALL, Reason.UNKNOWN_KIND, Reason.NEVER_SHORTENED, Reason.GRAMMAR, Reason.NOTHING_TO_SAVE}
@@ -111,7 +127,7 @@ def readable(earlier: Earlier) -> Earlier:
 def shown_in(text: str) -> Shown:
     """As `repeats.shown_in`, for every output of ours."""
     text = envelope.bare(text)
-    source = VIEW.expand(text)
+    source = screen.below(text) or VIEW.expand(text)
     if source is None:
         return repeats.shown_in(text)
     return Shown.UNMARKED if marks.has_mark(source) else Shown.HEADED
@@ -140,7 +156,7 @@ class Registry:
             size_bytes = len(text) if text.isascii() else len(text.encode())
         except UnicodeEncodeError:
             size_bytes = len(text.encode(errors="surrogatepass"))
-            return _decision(Kept(Reason.UNREADABLE, detail="lone surrogate"), size_bytes, size_bytes, encoding)
+            return decided(Kept(Reason.UNREADABLE, detail="lone surrogate"), size_bytes, size_bytes, encoding)
         try:
             around = None if grammar_only else envelope.opened(text)
             if around is None:
@@ -149,15 +165,15 @@ class Registry:
                 inside_bytes = len(around.inside.encode())
                 result = _within(around, self._result(Source(around.inside, tool_call), inside_bytes, policy))
             if isinstance(result, Kept):
-                return _decision(result, size_bytes, size_bytes, encoding)
-            return _through_gate(text, size_bytes, result, policy, encoding)
+                return decided(result, size_bytes, size_bytes, encoding)
+            return through_gate(text, size_bytes, result, policy, encoding)
         except MemoryError:
             raise
         except Exception as error:  # the bulkhead of one part
             if self.strict:
                 raise
             kept = Kept(Reason.COMPRESSOR_ERROR, detail=type(error).__name__)
-            return _decision(kept, size_bytes, size_bytes, encoding)
+            return decided(kept, size_bytes, size_bytes, encoding)
 
     def fold(self, text: str, decision: Decision, policy: Policy, encoding: Encoding, before: Before) -> Decision:
         """The decision for a tool output once what stands before it is known; `decision` is what was decided for its
@@ -171,20 +187,20 @@ class Registry:
             forwarded, counted = text, decision.tokens_before
             if isinstance(decision.result, Compressed):
                 forwarded, counted = decision.result.text, decision.tokens_after
-            gated = _through_gate(forwarded, decision.bytes_after, folded, policy, encoding, counted)
+            gated = through_gate(forwarded, decision.bytes_after, folded, policy, encoding, counted)
         except MemoryError:
             raise
         except Exception as error:  # the bulkhead of one part
             if self.strict:
                 raise
             kept = Kept(Reason.COMPRESSOR_ERROR, Kind.REPEAT, type(error).__name__)
-            return _decision(kept, decision.bytes_before, decision.bytes_before, encoding)
+            return decided(kept, decision.bytes_before, decision.bytes_before, encoding)
         if isinstance(gated.result, Kept):
             return decision
         if isinstance(decision.result, Kept):
             return gated
         tokens = decision.tokens_before, gated.tokens_after
-        return _decision(gated.result, decision.bytes_before, gated.bytes_after, encoding, tokens)
+        return decided(gated.result, decision.bytes_before, gated.bytes_after, encoding, tokens)
 
     def expand(self, text: str, earlier: Sequence[Earlier] = ()) -> str | None:
         """The source of a lossless output; None where `text` is not one."""
@@ -221,8 +237,8 @@ class Registry:
             return result
         if grammar_only and not _sure(source.text):
             return result
-        viewed = _tried(VIEW, source, size_bytes, policy)
-        return viewed if isinstance(viewed, Compressed) else result
+        tried = (_tried(kind, source, size_bytes, policy) for kind in LAST if kind.sniff(source) is Verdict.YES)
+        return next((one for one in tried if isinstance(one, Compressed)), result)
 
     def _shorten(self, source: Source, size_bytes: int, policy: Policy, *, grammar_only: bool) -> Compressed | Kept:
         text, tool_call = source.text, source.tool_call
@@ -233,7 +249,7 @@ class Registry:
         if source.once(is_read) and not source.once(marks.stand_in):
             return Kept(Reason.NEVER_SHORTENED, detail="the tool reads files")
         frame = framed(text, spoken=grammar_only)
-        if frame is None or repeats.is_output(text) or VIEW.is_output(text):
+        if frame is None or _is_ours(text, LAST):
             return self._shorten_bare(source, size_bytes, policy, grammar_only=grammar_only)
         if any(compressor.is_output(taken_out(frame)) for compressor in self.compressors):
             return Kept(Reason.ALREADY_SHORTENED)
@@ -253,8 +269,7 @@ class Registry:
         """What becomes of a text without a frame."""
         text = source.text
         if source.once(marks.stand_in):
-            ours = repeats.is_output(text) or any(kind.is_output(text) for kind in (VIEW, *self.compressors))
-            ours = ours or json_between.is_output(text)
+            ours = _is_ours(text, (*LAST, *self.compressors)) or json_between.is_output(text)
             return Kept(Reason.ALREADY_SHORTENED if ours else Reason.LOOKS_LIKE_OURS)
         between = None if grammar_only or JSON not in self.compressors else json_between.found(source)
         if between is not None:
@@ -308,19 +323,31 @@ class Registry:
         return found or Kept(Reason.NEVER_SHORTENED, named)
 
 
+def _is_ours(text: str, kinds: Sequence[Compressor]) -> bool:
+    """Whether a text is an output of one of the kinds, or one with repeats."""
+    return repeats.is_output(screen.below(text) or text) or any(kind.is_output(text) for kind in kinds)
+
+
 def _within(around: envelope.Envelope, result: Compressed | Kept) -> Compressed | Kept:
     """A result for the output inside, as one for the object around it."""
     return replace(result, text=around.around(result.text)) if isinstance(result, Compressed) else result
 
 
 def _folded(text: str, result: Compressed | Kept, before: Before) -> Compressed | None:
-    """What stands before it named instead, in the object around an output, and under its view's head line."""
+    """What stands before it named instead, in the object around an output, and under the head line of its view or of
+    what was not for a screen alone."""
     around = envelope.opened(text)
     if around is not None and isinstance(result, Compressed):
         result = replace(result, text=envelope.bare(result.text))
-    folded = repeats.fold(text if around is None else around.inside, result, before)
+    inside = text if around is None else around.inside
+    head = ""
+    if isinstance(result, Compressed) and result.kind is Kind.SCREEN and before.shelf.same(inside) is None:
+        head, _, inside = result.text.partition("\n")
+    folded = repeats.fold(inside, result, before)
     if folded is None:
         return None
+    if head:
+        folded = replace(folded, text=f"{head}\n{folded.text}", lossless=False)
     if isinstance(result, Compressed) and result.kind is Kind.VIEW and "\n" in folded.text:
         folded = view.reduced_as(folded, result)
     return folded if around is None else replace(folded, text=around.around(folded.text))
@@ -352,47 +379,5 @@ def _tried(compressor: Compressor, source: Source, size_bytes: int, policy: Poli
         return Kept(Reason.TOO_SMALL, compressor.kind, f"{size_bytes} of {min_bytes} bytes")
     result = compressor.compress(source, policy.level)
     if isinstance(result, Compressed):
-        _check_output(result, policy.level)
+        check_output(result, policy.level)
     return result
-
-
-def _check_output(result: Compressed, level: Level) -> None:
-    """The invariants of every output; breaking one is a bug of its compressor.
-
-    Raises:
-        ValueError: no head line, nothing below it, or something left out at the lossless level.
-    """
-    head, _, body = result.text.partition("\n")
-    if not marks.is_mark(head):
-        raise ValueError(f"{result.kind} output without a head line")
-    if not body.strip():
-        raise ValueError(f"{result.kind} output without a body")
-    if level is Level.LOSSLESS and not result.lossless:
-        raise ValueError(f"{result.kind} output left things out at the lossless level")
-
-
-def _through_gate(
-    text: str, size_bytes: int, result: Compressed, policy: Policy, encoding: Encoding, counted: int | None = None
-) -> Decision:
-    """The result where it saves enough. `counted`: the text's tokens, where they are known."""
-    shortened = result.text
-    shortened_bytes = len(shortened) if shortened.isascii() else len(shortened.encode())
-    if shortened_bytes >= size_bytes:
-        kept = Kept(Reason.NOTHING_TO_SAVE, result.kind)
-        return _decision(kept, size_bytes, size_bytes, encoding)
-    least, share = policy.min_saved_tokens, policy.least_share(result.kind, assumed=encoding.assumed)
-    gated = gate(text, shortened, encoding, min_saved_tokens=least, min_saved_share=share, counted=counted)
-    if not gated.passed:
-        kept = Kept(Reason.GATE, result.kind)
-        return _decision(kept, size_bytes, size_bytes, encoding, (gated.tokens_before, gated.tokens_before))
-    return _decision(result, size_bytes, shortened_bytes, encoding, (gated.tokens_before, gated.tokens_after))
-
-
-def _decision(
-    result: Compressed | Kept,
-    bytes_before: int,
-    bytes_after: int,
-    encoding: Encoding,
-    tokens: tuple[int | None, int | None] = (None, None),
-) -> Decision:
-    return Decision(result, bytes_before, bytes_after, tokens[0], tokens[1], encoding.name, encoding.assumed)

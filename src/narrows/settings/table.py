@@ -282,6 +282,7 @@ class Settings:
     table_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Tables and listings under this size are kept.")] = 1024
     blob_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Texts of base64 data under this size are kept.")] = 1024
     view_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Views of files under this size keep their numbers.")] = 512
+    screen_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "Texts under this size keep their progress lines.")] = 256
     html_min_bytes: Annotated[int, About(Group.EDITS, SIZE, "HTML pages under this size are kept.")] = 2048
     html_pages: Annotated[
         Pages,
@@ -294,8 +295,7 @@ class Settings:
     ] = Pages.OFF
     min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
     min_saved_share: Annotated[
-        float,
-        About(Group.EDITS, SHARE, "An edit must save at least this share of the text's tokens; a repeat half of it."),
+        float, About(Group.EDITS, SHARE, "An edit must save this share of the text's tokens; a repeat half of it.")
     ] = 0.10
     min_saved_share_assumed: Annotated[
         float,

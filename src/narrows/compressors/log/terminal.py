@@ -12,13 +12,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from narrows.compressors.control_codes import CODE
 from narrows.compressors.log.classes import TROUBLE, mentions
 
-_CONTROL = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
-    r"|[\]_^P][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC, APC, PM, DCS: titles, links, times of CI systems
-    r"|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])"  # character sets, modes
-)
 _TROUBLE = re.compile("|".join((*TROUBLE, "abort")), re.IGNORECASE)
 
 
@@ -50,7 +46,7 @@ def resolved(text: str) -> Screen:
     source_ended = text.endswith("\n")
     colours = "\x1b" in text
     if colours:
-        text, count = _CONTROL.subn("", text)
+        text, count = CODE.subn("", text)
         colours = count > 0
     if "\r" not in text:
         lines, ended = _split(text)

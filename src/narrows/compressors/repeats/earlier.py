@@ -1,7 +1,8 @@
 """What a text may refer to: the tool outputs before it, as the model sees them.
 
 An output that was kept is there to the letter, so any of its lines may be named. Of a folded one those are there that
-are not marks; of a view whose line numbers are reduced all are, with the numbers that its head line says. A shortened
+are not marks; of a view whose line numbers are reduced all are, with the numbers that its head line says, and of a text
+without what was only for a screen all that it shows. A shortened
 one may only be named as a whole: what is our own output is never decoded or referred to line by line (law 3). What only
 stands for another output, or looks like our output without being it, is not named at all.
 """
@@ -27,8 +28,8 @@ class Shown(StrEnum):
     LINES = "lines"
     """All of it: the tool's own text."""
     HEADED = "headed"
-    """The tool's own text, all of it, below a head line of ours: a view whose line numbers are reduced. What is looked
-    at has them (`registry.readable`)."""
+    """The tool's own text below a head line of ours, all that there is to read of it: a view whose line numbers are
+    reduced (what is looked at has them: `registry.readable`), or a text without progress and colours."""
     UNMARKED = "unmarked"
     """The lines that are not marks: an output whose repeats are folded."""
     WHOLE = "whole"
@@ -55,7 +56,7 @@ def shown_by(result: Compressed | Kept) -> Shown:
     match result:
         case Compressed(Kind.REPEAT, text):
             return Shown.UNMARKED if "\n" in envelope.bare(text) else Shown.NOTHING
-        case Compressed(Kind.VIEW):
+        case Compressed(Kind.VIEW | Kind.SCREEN):
             return Shown.HEADED
         case Compressed():
             return Shown.WHOLE
