@@ -170,7 +170,7 @@ def test_what_is_left_is_named_by_later_outputs() -> None:
             before = {(number, 1): text for number, text in enumerate(shown[:index], 1)}
             repeats_truth.check_truth(texts[index], shown[index], before, index + 1)
     heads = [text.split("\n")[:2] for text in shown[3:]]
-    assert any(one[0].endswith("curl's progress]") and " stand already in " in one[1] for one in heads)
+    assert any(one[0].endswith("curl's progress]") and "lines as in earlier ones]" in one[1] for one in heads)
 
 
 def test_by_its_text_it_is_known_what_is_there_to_be_named() -> None:
