@@ -258,14 +258,20 @@ def said(lines: Source, number: int, place: str | None = None) -> list[str]:
     below = lines.text(number + 1) if number + 1 < len(lines.choices) else ""
     if place is None:
         placed = [found for found in PLACED.finditer(text) if not OF_TIME.fullmatch(found[1])]
-        text = text[placed[0].end() :] if placed else text[text.index("warning") :]
+        text = text[placed[0].end() :] if placed else pointed(text)
     elif place in text:
         text = text.partition(place)[2]
-    elif below.endswith(f"--> {place}") and "warning" in text:
-        text = text[text.index("warning") :]
+    elif below.endswith(f"--> {place}"):
+        text = pointed(text)
     else:
         return []
     return SAID.findall(text)
+
+
+def pointed(text: str) -> str:
+    """What a diagnostic says whose place is below: it opens with a warning's name or with a linter's code."""
+    opens = re.search(r"warning(?:\[\S+\])?: |\b[A-Z]+\d+ ", text)
+    return text[opens.start() :] if opens else ""
 
 
 def alike(first: list[str], other: list[str], apart: list[str], words: list[str]) -> bool:
@@ -415,6 +421,10 @@ FAMILIES: tuple[Family, ...] = (
     lambda i, n: f'{n}{i}.py:{i}: error: Name "x{i % 9}" is not defined  [name-defined]',
     lambda i, n: (
         f"warning: unused variable: `{n}_{i}`\n  --> src/{n}.rs:{i}:9\n   |\n{i:2d} | let {n}_{i} = 1;\n   |     ^\n"
+    ),
+    lambda i, n: (
+        f"F401 [*] `{n}_{i % 7}` imported but unused\n --> src/{n}.py:{i}:8\n  |\n{i} | import {n}_{i % 7}\n  |  ^^\n"
+        f"help: Remove it\n  |\n  - import {n}_{i % 7}\n{i} + import re\n"
     ),
     lambda i, n: f"src/{n}.ts:{i}:7 - error TS2322: Type '{n}' is not assignable.\n\n{i} const x = 1;\n        ~\n",
     lambda i, n: f"[WARNING] /src/{n}.java:[{i},5] {n} in Old has been deprecated",

@@ -7,7 +7,17 @@ import re
 import pytest
 
 from narrows.compressors.log import COMPRESSOR
-from narrows.compressors.log.alike import FEWEST, MANY_WORDS, MOST_DIRECTORIES, MOST_PLACES, MOST_WORDS, below, excerpt
+from narrows.compressors.log.alike import (
+    FEWEST,
+    MANY_WORDS,
+    MOST_DIRECTORIES,
+    MOST_PLACES,
+    MOST_WORDS,
+    below,
+    excerpt,
+    pointed,
+)
+from narrows.compressors.log.figures import without_digits
 from narrows.compressors.types import Compressed, Source
 from narrows.core.tool_call import ToolCall
 from narrows.policy import Level
@@ -101,6 +111,56 @@ def test_those_that_say_the_very_same_have_a_list_of_their_own() -> None:
 def test_the_path_is_written_once_for_a_file() -> None:
     lines = [f"src/a.c:{number}:7: warning: unused variable 'v' [-Wunused-variable]" for number in range(10, 20)]
     assert lists(shortened(lines))[0].endswith(": :11:7, :12:7, :13:7, :14:7, :15:7, :16:7, :17:7, :18:7, :19:7]")
+
+
+def test_each_place_of_an_error_has_its_path() -> None:
+    lines = [
+        f"src/app.ts({number},7): error TS2322: Type 'A' is not assignable to type 'B'." for number in range(10, 15)
+    ]
+    assert lists(shortened(lines))[0].endswith(
+        ": src/app.ts(11,7), src/app.ts(12,7), src/app.ts(13,7), src/app.ts(14,7)]"
+    )
+
+
+RUFF = """F401 [*] `{name}` imported but unused
+ --> src/a{i}.py:{i}:8
+   |
+{i} | import {name}
+   |        ^^
+{next} | import re
+   |
+help: Remove unused import: `{name}`
+   |
+   - import {name}
+{i} + import re
+   |
+"""
+
+
+def test_a_linters_diagnostics_with_their_place_below_are_listed_with_all_that_they_quote() -> None:
+    text = "\n".join(RUFF.format(i=number, next=number + 1, name="os") for number in range(10, 30))
+    output = shortened([*text.split("\n")])
+    assert lists(output)[0].endswith(
+        ", ".join(["", *(f"src/a{number}.py:{number}:8" for number in range(12, 30))]) + "]"
+    )
+    assert output.count("imported but unused") == 1
+    assert output.count("help: ") == 1
+    assert " --> src/a10.py:10:8\n" in output
+
+
+def test_a_linters_diagnostics_that_are_few_of_their_sort_are_shown_with_their_places() -> None:
+    rules = ["E401 Multiple imports on one line", "F821 Undefined name `x`", "E722 Do not use bare `except`"]
+    more = [f"{rules[number % 3]}{' ' * number}\n --> src/a.py:{number}:1\n" for number in range(9)]
+    output = shortened("\n".join(more).split("\n"))
+    assert all(f" --> src/a.py:{number}:1" in output for number in range(9))
+
+
+@pytest.mark.parametrize(
+    "line", ["F401 [*] `os` imported but unused", "invalid-syntax: Expected a statement", "DOC12 x y"]
+)
+def test_a_code_is_a_diagnostic_only_with_its_place_below(line: str) -> None:
+    lines = [line, " --> src/a.py:1:2", line, "", line]
+    assert pointed(lines, without_digits(lines, lines), {*without_digits(lines, lines)}) == [0]
 
 
 def test_few_are_not_listed_nor_those_that_differ_in_many_or_long_words() -> None:
@@ -255,7 +315,7 @@ def test_what_repeats_a_listed_diagnostic_is_listed_too_and_repeats_nothing_show
     lines = [*once, *[once[2]] * 6, *[once[4]] * 2, "Found 14 errors."]
     output = shortened(lines)
     assert re.search(r"\d repeated", output) is None
-    assert "src/c.ts(3,7), (3,7), (3,7), (3,7), (3,7), (3,7)" in output
+    assert ", ".join(["src/c.ts(3,7)"] * 6) in output
 
 
 def test_a_diagnostic_of_very_many_words_is_like_no_other() -> None:

@@ -272,3 +272,28 @@ def test_passed_tests_below_a_failed_suite_are_counted() -> None:
     shown = kept(lines)
     assert {"FAIL src/a.test.js", "  ✕ adds more"} <= set(shown)
     assert sum("✓" in line for line in shown) < 5
+
+
+def test_what_jests_tests_printed_is_no_failure_report() -> None:
+    said = ["    console.log", "      adding s", "", "      at add (a.js:5:13)", ""]
+    report = ["  ● cart \u203a adds", "", "    expect(5).toBe(6)", "", "Tests: 1 failed"]
+    shown = kept(["FAIL src/a.test.js", "  ● Console", "", *(f"{line}" for _ in range(40) for line in said), *report])
+    assert shown[-5:] == report
+    assert sum("adding" in line for line in shown) < 5
+
+
+def test_dots_of_files_without_a_failure_are_left_out() -> None:
+    words = ["adds", "bytes", "cart", "deck", "edges", "files", "gates", "hooks", "items", "joins", "keys", "lists"]
+    calm = [f"tests/test_{word}.py {'.' * len(word)}{' ' * 40}[ {number}%]" for number, word in enumerate(words)]
+    lines = [
+        "== test session starts ==",
+        "collected 9 items",
+        "",
+        *calm,
+        "tests/test_z.py .F.",
+        "",
+        "== 1 failed in 2s ==",
+    ]
+    shown = kept(lines)
+    assert not set(calm[:-1]) & set(shown)
+    assert "tests/test_z.py .F." in shown

@@ -7,6 +7,7 @@ import pytest
 from narrows.compressors.log.decide import decide
 from narrows.compressors.log.figures import without_digits
 from narrows.compressors.log.sections import (
+    is_progress,
     long_quotations,
     opens_report,
     passes,
@@ -39,6 +40,7 @@ def reported(text: str) -> list[str]:
         ("test a ... ok\nfailures:\n\n---- a stdout ----\nx\n\ntest result: FAILED.", 5),
         ("✔ a\n✖ failing tests:\nx\ny", 3),
         ("  ● suite \u203a name\n\n    x\nTests: 1 failed", 3),
+        ("  ● Console\n\n    console.log\n      x\nTests: 1 failed", 0),
         ("  3 failing\n  1) x\n     y\nnpm ERR! x", 3),
         ("ok\npanic: boom\n\ngoroutine 1 [running]:\nmain.main()\nexit status 2\nx", 4),
         ("Failures:\n  1) x\nFinished in 1s\ny", 2),
@@ -95,6 +97,34 @@ def test_of_a_long_function_its_head_and_the_lines_above_the_failure_are_shown(a
     lines = [*above.split("\n")[:-1], *quoted]
     hidden = [lines[number] for start, stop in long_quotations(lines) for number in range(start, stop)]
     assert hidden == (body[:-8] if length >= 13 else [])
+
+
+@pytest.mark.parametrize("place", ["/v/site-packages/x/y.py:12: ", "../lib/python3.11/json/decoder.py:3: "])
+def test_less_of_a_librarys_function_is_shown(place: str) -> None:
+    body = [f"        step({number})" for number in range(20)]
+    lines = ["    def f():", *body, ">       g()", "        ^^^", "", place]
+    assert list(long_quotations(lines)) == [(1, 19)]
+    assert list(long_quotations([*lines[:-1], "src/app.py:12: "])) == [(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("tests/test_a.py ........s.x.                                   [ 12%]", True),
+        ("...............sss                                             [100%]", True),
+        ("                                                               [ 81%]", True),
+        ("...............", True),
+        ("tests/test_a.py ..", True),
+        ("tests/test_a.py ...F.                                          [ 12%]", False),
+        ("tests/test_a.py E", False),
+        ("...", False),
+        ("Resolving ...", False),
+        ("Compiling a.c                                                  [ 12%]", False),
+        ("", False),
+    ],
+)
+def test_dots_of_pytest_without_a_failure(line: str, expected: bool) -> None:
+    assert is_progress(*without_digits([line], [line])) is expected
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -32,7 +32,7 @@ MANY_WORDS = 150
 """A diagnostic of more words, or more characters, is like no other: which words differ is not looked for."""
 WORTH = 1.2
 """Listed is what is so many times longer than its list."""
-LONGEST_EXCERPT = 24
+LONGEST_EXCERPT = 60
 
 _DIAGNOSTIC = re.compile(
     r"[ \t]*(?:\[(?:WARNING|ERROR)\] |[we]: (?:file://)?)?"
@@ -41,9 +41,10 @@ _DIAGNOSTIC = re.compile(
     r"( ?:? .*)"
 )
 """`path:line:column: message`, `path(line,column): message`, `path:line:column - message`, `path:[line,column] ...`."""
-_POINTED = re.compile(r"warning(?:\[\S+\])?: ")
+_POINTED = re.compile(r"warning(?:\[\S+\])?: |[A-Z]{1,7}\d{2,5} \S|invalid-syntax: ")
 _POINTER = re.compile(r"\s*--> ([^\s:]+)(:\d+:\d+)$")
-"""Rust's form: the place stands below."""
+"""Rust's form and ruff's: the place stands below."""
+_BARE_POINTER = re.compile(r"\s*--> [^\s:]+::$")
 _CODED = re.compile(r".*\berror TS\d+: |.*: error: .*  \[[a-z][\w-]*\]$|.* - error: .* \(report\w+\)$")
 """An error of a tool that gives all of them a code and a line."""
 _WORD = re.compile(
@@ -54,7 +55,7 @@ _WORD = re.compile(
 _CLOSED = {"\u2018": "\u2019", "\u201c": "\u201d", '"': '"', "`": "`", "'": "'"}
 """What ends a quotation, by what opens it."""
 _DIGITS = re.compile(r"\d+")
-_QUOTED = re.compile(r"\s*\d* +\|")
+_QUOTED = re.compile(r"\s*\d* +\||\d+ +[+-](?: |$)|help: ")
 _NUMBERED = re.compile(r"\d+\s")
 _CARETS = re.compile(r"\s*~+\s*$")
 _NOTE = re.compile(r"[^\s:]+:\d+(?::\d+)?: note: |\S+\(\d+(?:,\d+)?\): note: ")
@@ -103,11 +104,11 @@ class Listing:
         named = self.others if self.complete else self.others[:MOST_PLACES]
         apart = f" but for {', '.join(self._words(self.first))}" if self.differ else ""
         entries: list[str] = []
-        path = self.first.path
+        path = "" if self.complete else self.first.path
         for one in named:
             place = one.at if one.path == path else one.path + one.at
             entries.append(" ".join((place, *self._words(one))))
-            path = one.path
+            path = "" if self.complete else one.path
         more = f", and {len(self.others) - len(named)} more" if len(named) < len(self.others) else ""
         return f"{len(self.others)} more like line {self.first.number + 1}{apart}: {', '.join(entries)}{more}"
 
@@ -191,20 +192,43 @@ def _listing(
 ) -> Iterator[Listing]:
     """The listing of these, if it is worth it."""
     listing = Listing(members[0], tuple(members[1:]), differ, complete=not warnings)
-    if sum(len(lines[one.number]) + 1 for one in members[1:]) >= WORTH * len(listing.text):
+    if sum(_length(lines, one.number) for one in members[1:]) >= WORTH * len(listing.text):
         yield listing
+
+
+def _length(lines: Sequence[str], number: int) -> int:
+    """How long a diagnostic is, with the place below it."""
+    return len(lines[number]) + 1 + (len(lines[number + 1]) + 1 if _points(lines, number) else 0)
 
 
 def excerpt(lines: Sequence[str], number: int) -> range:
     """The lines below a diagnostic that quote the source and point into it, and the blank ones around them."""
     depth = _depth(lines[number])
     last = min(len(lines), number + 1 + LONGEST_EXCERPT)
-    for after in range(number + 1, last):
+    for after in range(number + 1 + _points(lines, number), last):
         line = lines[after]
         bare = line.lstrip()
         if bare and len(line) - len(bare) <= depth and _QUOTED.match(line) is None and not _is_pretty(lines, after):
             return range(number + 1, after)
     return range(number + 1, last)
+
+
+def pointed(lines: Sequence[str], keys: Sequence[str], counts: Collection[str]) -> list[int]:
+    """The lines that are diagnostics by their code and by the place below them: a linter that shows the source gives
+    them no level. `keys`: the lines without digits; `counts`: each key once."""
+    pointers = {key for key in counts if "--> " in key and _BARE_POINTER.match(key) is not None}
+    if not pointers:
+        return []
+    return [number for number in range(len(lines) - 1) if keys[number + 1] in pointers and _points(lines, number)]
+
+
+def _points(lines: Sequence[str], number: int) -> bool:
+    """Whether a line is a diagnostic with its place below."""
+    return (
+        number + 1 < len(lines)
+        and _POINTED.match(lines[number]) is not None
+        and _POINTER.match(lines[number + 1]) is not None
+    )
 
 
 def _depth(line: str) -> int:

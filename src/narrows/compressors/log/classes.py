@@ -93,7 +93,7 @@ _FAILED = re.compile(
 )
 _FAILED_SIGNS = ("FAIL", "ERROR", "XPASS", "unexpected s", "[err", "[exc", "(fail)", "failed (", " s = ", "\u2a2f")
 _FAILED_MARK = re.compile(
-    r"\s*(?:not ok\b|[✗✘✖✕\u00d7●] )|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
+    r"\s*(?:not ok\b|[✗✘✖✕\u00d7] |● (?!Console$))|[.sxX]*[FE][.sxXFE]*\s*(?:\[\s*%\]\s*)?$"
     r"|\S+ [.sxX]*[FE][.sxXFE]*\s*\[\s*%\]\s*$|test_\w+ [FE]$"
 )
 _FAILED_STARTS = "n✗✘✖✕\u00d7●"

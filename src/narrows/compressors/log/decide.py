@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from narrows.compressors.log import attached, figures, framing, packages, sections, stamps
-from narrows.compressors.log.alike import Listing, below, excerpt, listings, show_whole, with_notes
+from narrows.compressors.log.alike import Listing, below, excerpt, listings, pointed, show_whole, with_notes
 from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
 from narrows.compressors.log.repeats import LeftOut
 from narrows.compressors.log.session import session
@@ -181,7 +181,9 @@ class _Log:
 
 
 def _judge_numbers(log: _Log) -> None:
-    """What only digits say, of lines that do not report a test."""
+    """What only digits or the line below say, of lines that do not report a test."""
+    for number in pointed(log.lines, log.keys, log.counts):
+        log.tones[number] = max(log.tones[number], _WARNING)
     for number, found, sort in figures.judge(log.keys, log.lines, log.counts):
         if found is not _MENTION:
             log.tones[number] = found
@@ -325,8 +327,9 @@ def _show_examples(log: _Log, calm: Collection[int]) -> None:
     """Lines alike: all of a few, else the first and the last. Passed tests and `calm` lines need no example."""
     by_shape: defaultdict[str, list[int]] = defaultdict(list)
     shape_of_line = log.shapes
+    progress = {key for key in log.counts if sections.is_progress(key)}
     for number, found in enumerate(log.tones):
-        if found is _PLAIN or found is _SKIPPED:
+        if (found is _PLAIN or found is _SKIPPED) and log.keys[number] not in progress:
             by_shape[shape_of_line[number]].append(number)
     silent = {*calm, *_names_of_passed(log)}
     if any(sections.opens_passes(key) for key in log.counts):

@@ -57,7 +57,8 @@ _TESTS = (
     r"\s*[✓✔✖✕✗✘▶\u2139●] {0,2}\S|(?:PASS|FAIL)\s+\S+|(?:Tests?|Test Suites|Snapshots|Test Files):? +\d",
     r"=== (?:RUN|PAUSE|CONT|NAME) |\s*--- (?:PASS|FAIL|SKIP): |(?:ok|FAIL|\?) +\t?\S+\s+[\d.(\[]|goroutine \d+ \[",
     r"\[[ =-]+(?:RUN|OK|FAILED|PASSED|SKIPPED|DISABLED)?[ =-]*\] ?",
-    r"\d+ (?:passing|failing|pending|examples?)\b|Finished in [\d.]+",
+    r"\d+ (?:passing|failing|pending|examples?)\b|Finished in [\d.]+|Failures:$|Failed examples:$|rspec \S+ # "
+    r"|\s+(?:Failure/Error: |# \S+:\d+:in )|Test '\S+::\S.*' (?:started|ended)$",
     r"\s*\d+/\d+ Test +#\d+: |\s+Start +\d+: \S|\d+% tests passed, |Test project /",
     r"\s*(?:Passed|Failed|Skipped) \S+ \[[<\d]|(?:Passed|Failed)! +- Failed: |Test [Rr]un (?:for|Successful|Failed)",
     r"\S.* > .*\S (?:PASSED|FAILED|SKIPPED)$|\d+ tests completed, |  \* test .* \[L#\d+\]$|  \* test .* \(.*ms\)"
@@ -129,7 +130,7 @@ _ANYWHERE = (
     (rf"(?:[\w.-]+(?:_\d\d:\d\d:\d\d)? ){{1,3}}{_ISO} \S", ("-",)),
     (r"(?:[\w.-]+ ){3,5}1\d{9} \d+ [A-Za-z]", (" 1",)),
     (r"\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d", (" [",)),
-    (r"\S+ \d{10} \d{4}\.\d\d\.\d\d ", (".",)),
+    (r"(?:\S+ )?\d{10} \d{4}\.\d\d\.\d\d ", (".",)),
     (rf"[^\s\w]*\w\S* [-|]? ?[\[(<]?{_LEVEL}[\])>]?[:\s]", _LEVEL_WORDS),
     (r"(?:\S+ ){0,3}(?:level|lvl|severity)=\w", ("level=", "lvl=", "severity=")),
     (r"(?:\S+ )?(?=[FEsxX]*\.)[.FEsxX]{3,} *(?:\[ *\d+%\])?$", ("...", "..F", "F..", ".s", "s.", ".x", ".E")),

@@ -21,7 +21,7 @@ _REPORTS: tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...] = tuple(
         (r"(?:FAIL|ERROR): \S.*[)\]]?$", r"Ran \d* ?tests? in"),  # unittest
         (r"failures:$", r"test result: "),  # cargo
         (r"✖ failing tests:$", r"TAP version|\$ \S|\+ \S|> \S+@"),  # node
-        (r"\s*● \S", r"(?:PASS|FAIL) \S|Test Suites: |Tests: "),  # jest
+        (r"\s*● (?!Console$)\S", r"(?:PASS|FAIL) \S|Test Suites: |Tests: "),  # jest
         (r"\s+ failing$", r"npm "),  # mocha
         (r"panic: |fatal error: |goroutine +\[", r"exit status|FAIL\s|ok\s"),  # go
         (r"Failures:$", r"Finished in "),  # rspec
@@ -40,12 +40,17 @@ _RUN_FAILED = re.compile(r"\s*\[ +FAILED +\] |\s*--- FAIL: ")
 _LONGEST_RUN = 200
 _ABOVE_ASSERTED, _BELOW_ASSERTED = 2, 2
 _ANY_RULE = re.compile(_RULE)
+_PROGRESS = re.compile(r"(?:\S+\.py +[.sx]+|[.sx]{6,}|[.sx]+(?= +\[))(?: *\[ *%\])?$|\s+\[ *%\]$")
+_PROGRESS_ENDS = frozenset(".sx]")
 _PASSES = re.compile(r"=+ PASSES =+$")
 _FAILED_STATEMENT = re.compile(r"> {3,}\S")
 _STATEMENT_PLACE = re.compile(r"\S+:\d+: ?(?:$|[A-Za-z_])")
 _LONGEST_STATEMENT = 60
 _QUOTED_ABOVE = 8
 """So many quoted lines above the statement that failed are always shown."""
+_QUOTED_IN_LIBRARIES = 2
+"""The same in a library, which is not what fails."""
+_LIBRARY = re.compile(r"(?:^|/)(?:site|dist)-packages/|/lib(?:64)?/python\d")
 _SMALLEST_QUOTATION = 5
 _LONGEST_HEAD = 12
 _LONGEST_TRACEBACK = 2000
@@ -127,6 +132,11 @@ def opens_backtrace(key: str) -> bool:
     return _BACKTRACE.match(key) is not None
 
 
+def is_progress(key: str) -> bool:
+    """Whether a line (without digits) holds pytest's dots for a file's tests, none of which failed."""
+    return key[-1:] in _PROGRESS_ENDS and _PROGRESS.match(key) is not None
+
+
 def opens_passes(key: str) -> bool:
     """Whether a line opens pytest's report of what passed tests printed."""
     return key[:1] == "=" and _PASSES.match(key) is not None
@@ -146,7 +156,8 @@ def long_quotations(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where pytest quotes more of a function than the statement that failed and the lines right above it: the lines
     between the function's head and those. That it is pytest's is told by what follows the statement."""
     for number, line in enumerate(lines):
-        if line[:1] != ">" or _FAILED_STATEMENT.match(line) is None or not _is_explained(lines, number):
+        place = _place_below(lines, number) if line[:1] == ">" and _FAILED_STATEMENT.match(line) is not None else None
+        if place is None:
             continue
         top = number
         while top and (lines[top - 1].startswith("    ") or not lines[top - 1]) and number - top < _LONGEST_TRACEBACK:
@@ -155,18 +166,23 @@ def long_quotations(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
             top += 1
         ends = (below for below in range(top, min(number, top + _LONGEST_HEAD)) if lines[below].endswith(":"))
         start = next(ends, top) + 1
-        if number - _QUOTED_ABOVE - start >= _SMALLEST_QUOTATION:
-            yield start, number - _QUOTED_ABOVE
+        stop = number - (_QUOTED_IN_LIBRARIES if _LIBRARY.search(place) is not None else _QUOTED_ABOVE)
+        if stop - start >= _SMALLEST_QUOTATION:
+            yield start, stop
 
 
-def _is_explained(lines: Sequence[str], number: int) -> bool:
-    """Whether pytest's explanation, or the statement's place, follows the statement; which may have further lines."""
+def _place_below(lines: Sequence[str], number: int) -> str | None:
+    """The line with the statement's place; "" where pytest only explains the statement, which may have further lines;
+    None where neither follows."""
+    explained = None
     for line in islice(lines, number + 1, number + 1 + _LONGEST_STATEMENT):
-        if line.startswith(ASSERTED) or _STATEMENT_PLACE.match(line) is not None:
-            return True
-        if line and not line.startswith("    "):
+        if _STATEMENT_PLACE.match(line) is not None:
+            return line
+        if line.startswith(ASSERTED):
+            explained = ""
+        elif line and not line.startswith("    "):
             break
-    return False
+    return explained
 
 
 def show_assertions(keys: Sequence[str], show: Show) -> None:
