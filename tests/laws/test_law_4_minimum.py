@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from narrows.compressors.repeats import Shown, shown_by
 from narrows.compressors.types import Compressed, Kept, Reason
+from narrows.core.jsonstr import said_bytes
 from narrows.core.tokens import TOKENIZER
 from narrows.plan import DecisionCache, plan_body, plan_located, replayed_plan
+from narrows.plan.minimum import FAR
 from narrows.policy import Kind, Policy
 from narrows.wire.openai_chat import WIRE
 from narrows.wire.types import Located
@@ -94,6 +96,34 @@ def test_conversations_with_the_same_outputs_behind_other_instructions(
         remembered, plain = plan_body(body, WIRE, policy, cache=cache), plan_body(body, WIRE, policy)
         assert remembered.edits == plain.edits
         assert [one.outcome for one in remembered.parts] == [one.outcome for one in plain.parts]
+
+
+@given(repeating().map(messages_of), policies, heads)
+def test_the_prompt_is_at_the_minimum_where_the_first_part_is_shortened(
+    messages: list[Message], policy: Policy, head: str
+) -> None:
+    body = request([json.dumps(one) for one in messages], head)
+    plan, located = plan_body(body, WIRE, policy), WIRE.locate(body, policy.scope)
+    assert isinstance(located, Located)
+    if not plan.edits:
+        return
+    first, enough = plan.edits[0], 1 << 40
+    said = sum(said_bytes(body, start, stop, enough) for start, stop in located.before or ())
+    said += said_bytes(body, located.start, first.span.start, enough)
+    minimum = policy.cache_minimum_bytes(located.model)
+    shortened = said + said_bytes(first.replacement, 0, len(first.replacement), enough)
+    assert shortened >= minimum or said + said_bytes(body, first.span.start, first.span.stop, enough) >= FAR * minimum
+
+
+def test_a_repeat_with_which_the_prompt_gets_to_the_minimum_is_named_as_far_as_it_need_not_stay() -> None:
+    texts = [log(60), "\n".join(f"line {number} of a file that nobody shortens" for number in range(90))]
+    texts = [*texts, texts[1] + "\nand one more"]
+    written = [json.dumps({"role": "tool", "tool_call_id": f"c{n}", "content": text}) for n, text in enumerate(texts)]
+    sizes = []
+    for tokens in (0, 1_900, 2_100, 9_000):
+        plan = plan_body(request(written), WIRE, replace(EAGER, cache_minimum_tokens=tokens, tokenizer=TOKENIZER))
+        sizes.append(plan.parts[-1].outcome.decision.bytes_after)
+    assert sizes[0] < 200 < sizes[1] < sizes[2] < sizes[3] == len(texts[2])
 
 
 def test_the_notes_of_a_reading_are_for_one_size_of_instructions() -> None:

@@ -7,7 +7,7 @@ upstream, so it can be gone on with anywhere, by whoever is given the outputs wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from narrows.compressors.repeats import (
     FLOOR_BYTES,
@@ -110,6 +110,7 @@ def fold_part(task: PartTask, alone: PartOutcome, before: Before) -> PartOutcome
     if isinstance(alone.decision.result, Kept) and shown_by(alone.decision.result) is Shown.NOTHING:
         return alone
     text = jsonstr.decode(task.literal)
+    before = replace(before, least_bytes=max(0, task.lacking - jsonstr.AROUND_BYTES))
     decision = Registry(COMPRESSORS).fold(text, alone.decision, task.policy, task.encoding, before)
     if decision is alone.decision:
         return alone

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from narrows.compressors import marks
 from narrows.compressors.repeats import grammar
 from narrows.compressors.repeats.earlier import FLOOR_BYTES, Earlier, Shown, shown_by
+from narrows.compressors.repeats.fewer import fewer
 from narrows.compressors.repeats.gutter import first_lines, renumbered
 from narrows.compressors.repeats.shelf import WINDOW_BYTES, WINDOW_OUTPUTS, Shelf
 from narrows.compressors.types import Compressed, Kept
@@ -42,10 +43,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What stands before the output at `place`."""
+    """What stands before the output at `place`. Of a text of `least_bytes` or more so much stays: its prompt is to be
+    no shorter."""
 
     shelf: Shelf
     place: OutputPlace
+    least_bytes: int = 0
 
 
 def fold(text: str, result: Compressed | Kept, before: Before) -> Compressed | None:
@@ -55,7 +58,9 @@ def fold(text: str, result: Compressed | Kept, before: Before) -> Compressed | N
         case Shown.WHOLE, Compressed(_, shortened, lossless):
             return _same(shortened, before, shortened=True, exact=lossless)
         case Shown.LINES | Shown.HEADED, _:
-            return _same(text, before, shortened=False, exact=True) or _folded(text, before)
+            same = _same(text, before, shortened=False, exact=True)
+            enough = same is not None and len(same.text) >= before.least_bytes
+            return same if enough else _folded(text, before) or same
         case _:
             return None
 
@@ -72,6 +77,8 @@ def _folded(text: str, before: Before) -> Compressed | None:
     runs = before.shelf.runs(text)
     if not runs:
         return None
+    if before.least_bytes:
+        runs = fewer(text, runs, before.least_bytes) or runs
     hidden = sum(run.stop - run.start for run in runs)
     outputs = len({run.earlier.place for run in runs})
     summary = (
