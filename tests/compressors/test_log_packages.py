@@ -66,6 +66,10 @@ FAILURES = (
     "WARNING: Retrying (Retry(total=4)) after connection failed",
     "npm http fetch GET 404 https://registry.example.org/toml 12ms",
     "dpkg returned exit code 1",
+    "main.go:7:2: no required module provides package example.org/toml",
+    "go: example.org/toml@v9.9.9: invalid version: unknown revision v9.9.9",
+    "read tcp 10.0.0.1:80: connection refused",
+    "npm warn network request timed out",
 )
 WARNINGS = ("WARNING: the script yarl is not on PATH", "warning: a lock file of version 3 is deprecated")
 by_manager = pytest.mark.parametrize("name", RUNS)

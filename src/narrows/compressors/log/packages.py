@@ -131,8 +131,9 @@ _PROJECT = re.compile(r"(?:Obtaining file:|Processing [./])")
 _UNINSTALLED = "Successfully uninstalled "
 _FAILS = re.compile(
     r"E: |Err: |npm http |.*\b(?:errors?|fail(?:ed|ures?|s|ing)?|fatal|abort(?:ed|ing)?|cannot|can't|could ?n[o']t"
-    r"|unable to|not found|no matching|incompatible|conflicts?|retry(?:ing)?|mismatch|killed"
-    r"|exit(?: code| status|ed)?)\b",
+    r"|unable to|not found|no (?:matching|such|required)|incompatible|conflicts?|retry(?:ing)?|mismatch|killed"
+    r"|exit(?: code| status|ed)?|invalid|unknown|missing|undefined|un(?:resolved|satisfiable|reachable|expected(?:ly)?)"
+    r"|denied|refused|rejected|timed? ?out|corrupt(?:ed)?|panic(?:ked)?|crash(?:ed)?|interrupted|traceback)\b",
     re.IGNORECASE,
 )
 """A line that mentions trouble, or warns, and means that a step did not go well."""
