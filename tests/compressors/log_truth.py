@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from hypothesis import strategies as st
@@ -27,13 +28,17 @@ HEAD = re.compile(
     r"\[narrows: log of (?P<total>\d+) lines(?:, (?P<shown>\d+) shown here; (?P<left>\d+) left out in (?P<places>\d+)"
     r" places?, each marked; (?P<trouble>none|\d+) of those, passed(?P<listed>, repeated and listed| and repeated)"
     r" ones aside, mentions? an error,"
-    r" failure or warning|; nothing left out)(?P<repeats>; lines that repeat earlier ones are named by line number)?"
+    r" failure or warning|; nothing left out)(?P<repeats>; lines that repeat earlier ones are named by line number"
+    r"(?P<but_times>, but for their times)?)?"
     r"(?P<colours>; terminal control codes removed)?(?P<redrawn>; lines redrawn in place shown in their last state)?"
     r"(?P<crlf>; CRLF line ends written as LF)?\]"
 )
 LEFT_OUT = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? left out(?:: (.*))?\]")
-SAME = re.compile(r"\[narrows: lines? (\d+)(?:-(\d+))? (?:is|are) the same as lines? (\d+)(?:-(\d+))?\]")
-EACH = re.compile(r"\[narrows: lines (\d+)-(\d+) are each the same as line (\d+)\]")
+BUT_TIMES = "( but for the times before them)?"
+SAME = re.compile(rf"\[narrows: lines? (\d+)(?:-(\d+))? (?:is|are) the same as lines? (\d+)(?:-(\d+))?{BUT_TIMES}\]")
+EACH = re.compile(rf"\[narrows: lines (\d+)-(\d+) are each the same as line (\d+){BUT_TIMES}\]")
+TIME_BEFORE = re.compile(r"[@\[(<]*(?:1 )?[\dT:.,+Z-]*\d[:.,-]\d[\dT:.,+Zs-]*[\])|>]*:?|\d{8,}|[\[(]?")
+"""A word that differs between lines which are the same but for their times; of one the blanks may align it."""
 
 JSON_STRING = r'"(?:[^"\\]|\\.)*"'
 LISTED = re.compile(
@@ -136,6 +141,13 @@ class Source:
     def text(self, number: int) -> str:
         return self.choices[number][-1]
 
+    def said(self, number: int) -> str:
+        """What a log driver's record says; any other line as it is."""
+        text = self.text(number)
+        found = record(text) if text.startswith("{") else {}
+        said = next((found[key] for key in ("log", "MESSAGE", "Output") if isinstance(found.get(key), str)), text)
+        return said.rstrip("\n")
+
 
 def read_source(source: str, head: re.Match[str]) -> Source:
     if head["colours"]:
@@ -184,7 +196,7 @@ def check_truth(source: str, output: str) -> None:
     shown: dict[int, str] = {}
     gaps: list[tuple[int, int, str | None]] = []
     lists: list[re.Match[str]] = []
-    position, repeats = 0, 0
+    position, repeats, restamped = 0, 0, 0
     for line in body:
         if not line.startswith("[narrows:"):
             assert lines.allows(position, line), (position + 1, line)
@@ -202,10 +214,12 @@ def check_truth(source: str, output: str) -> None:
         else:
             start, stop = check_repeat(lines, shown, line)
             repeats += 1
+            restamped += " but for the times " in line
         assert start == position < stop, line
         position = stop
     assert position == len(lines.choices) == int(head["total"]), "lines are unaccounted for"
     assert bool(repeats) == bool(head["repeats"])
+    assert bool(restamped) == bool(head["but_times"])
     left_out = [number for start, stop, _ in gaps for number in range(start, stop)]
     listed = {number for found in lists for number in check_list(lines, shown, left_out, found)}
     unnamed = sum(int(found[5] or 0) for found in lists)
@@ -241,21 +255,22 @@ def check_list(lines: Source, shown: dict[int, str], left_out: list[int], found:
 
 
 def names_before(lines: Source, number: int, path: str) -> list[str]:
-    """What stands before the place, times and other numbers aside."""
+    """What stands before the place, times and numbers aside, but for numbers that are names."""
     before, found, _ = lines.text(number).partition(path)
-    return [word for word in before.split() if found and not re.search(r"\d", word)]
+    named = re.compile(r"\[\d+\]|#\d+|\D*")
+    return [word for word in before.split() if found and named.fullmatch(word) is not None]
 
 
 def place_of(lines: Source, number: int) -> str:
     """The path at the first line of a list: on it, or below it where it has none."""
-    text = f"{lines.text(number)} {lines.text(number + 1) if number + 1 < len(lines.choices) else ''}"
+    text = f"{lines.said(number)} {lines.said(number + 1) if number + 1 < len(lines.choices) else ''}"
     return next(found[1] for found in PLACED.finditer(text) if not OF_TIME.fullmatch(found[1]))
 
 
 def said(lines: Source, number: int, place: str | None = None) -> list[str]:
     """The words behind the place; none where the place is not there."""
-    text = lines.text(number)
-    below = lines.text(number + 1) if number + 1 < len(lines.choices) else ""
+    text = lines.said(number)
+    below = lines.said(number + 1) if number + 1 < len(lines.choices) else ""
     if place is None:
         placed = [found for found in PLACED.finditer(text) if not OF_TIME.fullmatch(found[1])]
         text = text[placed[0].end() :] if placed else pointed(text)
@@ -297,10 +312,29 @@ def check_repeat(lines: Source, shown: dict[int, str], line: str) -> tuple[int, 
         assert until - named == stop - start
         assert until <= start
         pairs = [(start + offset, named + offset) for offset in range(stop - start)]
+    but_times = line.endswith(" but for the times before them]")
     for number, earlier in pairs:
-        assert lines.allows(number, shown[earlier]), (line, number + 1)
-        shown[number] = shown[earlier]
+        if but_times:
+            assert earlier in shown
+            assert differ_in_times(lines.text(number), lines.text(earlier)), (line, number + 1)
+            shown[number] = lines.text(number)
+        else:
+            assert lines.allows(number, shown[earlier]), (line, number + 1)
+            shown[number] = shown[earlier]
+    assert not but_times or any(lines.text(number) != lines.text(earlier) for number, earlier in pairs)
     return start, stop
+
+
+def differ_in_times(one: str, other: str) -> bool:
+    """Whether two lines are equal but for words at their beginning that are times; blanks may align these."""
+    words, others = re.split("[ \t]", one), re.split("[ \t]", other)
+    while words and others and words[-1] == others[-1]:
+        del words[-1], others[-1]
+    words, others = [word for word in words if word], [word for word in others if word]
+    pairs = [*zip_longest(words, others, fillvalue="")]
+    return len(pairs) <= 6 and all(
+        a == b or (TIME_BEFORE.fullmatch(a) is not None and TIME_BEFORE.fullmatch(b) is not None) for a, b in pairs
+    )
 
 
 def check_gaps(
@@ -499,6 +533,11 @@ DRIVERS: tuple[Callable[[int, str], str], ...] = (
     lambda i, text: f"{i * 0.013:9.3f} {text}",
     lambda i, text: f"2024-05-01 12:{i // 60 % 60:02d}:{i % 60:02d},123 - INFO - {text}",
     lambda i, text: f"    {text}",
+    lambda i, text: f"{stamp(i)}{text}",
+    lambda i, text: f"May  1 12:{i // 60 % 60:02d}:{i % 60:02d} build-7 ci[4711]: {text}",
+    lambda i, text: f"<14>1 {stamp(i)[:-1]} build-7 ci 4711 - - {text}",
+    lambda i, text: f"{stamp(i)[:-2]}.{i:09d}Z stdout F {text}",
+    lambda i, text: f"[{i * 0.013:12.6f}] build-7 ci[{4711 + i // 99}]: {text}",
 )
 
 

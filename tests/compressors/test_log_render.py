@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from narrows.compressors.log.render import expanded, read, write
-from narrows.compressors.log.repeats import Each, Gap, LeftOut, Lines, Piece, Same, pieces
+from narrows.compressors.log.repeats import Each, Gap, LeftOut, Lines, Piece, Same, Stampless, pieces
 from narrows.compressors.log.terminal import Screen, raw_lines
 
 BLOCK = [f"{letter} line that is long enough to be worth a mark of its own" for letter in "abcd"]
@@ -122,6 +122,31 @@ def test_numbers_that_do_not_add_up_are_not_ours(old: str, new: str) -> None:
 def test_repeats_that_do_not_fit_are_not_ours(old: str, new: str) -> None:
     assert old in LOSSLESS
     assert read(LOSSLESS.replace(old, new, 1)) is None
+
+
+STAMPED = [f"10:00:{number:02d} {line}" for number, line in enumerate(LINES)]
+BUT_TIMES = write(
+    raw_lines("\n".join(STAMPED)),
+    pieces(STAMPED, b"\x01" * len(LINES), Stampless(LINES, b"\x01" * len(LINES))),
+    no_gaps,
+)
+
+
+def test_repeats_but_for_times_say_so_and_are_not_lossless() -> None:
+    head, *body = BUT_TIMES.split("\n")
+    assert head.endswith("; lines that repeat earlier ones are named by line number, but for their times]")
+    assert body[5:] == [
+        "[narrows: lines 6-9 are the same as lines 1-4 but for the times before them]",
+        STAMPED[9],
+        "[narrows: lines 11-15 are each the same as line 10 but for the times before them]",
+        STAMPED[15],
+    ]
+    parsed = read(BUT_TIMES)
+    assert parsed is not None
+    assert not parsed[2]
+    assert [piece for piece in parsed[0] if not isinstance(piece, Lines)] == [Same(5, 9, 0, True), Each(10, 15, True)]
+    assert read(BUT_TIMES.replace(", but for their times]", "]")) is None
+    assert read(LOSSLESS.replace("by line number]", "by line number, but for their times]")) is None
 
 
 @pytest.mark.parametrize("text", ["", "x", LOSSY.split("\n")[0], LOSSY.split("\n")[0] + "\n", "\n" + LOSSY])

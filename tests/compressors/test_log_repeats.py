@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrows.compressors.log.repeats import SMALLEST_REPEAT, Each, Gap, Lines, Same, pieces
+from narrows.compressors.log.repeats import SMALLEST_REPEAT, Each, Gap, Lines, Same, Stampless, pieces
 
 LONG = [f"{letter} line that is long enough to be worth a mark of its own" for letter in "abcdefgh"]
 
@@ -70,3 +70,31 @@ def test_a_repeat_never_overlaps_with_what_it_names() -> None:
     found = [piece for piece in pieces(lines, b"\x01" * len(lines)) if isinstance(piece, Same)]
     assert found
     assert all(piece.source + piece.stop - piece.start <= piece.start for piece in found)
+
+
+def stampless(texts: list[str], indented: list[int]) -> Stampless:
+    return Stampless(texts, bytes(number in indented for number in range(len(texts))))
+
+
+def stamped(texts: list[str]) -> list[str]:
+    return [f"10:00:{number:02d} {text}" for number, text in enumerate(texts)]
+
+
+def test_below_times_a_block_with_an_indented_line_repeats_but_for_them() -> None:
+    texts = [*LONG[:3], "x", *LONG[:3]]
+    lines = stamped(texts)
+    assert pieces(lines, all_shown(lines), stampless(texts, [4])) == [Lines(0, 4), Same(4, 7, 0, True)]
+    assert pieces(lines, all_shown(lines), stampless(texts, [])) == [Lines(0, 7)]
+    assert pieces(lines, all_shown(lines)) == [Lines(0, 7)]
+
+
+def test_below_times_an_indented_line_is_said_again_but_for_them() -> None:
+    texts = [LONG[0]] * 9
+    lines = stamped(texts)
+    assert pieces(lines, all_shown(lines), stampless(texts, [1])) == [Lines(0, 1), Each(1, 9, True)]
+    assert pieces(lines, all_shown(lines), stampless(texts, [])) == [Lines(0, 9)]
+
+
+def test_what_has_the_same_times_is_the_same() -> None:
+    lines = [*LONG[:3], "x", *LONG[:3]]
+    assert pieces(lines, all_shown(lines), stampless(lines, [])) == [Lines(0, 4), Same(4, 7, 0)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from narrows.compressors import marks, tools
 from narrows.compressors.log import render, sniffing
 from narrows.compressors.log.decide import decide
-from narrows.compressors.log.repeats import Gap, LeftOut, Piece, pieces
+from narrows.compressors.log.repeats import Each, Gap, LeftOut, Piece, Same, pieces
 from narrows.compressors.log.terminal import Screen, raw_lines, resolved
 from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
@@ -65,7 +65,7 @@ def _balanced(source: Source) -> Compressed | Kept:
     if marks.has_mark("\n".join(screen.lines)) if changed else source.once(marks.stand_in):
         return Kept(Reason.LOOKS_LIKE_OURS, Kind.LOG)
     shown = decide(screen.lines)
-    found = pieces(screen.lines, shown.show)
+    found = pieces(screen.lines, shown.show, shown.stampless)
     return _compressed(screen, found, render.write(screen, found, shown.count, shown.listings))
 
 
@@ -73,7 +73,12 @@ def _compressed(screen: Screen, found: list[Piece], output: str) -> Compressed |
     left_out = sum(piece.stop - piece.start for piece in found if isinstance(piece, Gap))
     resolved_lines = screen.colours or screen.redrawn or screen.line_ends
     summary = f"{len(screen.lines)} lines, {left_out} left out" if left_out else f"{len(screen.lines)} lines"
-    return Compressed(Kind.LOG, output, lossless=not left_out and not resolved_lines, summary=summary)
+    lossless = not left_out and not resolved_lines and not any(map(_loses_times, found))
+    return Compressed(Kind.LOG, output, lossless=lossless, summary=summary)
+
+
+def _loses_times(piece: Piece) -> bool:
+    return isinstance(piece, Same | Each) and piece.but_times
 
 
 COMPRESSOR = LogCompressor()

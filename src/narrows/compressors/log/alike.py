@@ -18,6 +18,7 @@ from operator import attrgetter
 
 import msgspec
 
+from narrows.compressors.log import stamps
 from narrows.compressors.log.classes import Tone
 
 FEWEST = 4
@@ -65,7 +66,6 @@ MOST_DIRECTORIES = 32
 """So many directories in one another are known."""
 _ENTERED = re.compile(r"(\S+): (Entering|Leaving) directory (.+)|(?:> (\S+@\S.*)|[+$]+ (?:cd|pushd) (.+))$")
 _JOBS = re.compile(r"\bg?make (?:\S{1,80} ){0,8}?-j(?: ?\d|\s|$)")
-_TIMES = re.compile(r"[\dTZ:.,+-]*\d[:.,-]\d[\dTZ:.,+-]*|\d{8,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def listings(
     for number, directory in zip(alarms, _directories(lines, alarms), strict=True):
         found = _diagnostic(lines, number)
         if found is not None and (tones[number] is Tone.WARNING or _CODED.match(found.says) is not None):
-            name = _TIMES.sub("", source[number].removesuffix(lines[number])) if source is not lines else ""
+            name = stamps.without_times(source[number].removesuffix(lines[number])) if source is not lines else ""
             if found.path.startswith("/"):
                 same[tones[number] is Tone.WARNING, name, found.says].append(found)
             elif directory is not None:

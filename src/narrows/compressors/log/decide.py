@@ -19,7 +19,7 @@ from operator import itemgetter
 from narrows.compressors.log import attached, figures, framing, packages, sections, stamps
 from narrows.compressors.log.alike import Listing, below, excerpt, listings, pointed, show_whole, with_notes
 from narrows.compressors.log.classes import ASSERTED, TROUBLE, Judgement, Tone, holds_any, judged
-from narrows.compressors.log.repeats import LeftOut
+from narrows.compressors.log.repeats import LeftOut, Stampless
 from narrows.compressors.log.session import session
 from narrows.compressors.log.templates import shapes
 
@@ -62,7 +62,8 @@ _TEST_NAME = re.compile(r"\w+ \([\w.]+\)$|(?:\[INFO\] )?Running [\w.$]+$|Test Ca
 class Shown:
     """`show[i]` is 1 where line i is shown; `repeated` holds the left-out lines that repeat a shown one, times aside.
     `labels` has the class of each line; `suspects[i]` is 1 where line i can count as mentioning trouble. The `listings`
-    name the lines `listed` by their places, each above the line (from 0) of its pair."""
+    name the lines `listed` by their places, each above the line (from 0) of its pair. `stampless`: the lines
+    without the time that a machine put before every one."""
 
     lines: Sequence[str]
     show: bytearray
@@ -71,6 +72,7 @@ class Shown:
     suspects: bytes
     listings: Sequence[tuple[int, Listing]] = ()
     listed: frozenset[int] = frozenset()
+    stampless: Stampless | None = None
 
     def count(self, start: int, stop: int) -> LeftOut:
         """What is left out where the lines `start <= i < stop` are."""
@@ -143,6 +145,7 @@ def decide(source: Sequence[str]) -> Shown:
         bytes(map(suspects.__contains__, keys)),
         sorted(((below(lines, one.first.number), one) for one in listed), key=itemgetter(0)),
         frozenset(other.number for one in listed for other in one.others),
+        framing.stampless(source, inside, log.shown),
     )
 
 

@@ -19,7 +19,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from narrows.compressors.log import prefixes
+from narrows.compressors.log import prefixes, stamps
+from narrows.compressors.log.classes import ASSERTED
+from narrows.compressors.log.repeats import Stampless
 
 SAMPLE = 60
 """So many lines, evenly spread, show whether a frame is there."""
@@ -108,6 +110,21 @@ def unframed(lines: Sequence[str]) -> Unframed:
             break
         found = within
     return found
+
+
+def stampless(source: Sequence[str], found: Unframed, shown: bytes | bytearray) -> Stampless | None:
+    """What is left of the shown lines without the times in their frames; None where frames hold none."""
+    if not found.timed or found.records:
+        return None
+    texts = [""] * len(source)
+    indented = bytearray(len(source))
+    number = shown.find(1)
+    while number >= 0:
+        line, inside_it = source[number], found.lines[number]
+        texts[number] = stamps.without_times(line.removesuffix(inside_it)) + inside_it
+        indented[number] = inside_it.startswith((" ", "\t", ASSERTED))
+        number = shown.find(1, number + 1)
+    return Stampless(texts, bytes(indented))
 
 
 def _within(found: Unframed, sample: list[str]) -> Unframed | None:

@@ -59,7 +59,7 @@ _TAGS = (
     re.compile(r"\[[^\]\s][^\]\n]{0,60}\](?: |$)"),  # concurrently, a harness's streams
     re.compile(r"[\w@/.-]{1,60}+(?:[:# ][\w@/.-]{1,60}+){0,2}:(?: |$)"),  # turbo, lerna, pnpm, foreman without its time
 )
-_TAG_LIKE = re.compile(r"[ \t]+$|.*[:|>\])=-] +$")
+_TAG_LIKE = re.compile(r".*[:|>\])=-] +|[ \t]+")
 """The end of a harness's own words, or mere indentation."""
 _TROUBLE = re.compile(r"err|warn|fatal|fail|panic|crit|severe|alert|emerg", re.IGNORECASE)
 _CALM = re.compile(r"\b(TRACE|DEBUG|VERBOSE|INFO|NOTICE)\b", re.IGNORECASE)
@@ -189,10 +189,15 @@ def _without_constant(lines: Sequence[str], sample: Sequence[str]) -> Inside | N
         return None
     first, last = ordered[few], ordered[-1 - few]
     length = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
-    prefix = first[: max(first.rfind(" ", 0, length), first.rfind("\t", 0, length)) + 1]
-    if len(prefix) > LONGEST_PREFIX or _TAG_LIKE.match(prefix) is None or _TROUBLE.search(prefix) is not None:
+    tag = _TAG_LIKE.match(first[:length])
+    prefix = tag[0] if tag is not None else ""
+    if not prefix or len(prefix) > LONGEST_PREFIX or _TROUBLE.search(prefix) is not None:
         return None
     bare = prefix.rstrip()
+    if bare:  # deeper indentation behind it is the tool's
+        below = [line for line in sample if line.startswith(bare) and line.rstrip() != bare]
+        blanks = min((len(line) - len(line[len(bare) :].lstrip()) - len(bare) for line in below), default=0)
+        prefix = prefix[: len(bare) + max(blanks, 1)]
     if bare.endswith("|") and all(line.rstrip().endswith("|") for line in sample):  # a table's first bar
         return None
     other = sum(not line.startswith(prefix) and line.rstrip() != bare and bool(line.strip()) for line in lines)

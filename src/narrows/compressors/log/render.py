@@ -21,16 +21,19 @@ _HEAD = re.compile(
     r"; (?:none|[1-9]\d*) of those, passed(?:,| and) repeated(?: and listed)? ones aside, mentions? an"
     r" error, failure or warning"
     r"|; nothing left out)"
-    r"(?:; lines that repeat earlier ones are named by line number)?"
+    r"(?:; lines that repeat earlier ones are named by line number(?P<but_times>, but for their times)?)?"
     r"(?:; terminal control codes removed)?(?:; lines redrawn in place shown in their last state)?"
     r"(?:; CRLF line ends written as LF)?\]$"
 )
 _GAP = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? left out(?:: (\d+ \w+(?:, \d+ \w+)*))?\]$")
 _UNTOLD = frozenset(("other", "blank"))
 """Classes that tell nothing of a line: where a gap holds no others, its lines are counted by their numbers alone."""
-_SAME = re.compile(rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? (?:is|are) the same as lines? {_COUNT}(?:-{_COUNT})?\]$")
+_BUT_TIMES = " but for the times before them"
+_SAME = re.compile(
+    rf"\[narrows: lines? {_COUNT}(?:-{_COUNT})? (?:is|are) the same as lines? {_COUNT}(?:-{_COUNT})?({_BUT_TIMES})?\]$"
+)
 _PLACES = re.compile(rf"\[narrows: {_COUNT} more like line {_COUNT}(?: but for \".*\")?: .*\]$")
-_EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as line {_COUNT}\]$")
+_EACH = re.compile(rf"\[narrows: lines {_COUNT}-{_COUNT} are each the same as line {_COUNT}({_BUT_TIMES})?\]$")
 
 
 def write(
@@ -57,15 +60,16 @@ def write(
             case Gap(start, stop):
                 left_out.append(count(start, stop))
                 body.append(marks.mark(f"{_lines(start, stop)} left out{_told(left_out[-1].classes)}"))
-            case Same(start, stop, source):
+            case Same(start, stop, source, but_times):
                 verb = "is" if stop - start == 1 else "are"
-                named = _lines(source, source + stop - start)
+                named = _lines(source, source + stop - start) + (_BUT_TIMES if but_times else "")
                 body.append(marks.mark(f"{_lines(start, stop)} {verb} the same as {named}"))
-            case Each(start, stop):
-                body.append(marks.mark(f"lines {start + 1}-{stop} are each the same as line {start}"))
+            case Each(start, stop, but_times):
+                named = f"line {start}{_BUT_TIMES if but_times else ''}"
+                body.append(marks.mark(f"lines {start + 1}-{stop} are each the same as {named}"))
     body += [marks.mark(listing.text) for _, listing in reversed(waiting)]
-    repeats = any(isinstance(piece, Same | Each) for piece in found)
-    return "\n".join([_head(screen, left_out, repeats=repeats), *body]) + ("\n" if screen.ended else "")
+    repeats = [piece for piece in found if isinstance(piece, Same | Each)]
+    return "\n".join([_head(screen, left_out, repeats), *body]) + ("\n" if screen.ended else "")
 
 
 def _told(classes: dict[str, int]) -> str:
@@ -76,7 +80,7 @@ def _told(classes: dict[str, int]) -> str:
     return ": " + ", ".join([f"{number} {name}" for name, number in most_first])
 
 
-def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:
+def _head(screen: Screen, left_out: Sequence[LeftOut], repeats: Sequence[Same | Each]) -> str:
     total = len(screen.lines)
     words = f"log of {total} lines"
     if left_out:
@@ -94,6 +98,7 @@ def _head(screen: Screen, left_out: Sequence[LeftOut], *, repeats: bool) -> str:
     else:
         words += "; nothing left out"
     words += "; lines that repeat earlier ones are named by line number" if repeats else ""
+    words += ", but for their times" if any(piece.but_times for piece in repeats) else ""
     words += "; terminal control codes removed" if screen.colours else ""
     words += "; lines redrawn in place shown in their last state" if screen.redrawn else ""
     words += "; CRLF line ends written as LF" if screen.line_ends else ""
@@ -137,7 +142,9 @@ def read(text: str) -> tuple[list[Piece], list[str], bool] | None:
     if gaps and (int(heading.group(2)) != shown or int(heading.group(3)) != left_out):
         return None
     resolved = any(words in first for words in ("; terminal control", "; lines redrawn", "; CRLF line ends"))
-    return found, body, not gaps and not resolved
+    if bool(heading["but_times"]) != any(isinstance(piece, Same | Each) and piece.but_times for piece in found):
+        return None
+    return found, body, not gaps and not resolved and not heading["but_times"]
 
 
 def _listed(line: str) -> int:
@@ -157,15 +164,16 @@ def _piece(line: str, position: int) -> Piece | None:
         return Gap(start, stop) if start == position < stop and counted == stop - start else None
     match = _EACH.match(line)
     if match is not None:
-        start, stop, source = (int(group) for group in match.groups())
-        return Each(start - 1, stop) if start - 1 == position < stop and source == position > 0 else None
+        start, stop, source = (int(group) for group in match.groups()[:3])
+        fits = start - 1 == position < stop and source == position > 0
+        return Each(start - 1, stop, match.group(4) is not None) if fits else None
     match = _SAME.match(line)
     if match is None:
         return None
     start, stop = int(match.group(1)) - 1, int(match.group(2) or match.group(1))
     source, until = int(match.group(3)) - 1, int(match.group(4) or match.group(3))
     fits = start == position < stop and until - source == stop - start and until <= start
-    return Same(start, stop, source) if fits else None
+    return Same(start, stop, source, match.group(5) is not None) if fits else None
 
 
 def expanded(found: Sequence[Piece], body: Sequence[str]) -> Iterator[str]:

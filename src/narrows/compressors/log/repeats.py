@@ -4,12 +4,17 @@ Line for line this is what LZ77 does for bytes: three equal lines in a row find 
 A repeat names the earlier lines by their numbers, so it loses nothing. It only ever names lines that stand in the
 output themselves or are repeats of such lines, and never overlaps with what it names; a run of one and the same line
 names the line above it.
+
+Where a machine put a time before every line, no line equals another to the letter, though the tool's output inside may
+repeat. There lines are compared without these times, and a repeat says that they differ. That is done for blocks with
+an indented line only, which are reports, traces and listings: single lines that a service says again and again are
+events, whose times matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SMALLEST_REPEAT = 120
 """A repeat of fewer characters is not worth a mark."""
@@ -26,19 +31,23 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """The lines `start <= i < stop` equal those from `source` on, in order."""
+    """The lines `start <= i < stop` equal those from `source` on, in order; `but_times`: but for the times before
+    them."""
 
     start: int
     stop: int
     source: int
+    but_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """Each of the lines `start <= i < stop` equals the line before `start`."""
+    """Each of the lines `start <= i < stop` equals the line before `start`; `but_times`: but for the times before
+    them."""
 
     start: int
     stop: int
+    but_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +69,64 @@ class LeftOut:
 Piece = Lines | Same | Each | Gap
 
 
-def pieces(lines: Sequence[str], shown: bytes | bytearray) -> list[Piece]:
+@dataclass(frozen=True, slots=True)
+class Stampless:
+    """The lines of a log without the times that a machine put before them; `texts`: whole but for these, where the line
+    is shown; `indented[i]` is 1 where the tool's own line is."""
+
+    texts: Sequence[str]
+    indented: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """`seeds`: where three lines in a row stood first. `texts`: by what lines are compared."""
+
+    lines: Sequence[str]
+    shown: bytes | bytearray
+    texts: Sequence[str]
+    indented: bytes | None
+    seeds: dict[tuple[str, str, str], int] = field(default_factory=dict)
+
+    def seed(self, position: int) -> tuple[str, str, str]:
+        return self.texts[position], self.texts[position + 1], self.texts[position + 2]
+
+    def differ(self, start: int, stop: int, source: int) -> bool:
+        """Whether the times of lines that are taken for the same differ."""
+        return self.indented is not None and self.lines[start:stop] != self.lines[source : source + stop - start]
+
+    def may(self, start: int, stop: int) -> bool:
+        """Whether these lines may be named as repeats of lines with other times."""
+        return self.indented is None or self.indented.find(1, start, stop) >= 0
+
+
+def pieces(lines: Sequence[str], shown: bytes | bytearray, stampless: Stampless | None = None) -> list[Piece]:
     """The whole log in order: gaps where `shown` is 0, and the rest as it is or as repeats."""
     found: list[Piece] = []
-    seeds: dict[tuple[str, str, str], int] = {}
+    search = _Search(lines, shown, lines, None)
+    if stampless is not None:
+        search = _Search(lines, shown, stampless.texts, stampless.indented)
     position = 0
     while position < len(lines):
         stop = shown.find(1 - shown[position], position)
         stop = len(lines) if stop < 0 else stop
         if shown[position]:
-            found += _block(lines, shown, seeds, position, stop)
+            found += _block(search, position, stop)
         else:
             found.append(Gap(position, stop))
         position = stop
     return found
 
 
-def _block(
-    lines: Sequence[str], shown: bytes | bytearray, seeds: dict[tuple[str, str, str], int], start: int, stop: int
-) -> Iterator[Piece]:
+def _block(search: _Search, start: int, stop: int) -> Iterator[Piece]:
     """The pieces of one block of shown lines; remembers its lines for later repeats."""
     position = begun = start
     while position < stop:
-        piece: Piece | None = _run(lines, position, stop) if position > start else None
+        piece: Piece | None = _run(search, position, stop) if position > start else None
         if piece is None:
-            piece = _repeat(lines, shown, seeds, position, stop)
+            piece = _repeat(search, position, stop)
         if piece is None:
-            _remember(lines, shown, seeds, position)
+            _remember(search, position)
             position += 1
             continue
         if begun < position:
@@ -97,43 +137,42 @@ def _block(
         yield Lines(begun, stop)
 
 
-def _run(lines: Sequence[str], position: int, stop: int) -> Each | None:
+def _run(search: _Search, position: int, stop: int) -> Each | None:
     """A run of the line above."""
-    line = lines[position]
-    if lines[position - 1] != line:
+    text = search.texts[position]
+    if search.texts[position - 1] != text:
         return None
     after = position + 1
-    while after < stop and lines[after] == line:
+    while after < stop and search.texts[after] == text:
         after += 1
-    return Each(position, after) if (len(line) + 1) * (after - position) >= SMALLEST_REPEAT else None
+    if (len(search.lines[position]) + 1) * (after - position) < SMALLEST_REPEAT:
+        return None
+    differ = search.differ(position, after, position - 1)
+    return Each(position, after, differ) if not differ or search.may(position, after) else None
 
 
-def _repeat(
-    lines: Sequence[str],
-    shown: bytes | bytearray,
-    seeds: dict[tuple[str, str, str], int],
-    position: int,
-    stop: int,
-) -> Same | None:
+def _repeat(search: _Search, position: int, stop: int) -> Same | None:
     if position + _SEED > stop:
         return None
-    source = seeds.get((lines[position], lines[position + 1], lines[position + 2]))
+    source = search.seeds.get(search.seed(position))
     if source is None:
         return None
+    texts = search.texts
     length, size = 0, 0
     while (
         position + length < stop
         and source + length < position
-        and shown[source + length]
-        and lines[source + length] == lines[position + length]
+        and search.shown[source + length]
+        and texts[source + length] == texts[position + length]
     ):
-        size += len(lines[position + length]) + 1
+        size += len(search.lines[position + length]) + 1
         length += 1
-    return Same(position, position + length, source) if size >= SMALLEST_REPEAT else None
+    differ = search.differ(position, position + length, source)
+    if size < SMALLEST_REPEAT or (differ and not search.may(position, position + _SEED)):
+        return None
+    return Same(position, position + length, source, differ)
 
 
-def _remember(
-    lines: Sequence[str], shown: bytes | bytearray, seeds: dict[tuple[str, str, str], int], position: int
-) -> None:
-    if position + _SEED <= len(lines) and shown.find(0, position, position + _SEED) < 0:
-        seeds.setdefault((lines[position], lines[position + 1], lines[position + 2]), position)
+def _remember(search: _Search, position: int) -> None:
+    if position + _SEED <= len(search.lines) and search.shown.find(0, position, position + _SEED) < 0:
+        search.seeds.setdefault(search.seed(position), position)

@@ -44,6 +44,14 @@ _SAID_IN_RECORD = re.compile(
 )
 
 
+_TIMES = re.compile(r"[\dTZ:.,+-]*\d[:.,-]\d[\dTZ:.,+-]*|\d{8,}")
+
+
+def without_times(frame: str) -> str:
+    """What stands before a line without the times in it, and without the blanks that align them."""
+    return " ".join(_TIMES.sub("", frame).split())
+
+
 def is_stamped(line: str) -> bool:
     """Whether a line begins with a time."""
     return _STAMP.match(line) is not None
