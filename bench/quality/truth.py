@@ -31,6 +31,7 @@ from tests.compressors import (
 _NUMBER = re.compile(r"([:-])(\d+)(?=\1)")
 """A number that may be a line's; the separator after it may stand before the next, where a path ends in a number."""
 _UNDER = re.compile(r"\s*(?P<lines>\d+(?:,\s?\d+)*)(?P<sep>[:-]) ?(?P<text>.*)")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ELLIPSIS = re.compile(r"(?:\.\.\.|\u2026|\[\.\.\.).*$")
 
 STRICT = {
@@ -73,9 +74,10 @@ def repeat(source: str, output: str, earlier: dict[tuple[int, int], str], own: i
 
 
 def conservative(source: str, output: str) -> list[str]:
-    """What any output says that its source certainly does not."""
+    """What any output says that its source certainly does not; colours aside, which say nothing."""
     if source == output:
         return []
+    source, output = _COLOURS.sub("", source), _COLOURS.sub("", output)
     if source.lstrip()[:1] in "{[":
         return [f"row {row}"[:200] for row in false_rows(source, output)]
     return [":".join(place)[:200] for place in false_places(source, output)]

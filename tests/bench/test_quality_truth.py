@@ -91,3 +91,9 @@ def test_a_path_may_end_in_what_looks_like_a_line_number() -> None:
     source = "./a.py:3:1:TODO one\n./a.py:3:9:TODO two\n"
     assert false_places(source, "./a.py:3\n1:TODO one\n9:TODO two\n") == []
     assert false_places(source, "./a.py:3\n1:TODO two\n") != []
+
+
+def test_colours_are_no_part_of_what_is_said() -> None:
+    source = "src/a.py:2:\x1b[31mimport os\x1b[0m\nsrc/a.py:7:x = 1\n"
+    assert conservative(source, "src/a.py:2:import os\n") == []
+    assert conservative(source, "src/a.py:7:\x1b[31mimport os\x1b[0m\n") == ["src/a.py:7:import os"]
