@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -58,13 +57,6 @@ FRAMINGS: dict[str, Before] = {
 
 
 def framed(text: str, before: Before) -> str:
-    """The text below a framing; journald holds no blank lines, and nothing is taken out here."""
+    """The text below a framing."""
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     return "".join(f"{before(i)}{line}\n" for i, line in enumerate(lines))
-
-
-def docker_json_file(text: str) -> str:
-    """The text as docker's `json-file` driver writes it."""
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    records = ({"log": f"{line}\n", "stream": "stdout", "time": iso(i, 9)} for i, line in enumerate(lines))
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
