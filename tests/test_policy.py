@@ -111,3 +111,8 @@ def test_a_repeat_must_save_half_the_share_in_every_vocabulary() -> None:
     policy = Policy(min_saved_share=0.3, min_saved_share_assumed=0.6)
     assert [policy.least_share(Kind.LOG, assumed=assumed) for assumed in (False, True)] == [0.3, 0.6]
     assert [policy.least_share(Kind.REPEAT, assumed=assumed) for assumed in (False, True)] == [0.15, 0.15]
+
+
+def test_where_caches_are_read_in_steps_more_must_be_saved() -> None:
+    policy = Policy(min_saved_tokens=10)
+    assert [policy.least_tokens(assumed=assumed) for assumed in (False, True)] == [20, 10]

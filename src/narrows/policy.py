@@ -122,6 +122,15 @@ class Policy:
         tokens = cache_minimum(model) if self.cache_minimum_tokens is None else self.cache_minimum_tokens
         return int(tokens * bytes_per_token(model))
 
+    def least_tokens(self, *, assumed: bool) -> int:
+        """How many tokens a text must lose; `assumed` as in `least_share`.
+
+        OpenAI's models to GPT-5.5, which have the vocabularies that are known, read caches in steps of 128 tokens. A
+        prompt that becomes a little shorter can lose a step by it, which costs more than was saved: there it is twice
+        as many, half a step by default.
+        """
+        return self.min_saved_tokens if assumed else 2 * self.min_saved_tokens
+
     def least_share(self, kind: Kind, *, assumed: bool) -> float:
         """The share of its tokens that a text must lose; `assumed`: they are counted in a stand-in's vocabulary.
 

@@ -32,7 +32,8 @@ def through_gate(
     if shortened_bytes >= size_bytes:
         kept = Kept(Reason.NOTHING_TO_SAVE, result.kind)
         return decided(kept, size_bytes, size_bytes, encoding)
-    least, share = policy.min_saved_tokens, policy.least_share(result.kind, assumed=encoding.assumed)
+    least = policy.least_tokens(assumed=encoding.assumed)
+    share = policy.least_share(result.kind, assumed=encoding.assumed)
     gated = gate(text, shortened, encoding, min_saved_tokens=least, min_saved_share=share, counted=counted)
     if not gated.passed:
         kept = Kept(Reason.GATE, result.kind)

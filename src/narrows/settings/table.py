@@ -293,7 +293,7 @@ class Settings:
             " address among its arguments fetched from elsewhere; `all`: also those of a shell's `curl` and `wget`.",
         ),
     ] = Pages.OFF
-    min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "An edit must save at least so many tokens.")] = 32
+    min_saved_tokens: Annotated[int, About(Group.EDITS, WHOLE, "Tokens an edit must save (OpenAI models: twice).")] = 32
     min_saved_share: Annotated[
         float, About(Group.EDITS, SHARE, "An edit must save this share of the text's tokens; a repeat half of it.")
     ] = 0.10
