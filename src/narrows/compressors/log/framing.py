@@ -47,7 +47,7 @@ _NAMES = (
     re.compile(r"(?:@[\w.-]+/)?[A-Za-z][\w.-]*:[a-z][\w:-]*:(?: |$)"),  # turbo
     re.compile(r"\d+\|[\w.-]+ +\|(?: |$)"),  # pm2
     re.compile(r"\d\d:\d\d:\d\d [\w.-]+ +\|(?: |$)"),  # foreman
-    re.compile(r"\[\d+\](?: |$)"),  # concurrently
+    re.compile(r"\[\d+\](?: |$)(?![A-Z]+\d?:  )"),  # concurrently; PostgreSQL's process stands before its own level
 )
 
 _OPENS_RECORD = re.compile(r"\{")
