@@ -168,5 +168,5 @@ def test_a_time_that_one_line_lacks_is_the_tools_though_the_line_begins_alike() 
 
 def test_the_process_before_a_databases_levels_is_no_name_of_a_frame() -> None:
     said = ("LOG:  statement: select 1", "ERROR:  division by zero", "STATEMENT:  select 1/0", "LOG:  disconnection")
-    lines = [f"2026-11-22 03:54:{number:02d}.986 UTC [18394] {said[number % 4]}" for number in range(60)]
+    lines = [f"2026-11-22 03:54:{number:02d}.986 UTC [{18394 + number}] {said[number % 4]}" for number in range(60)]
     assert unframed(lines).lines is lines
