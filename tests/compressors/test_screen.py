@@ -77,7 +77,53 @@ def test_of_a_bar_the_last_state_stays() -> None:
 
 def test_dots_go_where_the_file_was_saved() -> None:
     assert progress(DOTS + SAVED) == [Left(0, DOTS.count("\n"), WGET)]
-    assert progress("x\n" + DOTS + "y\n" + DOTS + SAVED)[1].start == DOTS.count("\n") + 2
+    assert progress(DOTS + "\n" + SAVED + DOTS + "\n" + SAVED)[1].start == DOTS.count("\n") + 2
+
+
+@pytest.mark.parametrize("failed", ["\n12:00 (1 MB/s) - Read error at byte 9/99 (Connection reset). Retrying.\n", ""])
+def test_dots_of_a_file_that_was_not_saved_stay(failed: str) -> None:
+    text = DOTS + SAVED + "another\n" + DOTS[:300] + "\n" + failed
+    assert progress(text) == [Left(0, DOTS.count("\n"), WGET)]
+
+
+def test_bars_that_came_to_their_end_are_bars_of_their_own() -> None:
+    """Of each epoch the last state stays, which says what was found in it."""
+    ends = "".join(f"100%|{'#' * 10}| 10/10 [00:03<00:00, 3.2it/s, loss={9 - epoch}]\n" for epoch in range(5))
+    assert progress(ends) == []
+    again = f"{bars(0, 50)}\n{bars(10, 90)}\n"
+    assert [again.split("\n")[one.stop].split("%", maxsplit=1)[0] for one in progress(again)] == [
+        "train:  50",
+        "train:  90",
+    ]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "{0:3d}%|####| {0}/100 [00:01<00:02, 9.1it/s]ERROR: sample {0} cannot be read",
+        "{0:3d}%|note {0}| {0}/100 [read by hand]",
+        "{0:3d}%|#| {0}/100 [note {0}]",
+        "{0:3d}%|yes| {0}/100 [00:01<00:02, 9.1it/s]",
+    ],
+)
+def test_what_only_looks_like_a_bar_or_says_more_stays(state: str) -> None:
+    assert progress("\n".join(state.format(share) for share in range(0, 100, 20))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "     0K ....%|" + " " * 400_000 + "x\n" + SAVED,
+        "     0K ...." + " " * 400_000 + "x\n50%|\n" + SAVED,
+        "50%|#| " + "1" * 400_000,
+        "50%|#| 1/" + "1" * 400_000,
+        "50%|\n" * 200_000,
+        "     0K .......... 5% 1M 0s\n1\n" * 60_000,
+    ],
+)
+def test_looking_takes_time_in_proportion(text: str) -> None:
+    """Nothing here ends within hours where a line, or all of them, is gone through once for each of its parts."""
+    assert progress(text) == []
 
 
 def test_every_sort_is_named_with_its_lines() -> None:
@@ -126,6 +172,10 @@ def test_colours_go() -> None:
         (COLOURED + "\x1b[2J\x1b[1;1H", shell("top")),
         (COLOURED + "\x1b[3A", shell("python attack.py")),
         (COLOURED + "\x1b]8;;http://example.org\x1b\\link\x1b]8;;\x1b\\", shell("ls")),
+        (COLOURED + "  \x1b[7mremove everything\x1b[0m\n", shell("tmux capture-pane -ep")),
+        (COLOURED + "  \x1b[1m\x1b[0;07mremove everything\x1b[27m\x1b[0m \n", shell("tmux capture-pane -ep")),
+        (COLOURED + "\x1b[32mtest_one\x1b[0m\n\x1b[1;31mtest_two\x1b[0m\n\x1b[32mtest_three\x1b[0m\n", shell("./run")),
+        (COLOURED + "keep \x1b[9mdelete\x1b[29m\n", shell("./todo")),
         (COLOURED, shell("git diff --color-words")),
         (COLOURED, shell("cat screen.txt")),
         (COLOURED, ToolCall("read_file", '{"path": "screen.txt"}')),
@@ -138,6 +188,28 @@ def test_colours_go() -> None:
 )
 def test_files_stay_and_so_does_what_a_code_says(text: str, call: ToolCall | None) -> None:
     assert isinstance(decide(text, call), Kept)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "\x1b[38;5;7mgrey\x1b[0m\n\x1b[38;2;7;9;31mblue\x1b[0m\n\x1b[48;5;9mon red\x1b[0m\n",
+        "\x1b[31mERROR\x1b[0m: one\n\x1b[32mok\x1b[0m: two\n",
+        "\x1b[7m12\x1b[0m const x = 1\n\x1b[7m  \x1b[0m\n",
+        "\x1b[31mone\x1b[0m\n\x1b[31mtwo\x1b[0m\n",
+    ],
+)
+def test_colours_of_words_that_speak_for_themselves_go(more: str) -> None:
+    result = decide(COLOURED + more, shell("python attack.py"))
+    assert isinstance(result, Compressed)
+    assert "\x1b" not in result.text
+
+
+@pytest.mark.parametrize("text", ["a\n\n" + METER.rstrip("\n"), "\x1b[1mb\x1b[0m\n\n" + METER.rstrip("\n")])
+def test_the_lines_of_every_output_add_up(text: str) -> None:
+    """Where the lines left out are the last and have no line end, a blank line before them would be none."""
+    result = COMPRESSOR.compress(Source(text, CURL_CALL), Level.BALANCED)
+    assert isinstance(result, Kept) or COMPRESSOR.is_output(result.text)
 
 
 def test_what_imitates_a_mark_once_its_codes_are_gone_is_kept() -> None:

@@ -7,14 +7,14 @@
 A terminal shows progress while it lasts, and colours as colours; a text holds all of it. Both can stand in an output of
 any sort, so this kind is asked last, about what the others kept, and what it leaves is there to be named by later
 outputs like any text that was kept. Files that a tool read stay, and colours that say something (a diff's, of
-words) stay too.
+words; a cursor's line; red alone where others are green) stay too.
 """
 
 from __future__ import annotations
 
 from narrows.compressors import marks, tools
 from narrows.compressors.control_codes import CODE, of_looks_only
-from narrows.compressors.screen import form
+from narrows.compressors.screen import colours, form
 from narrows.compressors.screen.progress import Left, progress
 from narrows.compressors.types import Compressed, Kept, Reason, Source, Verdict
 from narrows.policy import Kind, Level
@@ -43,6 +43,8 @@ class ScreenCompressor:
             return Kept(Reason.LOOKS_LIKE_OURS, Kind.SCREEN)
         if not body.strip():
             return Kept(Reason.NOTHING_TO_SAVE, Kind.SCREEN)
+        if not form.is_output(written):
+            return Kept(Reason.GRAMMAR, Kind.SCREEN)
         hidden = sum(one.stop - one.start for one in left)
         summary = f"{hidden} lines of progress left out" if hidden else "control codes removed"
         return Compressed(Kind.SCREEN, written, lossless=False, summary=summary)
@@ -67,13 +69,13 @@ def _progress(source: Source) -> list[Left]:
 
 
 def _is_coloured(source: Source) -> bool:
-    """Whether control codes can go: none moves the cursor, and no colour stands for a word."""
+    """Whether control codes can go: none moves the cursor, and no colour stands for a word or a place."""
     text = source.text
     if "\x1b" not in text or _is_file(source) or any(sign in text for sign in _OF_DIFF):
         return False
     if not _COLOURED_WORDS.isdisjoint(source.once(tools.commands)):
         return False
-    return CODE.search(text) is not None and of_looks_only(text)
+    return CODE.search(text) is not None and of_looks_only(text) and not colours.say_something(text)
 
 
 def _is_file(source: Source) -> bool:

@@ -25,9 +25,12 @@ _CURL_STATE = re.compile(
     rf" *(\d+) +{_AMOUNT} +\d+ +{_AMOUNT} +\d+ +{_AMOUNT}(?: +{_AMOUNT}){{2}}(?: +{_TIME}){{3}} +{_AMOUNT} *\Z"
 )
 _CURL_FAILED = re.compile(r"^curl: \(\d+\)", re.MULTILINE)
-_DOTS = re.compile(r" *\d+K(?: [.,]{1,10}){1,5} *(?:\d+%)? +[\d.,]+[KMG]?[ =][\d.hms]*\Z")
+_DOTS = re.compile(r" *\d+K(?: [.,]{1,10}){1,5}(?: +\d+%)? +[\d.,]+[KMG]?[ =][\d.hms]*\Z")
 _SAVED = re.compile(r".* saved \[\d+")
-_BAR = re.compile(r"((?:[^|\r]{0,80}: )?) *\d{1,3}%\|[^|\r]*\| *[\d.,]+\w*/([\d.,]+\w*) \[[^\]\r]*\][^\r]*\Z")
+_BAR = re.compile(
+    r"((?:[^|\r]{0,80}: )?) *(\d{1,3})%\|[^|\ra-zA-Z]*\| *[\d.,]+[a-zA-Z]*/([\d.,]+[a-zA-Z]*)"
+    r" \[[\d:]+<[\d:?]+(?:, [^\]\r]*)?\]\s*\Z"
+)
 _SIGNS = ("% Xferd", "K ....", "%|")
 
 
@@ -48,8 +51,7 @@ def progress(text: str) -> list[Left]:
     found: list[Left] = []
     if _CURL_FAILED.search(text) is None:
         found += _meters(lines)
-    if any(_SAVED.match(line) is not None for line in lines):
-        found += _runs_of_dots(lines)
+    found += _runs_of_dots(lines)
     found += _bars(lines)
     return sorted(found, key=lambda one: one.start)
 
@@ -58,7 +60,7 @@ def _meters(lines: Sequence[str]) -> Iterator[Left]:
     """Curl's heading and the states below it, up to the last one, which says that all is there."""
     number = 0
     while number + 2 < len(lines):
-        if not all(head.match(line) is not None for head, line in zip(_CURL_HEAD, lines[number:], strict=False)):
+        if not all(head.match(lines[number + below]) is not None for below, head in enumerate(_CURL_HEAD)):
             number += 1
             continue
         after = number + 2
@@ -80,30 +82,34 @@ def _states(line: str) -> list[str] | None:
 
 
 def _runs_of_dots(lines: Sequence[str]) -> Iterator[Left]:
+    """Dots in a row, where the next line but for blank ones says that the file was saved."""
     start = 0
     while start < len(lines):
         stop = start
         while stop < len(lines) and _DOTS.match(lines[stop]) is not None:
             stop += 1
         if stop > start:
-            yield Left(start, stop, WGET)
+            after = next((at for at in range(stop, len(lines)) if lines[at].strip()), -1)
+            if _SAVED.match(lines[after]) is not None:
+                yield Left(start, stop, WGET)
         start = stop + 1
 
 
 def _bars(lines: Sequence[str]) -> Iterator[Left]:
-    """The states of one bar, which stand in a row but for blank lines, up to the last."""
+    """The states of one bar, which stand in a row but for blank lines, up to the last. A bar that came to its end, or
+    one with a smaller share below a larger, is over: the next one is another, as of another epoch."""
     begun: int | None = None
-    last, of = 0, ("", "")
+    last, share, of = 0, 0, ("", "")
     for number, line in enumerate(lines):
         if not line.strip():
             continue
         bar = _BAR.match(line) if "%|" in line else None
-        if bar is not None and begun is not None and (bar[1], bar[2]) == of:
-            last = number
+        if bar is not None and begun is not None and (bar[1], bar[3]) == of and share <= int(bar[2]) and share < 100:
+            last, share = number, int(bar[2])
             continue
         if begun is not None and last > begun:
             yield Left(begun, last, BAR)
         begun = number if bar is not None else None
-        last, of = number, (bar[1], bar[2]) if bar is not None else ("", "")
+        last, share, of = (number, int(bar[2]), (bar[1], bar[3])) if bar is not None else (number, 0, ("", ""))
     if begun is not None and last > begun:
         yield Left(begun, last, BAR)
