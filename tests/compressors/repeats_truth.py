@@ -91,6 +91,9 @@ def _check_mark(line: str, source: list[str], position: int, earlier: Outputs) -
     first = named[0] - 1 if named else next(index for index, one in enumerate(shown) if _number(one) == there)
     lines, wanted = shown[first : first + count], source[position:]
     assert len(lines) == count
+    if not named:
+        behind = [range(int(one[1]), int(one[2]) + 1) for one in map(_MARK.fullmatch, shown) if one and one[1]]
+        assert all(one.stop <= there or there + count <= one.start for one in behind), "a mark stands for that number"
     around = ((position - 1, first - 1), (position + count, first + count)) if named else ()
     for index, other in around:
         assert index >= 0

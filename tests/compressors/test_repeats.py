@@ -9,7 +9,7 @@ import pytest
 from narrows.compressors import repeats
 from narrows.compressors.registry import COMPRESSORS, Registry, compress_text
 from narrows.compressors.repeats import Before, Earlier, Shelf, Shown, grammar
-from narrows.compressors.repeats.gutter import first_lines, number_of, renumbered, without_numbers
+from narrows.compressors.repeats.gutter import first_lines, named_numbers, number_of, renumbered, without_numbers
 from narrows.compressors.repeats.shelf import LEAST_CHARACTERS, LEAST_LINES, WINDOW_BYTES, WINDOW_LINES, WINDOW_OUTPUTS
 from narrows.compressors.types import Compressed, Decision, Kept, Reason
 from narrows.core.tokens import Encoding
@@ -174,6 +174,32 @@ def test_a_text_is_the_second_of_its_output() -> None:
         assert said in found.text
         assert ("[narrows: tool output 5, lossless" in found.text) == (place.number == 5)
         assert repeats.expand(found.text, [Earlier("\n".join(FILE), OutputPlace(3, 2))]) == text
+
+
+def test_a_number_for_which_a_mark_stands_names_no_place() -> None:
+    """The second output's marks stand for lines 1 to 20 of one file; who looks there for line 5 of another would be led
+    to the first output."""
+    one, other = numbered(FILE[:20]), numbered(FILE[20:50])
+    shown = folded(f"{one}\n{other}", one)
+    assert marks_of(shown)[1:] == ["[narrows: 1-20 as in tool output 1]"]
+    for numbers, named in ((1, "2-29 as lines 4-31 of"), (5, "6-33 as 2-29, lines 4-31 of")):
+        text = "0\n" + numbered(FILE[20:50], numbers) + "\nend"
+        shelf = Shelf([Earlier(one, OutputPlace(1)), Earlier(shown or "", OutputPlace(2), Shown.UNMARKED)])
+        third = repeats.fold(text, KEPT, Before(shelf, OutputPlace(3)))
+        assert third is not None
+        assert marks_of(third.text)[1:] == [f"[narrows: {named} tool output 2]"]
+        check_truth(text, third.text, {(1, 1): one, (2, 1): shown or ""}, 3)
+
+
+def test_the_numbers_for_which_marks_stand() -> None:
+    marks = "\n".join(
+        f"[narrows: {one} as in tool output 1]" for one in ("30-40", "1-9", "9-12", "41-50 as 1-10,", "2-3")
+    )
+    assert named_numbers(f"[narrows: 5 lines]\n{marks}\n7: x\n [narrows: 90-99 as in tool output 1]") == [
+        (1, 12),
+        (30, 40),
+        (41, 50),
+    ]
 
 
 def test_what_was_folded_is_named_where_it_is_seen() -> None:

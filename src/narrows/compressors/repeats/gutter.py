@@ -11,6 +11,7 @@ import re
 
 _GUTTER = r" *[1-9][0-9]{0,8}[:|\t \u2192\u2502]"
 _AT_START = re.compile(_GUTTER)
+_NAMED = re.compile(r"^\[narrows: ([1-9][0-9]{0,8})-([1-9][0-9]{0,8}) as ", re.MULTILINE)
 _AFTER_LINE_END = re.compile("\n" + _GUTTER)  # four times as fast as "^" is with re.MULTILINE
 
 
@@ -46,4 +47,15 @@ def first_lines(text: str) -> dict[int, int]:
         number = number_of(line)
         if number is not None:
             found.setdefault(number, index)
+    return found
+
+
+def named_numbers(text: str) -> list[tuple[int, int]]:
+    """The numbers, first and last, of lines for which marks stand in an output of ours: apart and in order."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted((int(one[1]), int(one[2])) for one in _NAMED.finditer(text)):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
     return found

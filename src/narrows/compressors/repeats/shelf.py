@@ -12,10 +12,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from narrows.compressors import marks
 from narrows.compressors.repeats.earlier import Earlier, Shown
-from narrows.compressors.repeats.gutter import first_lines, moved, number_of, without_numbers
+from narrows.compressors.repeats.gutter import first_lines, moved, named_numbers, number_of, without_numbers
 
 WINDOW_BYTES = 512 << 10
 WINDOW_OUTPUTS = 256
@@ -48,7 +49,8 @@ class Run:
     0), there with numbers that are lower by `distance`.
 
     `number`: the first line's number, where all the lines are numbered in a row. `by_number`: no earlier line of
-    `earlier` has the number that its first line has there, so the number names the place. `edge`: the lines are the
+    `earlier` has the number that its first line has there, and no mark in it stands for lines with these numbers, so
+    they name the place. `edge`: the lines are the
     "first" or the "last" of both texts; "" where they are neither.
     """
 
@@ -74,6 +76,7 @@ class Shelf:
         self._places: dict[_Group, list[int]] = {}
         self._whole: dict[str, int] = {}
         self._numbers: dict[int, dict[int, int]] = {}
+        self._named: dict[int, list[tuple[int, int]]] = {}
         self._oldest = 0
         self._held = 0
         for output in outputs:
@@ -158,7 +161,11 @@ class Shelf:
         numbers = self._numbers.get(index)
         if numbers is None:
             numbers = self._numbers[index] = first_lines(output.text)
-        return Run(start, stop, output, first, distance, number, numbers[number - distance] == first)
+            self._named[index] = named_numbers(output.text) if output.shown is Shown.UNMARKED else []
+        there, named = number - distance, self._named[index]
+        before = bisect_right(named, there + stop - start - 1, key=itemgetter(0)) - 1
+        hidden = before >= 0 and named[before][1] >= there
+        return Run(start, stop, output, first, distance, number, numbers[there] == first and not hidden)
 
 
 def _has_lines(output: Earlier) -> bool:
