@@ -143,11 +143,27 @@ def test_what_was_asked_for_and_was_there_is_shown() -> None:
     assert set(lines[:MOST_ASKED]) <= set(shown([*lines, *needed]))
 
 
+def test_what_a_list_asked_for_and_was_there_is_shown() -> None:
+    lines = each(f"Requirement already satisfied: @==1.# {SITE} (from -r requirements.txt (line 1)) (1.#)")
+    needed = each(f"Requirement already satisfied: @-core>=1 {SITE} (from @->-r requirements.txt (line 1)) (2.#)")
+    assert found([*lines, *needed]).asked == [*range(MOST_ASKED)]
+    assert needless([*needed, *lines]) == needed
+    assert set(lines[:MOST_ASKED]) <= set(shown([*needed, *lines, *needed]))
+
+
 @pytest.mark.parametrize("first", ["Obtaining file:///srv/demo", "Processing ./demo"])
 def test_what_a_folder_needs_was_not_asked_for(first: str) -> None:
     work = each(f"Requirement already satisfied: @ {SITE} (1.#)")
     assert needless([first, *work, "Successfully installed demo-1.0"]) == work
     assert not found([first, *work, "Successfully installed demo-1.0"]).asked
+
+
+def test_many_runs_among_many_failures_are_looked_at_once() -> None:
+    """Each of the failures asked about each of the runs takes minutes."""
+    lines = (
+        ["Collecting attrs", "Successfully installed attrs-1", *["noise"] * 5, *["ERROR: bad"] * 8, *["noise"] * 5]
+    ) * 10_000
+    assert len(needless(lines)) == 10_000
 
 
 def test_another_version_s_going_is_shown() -> None:

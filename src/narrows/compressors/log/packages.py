@@ -12,6 +12,7 @@ The patterns are over lines without their digits.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -125,7 +126,8 @@ _MANAGERS = (
 _LIST = re.compile(r"(?:Suggested|Recommended) packages:$|The following additional packages will be installed:$")
 """What apt would install besides, or will: the indented lines below belong to it, and all that it installs follows."""
 _SATISFIED = re.compile(r"Requirement already (?:satisfied|up-to-date): ")
-_NEEDED = " (from "
+_NEEDED = re.compile(r" \(from (?!-r )")
+"""By another package, and not by the list of what was asked for."""
 _PROJECT = re.compile(r"(?:Obtaining file:|Processing [./])")
 """A folder is installed: the packages that pip finds there are what it needs, and not what was asked for."""
 _UNINSTALLED = "Successfully uninstalled "
@@ -163,7 +165,8 @@ def steps(lines: Sequence[str], keys: Sequence[str], tones: Sequence[Tone], coun
     for manager, own in own_of.items():
         done = {key for key in counts if manager.done is not None and manager.done.match(key) is not None}
         for run in _runs(keys, own, done) if own else ():
-            if any(run[0] - NEAR <= number <= run[-1] + NEAR for number in failed):
+            near = bisect_left(failed, run[0] - NEAR)
+            if near < len(failed) and failed[near] <= run[-1] + NEAR:
                 continue
             if manager is not _PIP:
                 ended = manager.done is None or keys[run[-1]] in done
@@ -216,7 +219,7 @@ def _of_pip(lines: Sequence[str], keys: Sequence[str], run: Sequence[int], done:
         return _OfPip(set(), [])
     first = max(0, run[0] - BETWEEN)
     project = any(_PROJECT.match(line) is not None for line in lines[first : run[-1]])
-    asked = [number for number in run if _SATISFIED.match(keys[number]) and _NEEDED not in keys[number]]
+    asked = [number for number in run if _SATISFIED.match(keys[number]) and not _NEEDED.search(keys[number])]
     results = {*ended, *(() if project else asked)}
     installed = {word for number in ended for word in lines[number].split()}
     for number in run:
