@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,3 +99,12 @@ def test_below_times_an_indented_line_is_said_again_but_for_them() -> None:
 def test_what_has_the_same_times_is_the_same() -> None:
     lines = [*LONG[:3], "x", *LONG[:3]]
     assert pieces(lines, all_shown(lines), stampless(lines, [])) == [Lines(0, 4), Same(4, 7, 0)]
+
+
+@pytest.mark.parametrize("period", [1, 30_000])
+def test_events_that_repeat_but_for_their_times_are_compared_once(period: int) -> None:
+    """To follow each of them to the end of what repeats takes minutes."""
+    texts = [f"a line of some words {number % period}" for number in range(60_000)]
+    lines = [f"2026-01-01T00:00:00.{number:06d}Z {text}" for number, text in enumerate(texts)]
+    found = pieces(lines, b"\1" * len(lines), Stampless(texts, bytes(len(lines))))
+    assert found == [Lines(0, len(lines))]

@@ -95,9 +95,11 @@ class _Search:
         """Whether the times of lines that are taken for the same differ."""
         return self.indented is not None and self.lines[start:stop] != self.lines[source : source + stop - start]
 
-    def may(self, start: int, stop: int) -> bool:
-        """Whether these lines may be named as repeats of lines with other times."""
-        return self.indented is None or self.indented.find(1, start, stop) >= 0
+    def compared(self, position: int) -> Sequence[str]:
+        """By what a repeat that begins here is compared: it may be one of lines with other times only where one of its
+        first lines is indented."""
+        may = self.indented is None or self.indented.find(1, position, position + _SEED) >= 0
+        return self.texts if may else self.lines
 
 
 def pieces(lines: Sequence[str], shown: bytes | bytearray, stampless: Stampless | None = None) -> list[Piece]:
@@ -139,16 +141,16 @@ def _block(search: _Search, start: int, stop: int) -> Iterator[Piece]:
 
 def _run(search: _Search, position: int, stop: int) -> Each | None:
     """A run of the line above."""
-    text = search.texts[position]
-    if search.texts[position - 1] != text:
+    texts = search.compared(position)
+    text = texts[position]
+    if texts[position - 1] != text:
         return None
     after = position + 1
-    while after < stop and search.texts[after] == text:
+    while after < stop and texts[after] == text:
         after += 1
     if (len(search.lines[position]) + 1) * (after - position) < SMALLEST_REPEAT:
         return None
-    differ = search.differ(position, after, position - 1)
-    return Each(position, after, differ) if not differ or search.may(position, after) else None
+    return Each(position, after, any(search.differ(one, one + 1, position - 1) for one in range(position, after)))
 
 
 def _repeat(search: _Search, position: int, stop: int) -> Same | None:
@@ -157,7 +159,7 @@ def _repeat(search: _Search, position: int, stop: int) -> Same | None:
     source = search.seeds.get(search.seed(position))
     if source is None:
         return None
-    texts = search.texts
+    texts = search.compared(position)
     length, size = 0, 0
     while (
         position + length < stop
@@ -168,7 +170,7 @@ def _repeat(search: _Search, position: int, stop: int) -> Same | None:
         size += len(search.lines[position + length]) + 1
         length += 1
     differ = search.differ(position, position + length, source)
-    if size < SMALLEST_REPEAT or (differ and not search.may(position, position + _SEED)):
+    if size < SMALLEST_REPEAT:
         return None
     return Same(position, position + length, source, differ)
 
