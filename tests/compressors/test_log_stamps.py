@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from narrows.compressors.log.decide import decide
-from narrows.compressors.log.stamps import are_stamped, is_stamped, timeless
+from narrows.compressors.log.stamps import are_stamped, is_stamped, timeless, without_times
 
 TRACE = [
     "ERROR boom",
@@ -137,3 +137,18 @@ def test_a_line_of_nothing_but_its_time_is_not_blank() -> None:
     gaps = [shown.count(i, i + 1).classes for i, show in enumerate(shown.show) if not show]
     assert gaps
     assert not any("blank" in classes for classes in gaps)
+
+
+@pytest.mark.parametrize(
+    ("frame", "left"),
+    [
+        ("2026-01-01T00:00:01.003Z 10.0.0.5 ", "10.0.0.5"),
+        ("2026-01-01T00:00:01.003Z [web-1-2] ", "[web-1-2]"),
+        ("[2026-01-01T00:00:01.003+02:00] [pod/api-6-7/c] ", "[] [pod/api-6-7/c]"),
+        ("2026/01/01 00:00:01 api-20260101 ", "api-20260101"),
+        ("#12 0.531 ", "#12"),
+    ],
+)
+def test_where_a_line_is_from_is_no_time(frame: str, left: str) -> None:
+    """Else the same report of two machines would be said to differ in its times only."""
+    assert without_times(frame) == left

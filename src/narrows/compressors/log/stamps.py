@@ -44,7 +44,10 @@ _SAID_IN_RECORD = re.compile(
 )
 
 
-_TIMES = re.compile(r"[\dTZ:.,+-]*\d[:.,-]\d[\dTZ:.,+-]*|\d{8,}")
+_TIMES = re.compile(
+    r"(?<![\w./-])(?:[\dTZ:.,+-]*\d(?::\d\d|(?<=\d{4})[-/]\d\d[-/]\d\d)[\dTZ:.,+-]*|\d+\.\d+|\d{8,})(?![\w./-])"
+)
+"""Whole words only: numbers in an address or in a container's name say where a line is from."""
 
 
 def without_times(frame: str) -> str:
