@@ -24,16 +24,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.quality import questions
-from bench.quality.questions import Question
+from bench.quality import questions, used_later
+from bench.quality.questions import Passage, Question
 from bench.quality.shorteners import Shortener
 from narrows.cli.demo import models
-from narrows.compressors.types import Compressed
 
 Record = dict[str, Any]
 
-MOST_QUESTIONS = 48
-"""Of each kind."""
+MOST_OF_A_KIND = 48
+MOST_QUESTIONS = {"tau-airline": 150, "swe-agent as tools": 100}
+"""Of conversations more: they are what the gateway is for, and their texts are few and alike."""
 
 RESAMPLES = 2000
 WORST = 15
@@ -131,31 +131,23 @@ class Judged:
         return self.nats["shortened"] - self.nats["original"]
 
 
-def judged(
-    asked: dict[str, Iterator[questions.Asked]],
-    shortener: Shortener,
-    judge: Judge,
-    every: int,
-    say: Callable[[str], None],
-) -> list[Judged]:
-    """So many questions of each kind, about texts that are shortened; of the texts each so-manieth. The kinds take
-    turns, so that what is remembered of a run that was broken off is of all kinds."""
+def judged(asked: dict[str, Iterator[Passage]], judge: Judge, say: Callable[[str], None]) -> list[Judged]:
+    """So many questions of each kind. The kinds take turns, so that what is remembered of a run that was broken off is
+    of all kinds."""
     found: dict[str, list[Judged]] = {kind: [] for kind in asked}
-    turns = {kind: islice(texts, 0, None, every) for kind, texts in asked.items()}
+    turns = dict(asked)
     while turns:
-        for kind, texts in list(turns.items()):
-            text, about = next(texts, (None, []))
-            if text is None or len(found[kind]) >= MOST_QUESTIONS:
+        for kind, passages in list(turns.items()):
+            passage = next(passages, None)
+            if passage is None or len(found[kind]) >= MOST_QUESTIONS.get(kind, MOST_OF_A_KIND):
                 del turns[kind]
                 say(f"    {kind}: {len(found[kind])} questions")
                 continue
-            shortened = shortener.text(text)
-            if shortened.decision is None or not isinstance(shortened.decision.result, Compressed):
-                continue
-            one = [_Costs(kind, text.name, question) for question in about]
-            for given, source in (("original", text.text), ("shortened", shortened.text), ("nothing", None)):
+            one = [_Costs(kind, passage.name, question) for question in passage.questions]
+            given = {"original": passage.original, "shortened": passage.shortened, "nothing": ""}
+            for name, source in given.items():
                 for costs in one:
-                    costs.add(given, source, judge)
+                    costs.add(name, source, judge)
             found[kind] += [costs.judged() for costs in one]
     return [one for judged_ in found.values() for one in judged_]
 
@@ -170,9 +162,8 @@ class _Costs:
     nats: dict[str, float] = field(default_factory=dict)
     own: dict[str, bool] = field(default_factory=dict)
 
-    def add(self, given: str, source: str | None, judge: Judge) -> None:
-        prompt = ("" if source is None else f"Tool output:\n{source}") + self.question.ask
-        self.nats[given], self.own[given] = judge.cost(prompt, self.question.answer)
+    def add(self, given: str, source: str, judge: Judge) -> None:
+        self.nats[given], self.own[given] = judge.cost(source + self.question.ask, self.question.answer)
 
     def judged(self) -> Judged:
         return Judged(self.kind, self.text, self.question, self.nats, self.own)
@@ -249,4 +240,8 @@ def measure(shortener: Shortener, cache: Path, every: int, say: Callable[[str], 
         ImportError: the model is not installed.
     """
     with embedded(cache) as judge:
-        return record(judged(questions.of_corpus(), shortener, judge, every, say))
+        pieces = {
+            kind: questions.passages(islice(texts, 0, None, every), shortener)
+            for kind, texts in questions.of_corpus().items()
+        }
+        return record(judged(pieces | used_later.of_conversations(shortener, every), judge, say))

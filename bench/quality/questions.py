@@ -1,7 +1,7 @@
 """Questions about tool outputs whose answers are known without a model: from the corpus's gold or from the text.
 
 A small model reads short texts only, so most are pieces of recorded ones, cut at line ends (of JSON: some rows of an
-array); tool outputs of conversations are whole. The seed of every choice is the text's name. A question is asked only
+array). The seed of every choice is the text's name. A question is asked only
 where the text has one answer to it; for a row or a match, only where others could be mistaken for it.
 """
 
@@ -11,13 +11,15 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bench.quality import conversations, corpus, pages, visible
 from bench.quality.conversations import text_of
 from bench.quality.corpus import Text
+from bench.quality.shorteners import Shortener
+from narrows.compressors.types import Compressed
 from narrows.core.tool_call import ToolCall
 
 MOST_CHARACTERS = 1600
@@ -50,6 +52,24 @@ class Question:
 Asked = tuple[Text, list[Question]]
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What the model is given, as it was and as it is forwarded, and what it is asked about it."""
+
+    name: str
+    original: str
+    shortened: str
+    questions: list[Question]
+
+
+def passages(texts: Iterable[Asked], shortener: Shortener) -> Iterator[Passage]:
+    """Of texts, each a tool's only output, those that are shortened."""
+    for text, about in texts:
+        found = shortener.text(text)
+        if found.decision is not None and isinstance(found.decision.result, Compressed):
+            yield Passage(text.name, f"Tool output:\n{text.text}", f"Tool output:\n{found.text}", about)
+
+
 def of_corpus() -> dict[str, Iterator[Asked]]:
     """By kind: texts and what is asked about each, the recorded texts taken in turn."""
     return {
@@ -59,7 +79,6 @@ def of_corpus() -> dict[str, Iterator[Asked]]:
         "diff": _in_turn(corpus.diffs(), _diff_pieces, _of_diff),
         "html": _of_pages(),
         "view": _in_turn(_views(), lambda text, _: [text.text], _of_view),
-        "conversations": _of_conversations(),
     }
 
 
@@ -75,12 +94,13 @@ def _in_turn(
             if number < len(found):
                 name = f"{text.name}, piece {number + 1}"
                 piece = Text(text.kind, name, text.group, found[number], text.call, text.gold, text.record)
-                questions = [one for one in ask(piece, random.Random(name)) if _can_be_asked(one)]
+                questions = [one for one in ask(piece, random.Random(name)) if can_be_asked(one)]
                 if questions:
                     yield piece, questions
 
 
-def _can_be_asked(question: Question) -> bool:
+def can_be_asked(question: Question) -> bool:
+    """Whether a grammar can hold the model to the answer."""
     answer = question.answer
     return 0 < len(answer) <= MOST_ANSWER_CHARACTERS and answer.isascii() and answer.isprintable()
 
@@ -286,34 +306,3 @@ def _of_pages() -> Iterator[Asked]:
     """Cells of a page's table, and where its links lead."""
     for text, about in pages.with_facts():
         yield text, [Question(sort, asked(question), answer) for sort, question, answer in about]
-
-
-def _of_conversations() -> Iterator[Asked]:
-    """What an assistant wrote next that it could only know from a tool's output."""
-    taken: set[str] = set()
-    for one in [*conversations.airline(), *conversations.web_apis(), *conversations.coding(as_tools=True)]:
-        by_output: dict[int, list[Question]] = {}
-        for fact in one.facts:
-            said = conversations.said(one.messages[fact.used_in])
-            at = said.find(fact.text)
-            if at >= 20:
-                before = said[max(0, at - 160) : at]
-                blank = " " * before.endswith(" ")
-                lead = f"\n\nAssistant: {before.rstrip(' ') if blank else before}"
-                by_output.setdefault(fact.tool_message, []).append(Question("fact", lead, blank + fact.text))
-        for index, questions in by_output.items():
-            text = text_of(one.messages[index])
-            usable = [question for question in questions if _can_be_asked(question)][:QUESTIONS]
-            if usable and LEAST_CHARACTERS <= len(text) <= 2 * MOST_CHARACTERS and text not in taken:
-                taken.add(text)
-                name = f"{one.source} {one.name}, message {index}"
-                yield Text("conversations", name, one.source, text, _call(one.messages, index)), usable
-
-
-def _call(messages: list[conversations.Message], index: int) -> ToolCall:
-    wanted = messages[index].get("tool_call_id")
-    for message in reversed(messages[:index]):
-        for call in message.get("tool_calls") or []:
-            if wanted is None or call["id"] == wanted:
-                return ToolCall(call["function"]["name"], call["function"]["arguments"])
-    return ToolCall("tool", "{}")

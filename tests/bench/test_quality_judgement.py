@@ -14,7 +14,7 @@ from bench.quality import judgement, questions, report, sections
 from bench.quality.conversations import Conversation
 from bench.quality.corpus import Text
 from bench.quality.judgement import Judged, Remembering, figures, judged, record
-from bench.quality.questions import Question
+from bench.quality.questions import Passage, Question
 from bench.quality.shorteners import Shortened
 from narrows.cli.demo import models
 from narrows.compressors.types import Compressed, Decision, Kept, Reason
@@ -52,14 +52,17 @@ class Halves:
         raise NotImplementedError(conversation.name)
 
 
-def asked(*texts: str) -> dict[str, Iterator[questions.Asked]]:
-    about = [Question("first", " What?", " alpha"), Question("last", " What?", " omega")]
-    return {"log": iter([(Text("log", f"text {i}", "", text, CALL), about) for i, text in enumerate(texts)])}
+ABOUT = [Question("first", " What?", " alpha"), Question("last", " What?", " omega")]
+
+
+def asked(*texts: str) -> dict[str, Iterator[Passage]]:
+    about = [(Text("log", f"text {i}", "", text, CALL), ABOUT) for i, text in enumerate(texts)]
+    return {"log": questions.passages(about, Halves())}
 
 
 def test_each_question_is_asked_with_the_original_the_shortened_text_and_none() -> None:
     reader = Reader()
-    found = judged(asked("alpha\nomega", "kept as it is"), Halves(), reader, 1, lambda _: None)
+    found = judged(asked("alpha\nomega", "kept as it is"), reader, lambda _: None)
     assert [one.text for one in found] == ["text 0", "text 0"]
     assert [one.nats for one in found] == [
         {"original": 1.0, "shortened": 1.0, "nothing": 5.0},
@@ -69,13 +72,13 @@ def test_each_question_is_asked_with_the_original_the_shortened_text_and_none() 
     assert set(reader.asked) == {"Tool output:\nalpha\nomega What?", "Tool output:\nalpha What?", " What?"}
 
 
-def test_of_each_kind_so_many_questions_of_so_manieth_texts() -> None:
+def test_of_each_kind_so_many_questions() -> None:
     many = ["alpha\nomega"] * 100
-    assert len(judged(asked(*many), Halves(), Reader(), 1, lambda _: None)) == judgement.MOST_QUESTIONS
-    assert [one.text for one in judged(asked(*many[:5]), Halves(), Reader(), 4, lambda _: None)][::2] == [
-        "text 0",
-        "text 4",
-    ]
+    found = judged(asked(*many), Reader(), lambda _: None)
+    assert len(found) == judgement.MOST_OF_A_KIND
+    source, most = next(iter(judgement.MOST_QUESTIONS.items()))
+    passages = iter([Passage(f"text {i}", "alpha", "alpha", ABOUT) for i in range(most)])
+    assert len(judged({source: passages}, Reader(), lambda _: None)) == most
 
 
 def judged_as(text: str, original: float, shortened: float) -> Judged:
