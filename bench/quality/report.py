@@ -251,13 +251,13 @@ def _judgement(record: Record) -> Iterator[str]:
         return
     yield "\nanswers of a small model (SmolLM2-135M): nats that the known answer costs, on average"
     yield (
-        f"  {'':<16}{'questions':>10}{'original':>10}{'shortened':>10}{'no text':>10}{'lost':>8}{'95%':>18}"
+        f"  {'':<20}{'questions':>10}{'original':>10}{'shortened':>10}{'no text':>10}{'lost':>8}{'95%':>18}"
         f"{'of the text left':>18}{'95%':>18}"
     )
     for name, one in {"all": found["all"], **found["kinds"]}.items():
         nats = one["nats"]
         yield (
-            f"  {name:<16}{one['questions']:>10}{nats['original']:>10.2f}{nats['shortened']:>10.2f}"
+            f"  {name:<20}{one['questions']:>10}{nats['original']:>10.2f}{nats['shortened']:>10.2f}"
             f"{nats['nothing']:>10.2f}{one['lost']:>8.2f}{_span(one['lost_interval'], '{:.2f}'):>18}"
             f"{one['of_the_text_left']:>18.1%}{_span(one['left_interval'], '{:.1%}'):>18}"
         )
