@@ -32,7 +32,7 @@ from narrows.cli.demo import models
 Record = dict[str, Any]
 
 MOST_OF_A_KIND = 48
-MOST_QUESTIONS = {"tau-airline": 150, "swe-agent as tools": 100}
+MOST_QUESTIONS = {"tau-airline": 96, "swe-agent as tools": 100}
 """Of conversations more: they are what the gateway is for, and their texts are few and alike."""
 
 RESAMPLES = 2000
