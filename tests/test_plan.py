@@ -188,9 +188,9 @@ def test_a_body_of_very_many_parts_is_condensed_to_those_that_need_work() -> Non
 
 def test_the_texts_of_one_output_may_name_each_other() -> None:
     """And a small output in between counts, though it takes no part."""
-    listing = rows(40)
-    texts = [{"type": "text", "text": one} for one in ("x" * 600, "small", listing, listing)]
-    plan = plan_body(body_of([tool(texts), tool("small"), tool(listing, "d"), tool("x" * 600, "e")]), WIRE, Policy())
+    listing, words = rows(40), " ".join(f"word{number}" for number in range(90))
+    texts = [{"type": "text", "text": one} for one in (words, "small", listing, listing)]
+    plan = plan_body(body_of([tool(texts), tool("small"), tool(listing, "d"), tool(words, "e")]), WIRE, Policy())
     results = [one.outcome.decision.result for one in plan.parts]
     named = [one.text for one in results if isinstance(one, Compressed) and one.kind is Kind.REPEAT]
     assert [one.partition(" tool output")[2] for one in named] == [

@@ -4,7 +4,8 @@ A conversation is taken as it is forwarded, so its outputs may name one another.
 and before it those that it names: each under its number, all as they were or all as they are forwarded. It is asked for
 the words that an assistant's message has from that output, after what the message said before them; of a coding agent's
 output also on which line something stands and how a line goes on, since such an agent seldom names what it is shown
-again. Outputs and questions are drawn by the name of the text alone, from the outputs that are shortened and, with
+again. Of a line that is left out, and counted, nothing like that is asked: what must not be left out is measured as
+recall. Outputs and questions are drawn by the name of the text alone, from the outputs that are shortened and, with
 those they name, short enough.
 """
 
@@ -67,23 +68,27 @@ def passages(conversation: Conversation, shortener: Shortener, taken: set[str]) 
         named = {int(one) for one in _NAMED.findall(short)} & set(range(1, number))
         together = sorted(named | {number})
         original = _shown(conversation.messages, outputs, together)
-        questions = _about(conversation, index, number)
+        shortened = _shown(forwarded, outputs, together)
+        questions = _about(conversation, index, number, shortened)
         if len(original) <= MOST_TOGETHER and questions:
             taken.add(source)
             name = f"{conversation.source} {conversation.name}, output {number}"
-            yield Passage(name, original, _shown(forwarded, outputs, together), questions)
+            yield Passage(name, original, shortened, questions)
 
 
 def _shown(messages: list[Message], outputs: list[int], numbers: list[int]) -> str:
     return "\n\n".join(f"Tool output {number}:\n{text_of(messages[outputs[number - 1]])}" for number in numbers)
 
 
-def _about(conversation: Conversation, index: int, number: int) -> list[Question]:
+def _about(conversation: Conversation, index: int, number: int, shortened: str) -> list[Question]:
     chance = random.Random(f"{conversation.name}, output {number}")
     facts = [one for one in _facts(conversation, index) if can_be_asked(one)]
     found = chance.sample(facts, min(FACTS, len(facts)))
     if conversation.source.startswith("swe-agent"):
-        readings = [one for one in _readings(text_of(conversation.messages[index]), number) if can_be_asked(one)]
+        asked_of = "\n".join(
+            line for line in text_of(conversation.messages[index]).split("\n") if _content(line) in shortened
+        )
+        readings = [one for one in _readings(asked_of, number) if can_be_asked(one)]
         found += chance.sample(readings, min(READINGS, len(readings)))
     return found
 

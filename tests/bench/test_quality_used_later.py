@@ -117,3 +117,17 @@ def test_the_corpus_has_questions_of_every_source_and_their_answers_stand_in_wha
         assert len(passage.original) <= used_later.MOST_TOGETHER
         for one in passage.questions:
             assert one.answer.strip() in passage.original
+
+
+def test_of_a_line_that_is_left_out_nothing_is_asked() -> None:
+    gone = "progress of a download that is over by now"
+
+    class Leaves(Names):
+        def forwarded(self, message: Message, texts: list[str]) -> Message:
+            text = text_of(message)
+            return {**message, "content": text.replace(gone, "[narrows: line 1 left out]")}
+
+    (found,) = passages(conversation(f"{gone}\nwhat the program printed was only this"), Leaves(), set())
+    assert [one.ask.partition("says: ")[2].partition(" ...")[0] for one in found.questions] == [
+        "what the program printed"
+    ]
