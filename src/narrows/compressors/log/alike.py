@@ -151,7 +151,7 @@ def _directories(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[str |
     the directories of a build that works in several at once, where a line may be of any of those that are open."""
     entered: list[str] = []
     package, after = "", 0
-    at_once = _works_at_once(lines)
+    at_once: bool | None = None
     for number in numbers:
         for line in lines[after:number]:
             found = _ENTERED.match(line) if "directory " in line or line[:1] in ("+", "$", ">") else None
@@ -165,6 +165,8 @@ def _directories(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[str |
                 last = len(entered) - 1 - entered[::-1].index(found[3])
                 del entered[last]
         after = number
+        if entered and at_once is None:
+            at_once = _works_at_once(lines)
         yield None if at_once and entered else f"{package}\n{entered[-1] if entered else ''}"
 
 
