@@ -342,6 +342,13 @@ def test_an_output_that_does_not_add_up_is_not_ours(change: str) -> None:
     assert grammar.read(text.replace(old, new)) is None
 
 
+def test_numbers_backwards_are_no_numbers() -> None:
+    text = "[narrows: tool output 2, lossless; 5 of 6 lines as in earlier ones]\n[narrows: {} in tool output 1]\nend"
+    assert grammar.read(text.format("3-7 as 1-5")) is not None
+    for marked in ("3-7 as 5-1", "7-3 as 1-5", "3-7 as 1-4"):
+        assert grammar.read(text.format(marked)) is None
+
+
 def test_a_text_expands_only_with_the_outputs_it_names() -> None:
     text = folded("\n".join(["new", *FILE[1:30], "other"]), "\n".join(FILE))
     assert text is not None

@@ -145,8 +145,8 @@ def _read_mark(line: str) -> Hidden | None:
     if found is None:
         return None
     here = _range(found, "first", "last")
-    there = _range(found, "there", "until") or _range(found, "moved", "moved_until")
-    lines = _range(found, "start", "stop") or _range(found, "moved_start", "moved_stop")
+    there = _range(found, "there", "until", "moved", "moved_until")
+    lines = _range(found, "start", "stop", "moved_start", "moved_stop")
     ranges = [one for one in (here, there, lines) if one is not None]
     sizes = {len(one) for one in ranges}
     if len(sizes) != 1 or 0 in sizes or (here is None and lines is None) or (here is None and there is not None):
@@ -157,9 +157,11 @@ def _read_mark(line: str) -> Hidden | None:
     return Hidden(_place(found["output"]), sizes.pop(), first, named, (number or 0) - (named or 0))
 
 
-def _range(found: re.Match[str], first: str, last: str) -> range | None:
-    """The numbers from one to the other; None where none are said."""
-    return None if found[first] is None else range(int(found[first]), int(found[last]) + 1)
+def _range(found: re.Match[str], *names: str) -> range | None:
+    """The numbers from one to the other, of the first pair of names that is there; None where no numbers are said."""
+    pairs = zip(names[::2], names[1::2], strict=True)
+    said = next(((found[first], found[last]) for first, last in pairs if found[first] is not None), None)
+    return None if said is None else range(int(said[0]), int(said[1]) + 1)
 
 
 def _place(words: str) -> OutputPlace:
