@@ -20,8 +20,8 @@ COMPRESSORS_VERSION = "1"
 class Kind(StrEnum):
     """What a text is. JSON, logs, search results, diffs, tables, binary data and HTML pages can be shortened; `VIEW` is
     the content of a file with line numbers, of which only these are; `SCREEN` is any text with progress or colours in
-    it, of which only these are; `REPEAT` is any text that earlier outputs of the
-    same conversation show already; the others are always kept."""
+    it, of which only these are; `REPEAT` is any text that earlier outputs of the same conversation show already; the
+    others are always kept."""
 
     REPEAT = "repeat"
     JSON = "json"

@@ -2,9 +2,9 @@
 
 An output that was kept is there to the letter, so any of its lines may be named. Of a folded one those are there that
 are not marks; of a view whose line numbers are reduced all are, with the numbers that its head line says, and of a text
-without what was only for a screen all that it shows. A shortened
-one may only be named as a whole: what is our own output is never decoded or referred to line by line (law 3). What only
-stands for another output, or looks like our output without being it, is not named at all.
+without what was only for a screen all that it shows. A shortened one may only be named as a whole: what is our own
+output is never decoded or referred to line by line (law 3). What only stands for another output, or looks like our
+output without being it, is not named at all.
 """
 
 from __future__ import annotations

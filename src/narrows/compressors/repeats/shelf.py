@@ -50,8 +50,7 @@ class Run:
 
     `number`: the first line's number, where all the lines are numbered in a row. `by_number`: no earlier line of
     `earlier` has the number that its first line has there, and no mark in it stands for lines with these numbers, so
-    they name the place. `edge`: the lines are the
-    "first" or the "last" of both texts; "" where they are neither.
+    they name the place. `edge`: the lines are the "first" or the "last" of both texts; "" where they are neither.
     """
 
     start: int
